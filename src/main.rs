@@ -1,0 +1,2 @@
+//! Paylatch.
+fn main() {}

@@ -1,0 +1,311 @@
+//! What a verified webhook says, in our words.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::id::{Id, Key};
+use super::money::Money;
+
+/// Microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct UnixMicros(pub i64);
+
+impl UnixMicros {
+    /// The end of the year 9999, the last moment that every store and every reader can hold.
+    const MAX: i64 = 253_402_300_799_999_999;
+
+    /// A moment between 1970 and 9999.
+    #[must_use]
+    pub fn new(micros: i64) -> Option<Self> {
+        (0..=Self::MAX).contains(&micros).then_some(Self(micros))
+    }
+}
+
+/// The kinds of fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each variant is the word of the design and of the database")]
+pub enum Kind {
+    Authorized,
+    Captured,
+    CaptureFailed,
+    Failed,
+    Canceled,
+    Refunded,
+    RefundFailed,
+    Disputed,
+    DisputeWon,
+    DisputeLost,
+}
+
+/// One word for each variant, the same in SQL, JSON, logs and metrics.
+macro_rules! words {
+    ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// All of them, in the order of the design.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in SQL, JSON, logs and metrics.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            /// The variant of a word.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(super) use words;
+
+words!(Kind {
+    Authorized = "authorized",
+    Captured = "captured",
+    CaptureFailed = "capture_failed",
+    Failed = "failed",
+    Canceled = "canceled",
+    Refunded = "refunded",
+    RefundFailed = "refund_failed",
+    Disputed = "disputed",
+    DisputeWon = "dispute_won",
+    DisputeLost = "dispute_lost",
+});
+
+/// The money meaning of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// What happened.
+    pub kind: Kind,
+    /// The movement of money, not the message: events that state one movement share it.
+    pub reference: Id,
+    /// How much.
+    pub money: Money,
+    /// The amount is a running total of the reference (Stripe's `charge.refunded`), not its own.
+    pub cumulative: bool,
+}
+
+/// That an event names the merchant's order of its payment. The smallest rank wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The order that it names.
+    pub order: Id,
+    /// The rank of the field that named it: 0 is the best.
+    pub rank: i16,
+}
+
+/// What an event says about money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// One fact.
+    Fact(Fact),
+    /// Nothing, and why.
+    Noted(String),
+    /// Money moved, but what or how much is missing or unreadable, and which.
+    Parked(String),
+    /// It cannot be read at all, and why.
+    Dead(String),
+}
+
+/// The webhook that an event was read from.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The exact bytes; of a webhook with several events, this event's.
+    pub body: Bytes,
+    /// Their SHA-256.
+    pub body_sha256: [u8; 32],
+    /// The headers that the provider's definition reads, as a JSON object; never signatures or tokens.
+    pub headers: String,
+    /// When it arrived. Unique among the webhooks of one process, so it also tells whose save it was.
+    pub received_at: UnixMicros,
+}
+
+/// What a verified webhook says. It states at most one fact, and a fact or a claim is always about a payment.
+#[derive(Debug, Clone)]
+pub struct Event {
+    key: Key,
+    type_name: String,
+    occurred_at: UnixMicros,
+    payment: Option<Id>,
+    statement: Statement,
+    claim: Option<Claim>,
+    facts_sha256: [u8; 32],
+    evidence: Evidence,
+}
+
+impl Event {
+    /// Puts an event together. A fact without a payment is parked; a claim without a payment says nothing.
+    #[must_use]
+    pub fn new(
+        key: Key,
+        (type_name, occurred_at): (String, UnixMicros),
+        payment: Option<Id>,
+        statement: Statement,
+        claim: Option<Claim>,
+        evidence: Evidence,
+    ) -> Self {
+        let statement = match statement {
+            Statement::Fact(_) if payment.is_none() => Statement::Parked("payment is missing".to_owned()),
+            other => other,
+        };
+        let claim = claim.filter(|_| payment.is_some());
+        let mut event =
+            Self { key, type_name, occurred_at, payment, statement, claim, facts_sha256: [0; 32], evidence };
+        event.facts_sha256 = event.digest_of_facts();
+        event
+    }
+
+    /// The event that a verified but unreadable webhook becomes: its body is kept, under its SHA-256 if it has no id.
+    #[must_use]
+    pub fn dead(source: Id, id: Option<Id>, reason: String, evidence: Evidence) -> Self {
+        let key = Key { id: id.unwrap_or_else(|| Id::from(evidence.body_sha256)), source };
+        let received_at = evidence.received_at;
+        Self::new(key, ("unreadable".to_owned(), received_at), None, Statement::Dead(reason), None, evidence)
+    }
+
+    /// Its id and source.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// The provider's name for what happened (`charge.refunded`).
+    #[must_use]
+    pub fn type_name(&self) -> &str {
+        &self.type_name
+    }
+
+    /// When it happened, by the provider's clock.
+    #[must_use]
+    pub fn occurred_at(&self) -> UnixMicros {
+        self.occurred_at
+    }
+
+    /// The payment that it is about.
+    #[must_use]
+    pub fn payment(&self) -> Option<&Id> {
+        self.payment.as_ref()
+    }
+
+    /// The payment's key.
+    #[must_use]
+    pub fn payment_key(&self) -> Option<Key> {
+        self.payment.as_ref().map(|payment| self.key.sibling(payment))
+    }
+
+    /// What it says about money.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// Its fact, if it states one.
+    #[must_use]
+    pub fn fact(&self) -> Option<&Fact> {
+        match &self.statement {
+            Statement::Fact(fact) => Some(fact),
+            Statement::Noted(_) | Statement::Parked(_) | Statement::Dead(_) => None,
+        }
+    }
+
+    /// Its claim, if it names the merchant's order.
+    #[must_use]
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The digest of everything that the event says, apart from its bytes: two deliveries of one event share it
+    /// although the provider changed a volatile field between them.
+    #[must_use]
+    pub fn facts_sha256(&self) -> [u8; 32] {
+        self.facts_sha256
+    }
+
+    /// The webhook that it came from.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Whether it adds to what is known of its payment.
+    #[must_use]
+    pub fn tells_of_a_payment(&self) -> bool {
+        self.fact().is_some() || self.claim.is_some()
+    }
+
+    fn digest_of_facts(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        };
+        field(self.type_name.as_bytes());
+        field(&self.occurred_at.0.to_le_bytes());
+        field(self.payment.as_ref().map_or("", Id::as_str).as_bytes());
+        match &self.statement {
+            Statement::Fact(fact) => {
+                field(fact.kind.as_str().as_bytes());
+                field(fact.reference.as_str().as_bytes());
+                field(&fact.money.amount.to_le_bytes());
+                field(fact.money.currency.as_str().as_bytes());
+                field(&[u8::from(fact.cumulative)]);
+            }
+            Statement::Noted(reason) | Statement::Parked(reason) => field(reason.as_bytes()),
+            Statement::Dead(_) => field(&self.evidence.body_sha256),
+        }
+        if let Some(claim) = &self.claim {
+            field(claim.order.as_str().as_bytes());
+            field(&claim.rank.to_le_bytes());
+        }
+        digest.finalize().into()
+    }
+}
+
+/// What became of an event: the sender's receipt, the database's `outcome`, the metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// Money or a link changed.
+    Applied,
+    /// Nothing new: the movement was known.
+    Restated,
+    /// No money meaning, or the other mode's.
+    Noted,
+    /// Payment, amount or currency missing or unreadable.
+    Parked,
+    /// Known id, same body or same facts.
+    Duplicate,
+    /// Known id, other facts: the first stands, this one is kept aside.
+    Conflict,
+    /// Verified but unreadable, or refused by the database for its data.
+    Dead,
+}
+
+words!(Outcome {
+    Applied = "applied",
+    Restated = "restated",
+    Noted = "noted",
+    Parked = "parked",
+    Duplicate = "duplicate",
+    Conflict = "conflict",
+    Dead = "dead",
+});
+
+/// What the sender is told about one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The event.
+    pub event: Id,
+    /// The order that it belongs to, as far as it is known.
+    pub order: Option<Id>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, where the outcome does not say it.
+    pub reason: Option<String>,
+}

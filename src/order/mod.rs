@@ -1,0 +1,21 @@
+//! The domain: events, facts, claims, payments, orders. Pure: no I/O, no clock, no logs, no provider's JSON.
+//!
+//! An *event* states at most one *fact* about a payment and may *claim* the merchant's order for it. The facts and
+//! claims of a payment fold to sums and a link; the payments of an order fold to its row. Both folds depend on the set
+//! of events only, so shuffled, late or repeated delivery ends in the same rows. [`decide()`] applies this to a batch.
+
+mod decide;
+mod event;
+mod fold;
+mod id;
+mod money;
+mod payment;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
+pub use event::{Claim, Event, Evidence, Fact, Kind, Outcome, Receipt, Statement, UnixMicros};
+pub use fold::{Anomaly, Order, Status};
+pub use id::{BadId, ID_CHARS_MAX, Id, Key};
+pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
+pub use payment::{Entry, Link, PaymentFold, Rank, Sums};

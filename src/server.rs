@@ -1,0 +1,1 @@
+//! Assembles the stages, serves, and closes them in order.

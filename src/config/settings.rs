@@ -10,7 +10,7 @@ use super::reader::{Reader, Resolved};
 use super::sources;
 use crate::provider::Source;
 use crate::secret::Secret;
-use crate::{intake, lock, store};
+use crate::{http, intake, lock, store};
 
 /// All settings, checked.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub struct Settings {
     /// The database, if one is named.
     pub store: Option<store::Settings>,
     /// Limits of the listeners.
-    pub http: HttpLimits,
+    pub http: http::Settings,
     /// The lock service.
     pub lock: lock::Settings,
     /// Limits of the work.
@@ -41,17 +41,6 @@ pub struct Settings {
     pub advice: Vec<String>,
     /// Each setting as it holds, in the order of this file.
     pub resolved: Vec<Resolved>,
-}
-
-/// Limits of the listeners.
-#[derive(Debug, Clone)]
-pub struct HttpLimits {
-    /// The longest body.
-    pub body_bytes_max: usize,
-    /// Connections at once.
-    pub connections_max: usize,
-    /// Bytes of bodies in work at once.
-    pub body_bytes_in_flight_max: usize,
 }
 
 /// How logs look.
@@ -224,8 +213,8 @@ fn take_store(reader: &mut Reader) -> Option<store::Settings> {
     Some(store::Settings { url: url?, call_timeout })
 }
 
-fn take_http(reader: &mut Reader) -> HttpLimits {
-    HttpLimits {
+fn take_http(reader: &mut Reader) -> http::Settings {
+    http::Settings {
         body_bytes_max: reader.count("http.body_bytes_max", 1 << 20, 1_024..=64 << 20), // 1 MiB
         connections_max: reader.count("http.connections_max", 1_024, 1..=1_000_000),
         body_bytes_in_flight_max: reader.count("http.body_bytes_in_flight_max", 32 << 20, 1_024..=16 << 30), // 32 MiB

@@ -138,10 +138,12 @@ impl Conversation {
                 (&mut connection).await
             }
         };
-        if let Err(error) = ended {
+        if let Err(error) = &ended {
             debug!(%error, "connection ended");
         }
-        linger(connection.into_parts().io.into_inner()).await;
+        if !ended.is_err_and(|error| error.is_timeout()) {
+            linger(connection.into_parts().io.into_inner()).await;
+        }
     }
 
     /// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.

@@ -24,7 +24,10 @@ fn the_lifecycle_page_lists_the_words_of_the_code_in_their_order() {
         table("lifecycle.md", "Kinds of fact"),
         words(Kind::ALL.iter().map(|kind| kind.as_str()).collect())
     );
-    assert_eq!(table("lifecycle.md", "Status"), words(Status::ALL.iter().map(|status| status.as_str()).collect()));
+    assert_eq!(
+        table("lifecycle.md", "Status"),
+        words(Status::ALL.iter().map(|status| status.as_str()).collect())
+    );
     assert_eq!(table("lifecycle.md", "Anomaly"), words(Anomaly::ALL.iter().map(|a| a.as_str()).collect()));
     assert_eq!(table("lifecycle.md", "Outcomes"), words(Outcome::ALL.iter().map(|o| o.as_str()).collect()));
 }

@@ -12,12 +12,32 @@
     reason = "a test that cannot go on fails, and its harness is read here only"
 )]
 
+// The promises
+mod any_order;
+mod authentic;
+mod busy;
+mod limits;
+mod once;
+mod postgres_dies;
+mod redis_dies;
+mod seen;
+
+// What they rest on
+mod cut_reply;
+mod frozen;
+mod hang_up;
+mod interleavings;
+mod quickstart;
+mod settings;
+mod shutdown;
+
+// A running service, and ways to break it
 mod client;
 mod database;
+mod harness;
+mod load;
 mod proxy;
 mod replica;
 mod servers;
 mod webhooks;
 mod world;
-
-mod harness;

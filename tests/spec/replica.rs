@@ -128,9 +128,9 @@ impl Replica {
         self.process.thaw();
     }
 
-    /// Kills it (`kill -9`).
-    pub fn kill(&mut self) {
-        self.process.kill();
+    /// Kills it (`kill -9`), also while others send to it.
+    pub fn kill(&self) {
+        self.process.signal(Signal::SIGKILL);
     }
 
     /// Asks it to end, as a supervisor does (SIGTERM).

@@ -10,6 +10,9 @@ use sha2::Sha256;
 /// The signing secret of the source `stripe`.
 pub const SECRET: &str = "whsec_canary_stripe_0123456789abcdef";
 
+/// Names and values of headers.
+pub type Headers = Vec<(String, String)>;
+
 /// An event as Stripe sends it.
 #[derive(Debug, Clone)]
 pub struct Webhook {
@@ -147,19 +150,30 @@ impl Payment {
 }
 
 impl Webhook {
-    /// The same webhook under another event id.
+    /// The same event under another id.
     pub fn with_id(&self, id: &str) -> Self {
-        let body = std::str::from_utf8(&self.body).expect("text").replace(&self.id, id);
-        Self { id: id.to_owned(), body: body.into() }
+        self.with("id", json!(id))
+    }
+
+    /// The same event at another time (unix seconds).
+    pub fn at(&self, time: i64) -> Self {
+        self.with("created", json!(time))
+    }
+
+    /// The same event with another value of a field of its envelope.
+    pub fn with(&self, field: &str, value: Value) -> Self {
+        let mut event: Value = serde_json::from_slice(&self.body).expect("JSON");
+        event[field] = value;
+        Self { id: event["id"].as_str().expect("an id").to_owned(), body: event.to_string().into() }
     }
 
     /// The headers of a webhook that Stripe sends now.
-    pub fn signed(&self) -> Vec<(String, String)> {
+    pub fn signed(&self) -> Headers {
         self.signed_with(SECRET, now())
     }
 
     /// The headers of a webhook that the owner of `secret` sends at `time` (unix seconds).
-    pub fn signed_with(&self, secret: &str, time: i64) -> Vec<(String, String)> {
+    pub fn signed_with(&self, secret: &str, time: i64) -> Headers {
         let signature = format!("t={time},v1={}", mac(secret, time, &self.body));
         vec![
             ("Content-Type".to_owned(), "application/json; charset=utf-8".to_owned()),

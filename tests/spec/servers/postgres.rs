@@ -100,11 +100,6 @@ impl Postgres {
         cluster.server = Some(server);
     }
 
-    /// Stops it where it stands. Its backends are processes of their own and go on; new connections wait.
-    pub fn freeze(&mut self) {
-        self.cluster().server.as_ref().expect("a Postgres that runs").freeze();
-    }
-
     /// Everything that it has logged.
     pub fn log(&mut self) -> String {
         self.cluster().log()

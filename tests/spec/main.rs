@@ -23,6 +23,7 @@ mod redis_dies;
 mod seen;
 
 // What they rest on
+mod chaos;
 mod cut_reply;
 mod frozen;
 mod hang_up;

@@ -86,7 +86,7 @@ async fn a_replica_started_without_postgres_answers_503_until_it_is_there() {
     let webhook = payment("pi_1").of_order("order-1").succeeded();
     world.postgres.as_mut().unwrap().crash();
 
-    let mut replica = Replica::start_unready(world.replicas[0].settings()).await;
+    let replica = Replica::start_unready(world.replicas[0].settings()).await;
     let unready = replica.request(Method::GET, "/readyz").await.unwrap();
     let refused = replica.send(&webhook).await;
     assert_eq!((unready.status.as_u16(), refused.status.as_u16()), (503, 503));

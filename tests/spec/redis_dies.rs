@@ -44,7 +44,6 @@ async fn a_replica_started_without_redis_is_ready_and_says_that_it_lacks_it() {
     world.redis.as_mut().unwrap().kill();
 
     world.replicas[0].kill();
-    world.replicas[0].ended().await;
     world.replicas[0].start_again().await;
 
     assert_eq!(world.send(&payment("pi_1").of_order("order-1").succeeded()).await.outcome(), "applied");

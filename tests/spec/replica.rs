@@ -1,5 +1,6 @@
 //! A replica: the real binary, serving, as a child process.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +20,7 @@ pub type Settings = BTreeMap<String, String>;
 
 /// A serving process. Its output is searched for secrets when it is dropped.
 pub struct Replica {
-    process: Process,
+    process: RefCell<Process>,
     directory: TempDir,
     settings: Settings,
     address: SocketAddr,
@@ -30,14 +31,14 @@ pub struct Replica {
 impl Replica {
     /// Starts `paylatch serve` and waits until it is ready.
     pub async fn start(settings: &Settings) -> Self {
-        let mut replica = Self::launch(settings);
+        let replica = Self::launch(settings);
         replica.is_ready().await;
         replica
     }
 
     /// Starts `paylatch serve` and waits until it listens, ready or not.
     pub async fn start_unready(settings: &Settings) -> Self {
-        let mut replica = Self::launch(settings);
+        let replica = Self::launch(settings);
         replica.answers("/livez").await;
         replica
     }
@@ -50,13 +51,13 @@ impl Replica {
         settings.insert("listen".into(), format!("'{address}'"));
         settings.insert("admin_listen".into(), format!("'{admin_address}'"));
         write_settings(&settings, &directory.path().join("paylatch.toml"));
-        let process = serve(directory.path());
+        let process = RefCell::new(serve(directory.path()));
         Self { process, directory, settings, address, admin_address, client: Client::new() }
     }
 
     /// Starts it again after its end, with the same settings and addresses.
-    pub async fn start_again(&mut self) {
-        self.process = serve(self.directory.path());
+    pub async fn start_again(&self) {
+        self.process.replace(serve(self.directory.path()));
         self.is_ready().await;
     }
 
@@ -120,27 +121,27 @@ impl Replica {
 
     /// Stops it where it stands.
     pub fn freeze(&self) {
-        self.process.freeze();
+        self.process.borrow().freeze();
     }
 
     /// Lets it run on.
     pub fn thaw(&self) {
-        self.process.thaw();
+        self.process.borrow().thaw();
     }
 
-    /// Kills it (`kill -9`), also while others send to it.
+    /// Kills it (`kill -9`).
     pub fn kill(&self) {
-        self.process.signal(Signal::SIGKILL);
+        self.process.borrow_mut().kill();
     }
 
     /// Asks it to end, as a supervisor does (SIGTERM).
     pub fn terminate(&self) {
-        self.process.signal(Signal::SIGTERM);
+        self.process.borrow().signal(Signal::SIGTERM);
     }
 
     /// How it ends.
-    pub async fn ended(&mut self) -> ExitStatus {
-        self.process.ended().await
+    pub async fn ended(&self) -> ExitStatus {
+        eventually("the process ends", async || self.process.borrow_mut().status()).await
     }
 
     /// Everything that it has printed.
@@ -149,14 +150,14 @@ impl Replica {
     }
 
     /// Waits until it says that it is ready.
-    pub async fn is_ready(&mut self) {
+    pub async fn is_ready(&self) {
         self.answers("/readyz").await;
     }
 
-    async fn answers(&mut self, path: &str) {
+    async fn answers(&self, path: &str) {
         let (client, place) = (self.client.clone(), (self.address, path));
         eventually(&format!("{path} answers 200"), async || {
-            if let Some(status) = self.process.status() {
+            if let Some(status) = self.process.borrow_mut().status() {
                 panic!("paylatch serve ended with {status}:\n{}", self.output());
             }
             let answer = client.request(Method::GET, place, &[], bytes::Bytes::new()).await;
@@ -168,7 +169,7 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        self.process.end();
+        self.process.borrow_mut().end();
         let output = self.output();
         if std::thread::panicking() {
             eprintln!("--- the replica on {} printed:\n{output}", self.address);

@@ -141,7 +141,7 @@ async fn good() -> (Settings, TempDir) {
 
 /// The exit code and the words of a `serve` that does not start.
 async fn refused(settings: &Settings) -> (i32, String) {
-    let mut replica = Replica::launch(settings);
+    let replica = Replica::launch(settings);
     let status = replica.ended().await;
     (status.code().expect("an exit code"), replica.output())
 }

@@ -12,7 +12,7 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 
 #[tokio::test]
 async fn every_event_acknowledged_before_the_end_is_in_the_database() {
-    for mut world in World::on_each_database().await {
+    for world in World::on_each_database().await {
         let deliveries = under_load(&world.replicas, async |traffic| {
             traffic.goes_on_for(100).await;
             world.replicas[0].terminate();
@@ -32,7 +32,7 @@ async fn every_event_acknowledged_before_the_end_is_in_the_database() {
 
 #[tokio::test]
 async fn an_event_that_is_being_saved_is_answered_before_the_end() {
-    let mut world = World::start().await;
+    let world = World::start().await;
     let webhook = payment("pi_1").of_order("order-1").succeeded();
 
     let reply = world.proxies[0].hold_reply_to(&webhook.id);
@@ -49,7 +49,7 @@ async fn an_event_that_is_being_saved_is_answered_before_the_end() {
 
 #[tokio::test]
 async fn a_silent_client_does_not_keep_the_process_alive() {
-    let mut world = Plan::sqlite().start().await;
+    let world = Plan::sqlite().start().await;
     let _silent = TcpStream::connect(world.replicas[0].address()).await.unwrap();
 
     let started = Instant::now();

@@ -7,8 +7,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use super::eventually;
-
 /// How long a process may take to end by the signal that it likes, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -63,11 +61,6 @@ impl Process {
     /// How it ended, if it did.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().expect("a child of ours")
-    }
-
-    /// How it ended, when it does.
-    pub async fn ended(&mut self) -> ExitStatus {
-        eventually("the process ends", async || self.status()).await
     }
 
     fn pid(&self) -> Pid {

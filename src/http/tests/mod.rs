@@ -1,0 +1,178 @@
+//! What senders see, over raw sockets: no client library that would tidy up what is sent.
+
+mod hostile;
+mod limits;
+mod slow;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::body::BodyLimits;
+use super::health::Health;
+use super::listener::{Limits, serve};
+use super::public::{nothing_here, with_health};
+use super::webhooks::admit;
+
+/// The largest body that the tests' listener takes, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// All bodies in work together, in bytes: three of the largest.
+const IN_FLIGHT_BYTES_MAX: usize = 3 * BODY_BYTES_MAX;
+/// No test waits longer for the server.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// A running listener.
+struct World {
+    address: SocketAddr,
+    health: Health,
+    shutdown: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+impl World {
+    /// The public listener, but with routes that answer what they were sent instead of storing it.
+    async fn start() -> Self {
+        Self::with_connections_max(1024).await
+    }
+
+    async fn with_connections_max(connections_max: usize) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let health = Health::new();
+        let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX);
+        let app = with_health(Router::new(), health.clone())
+            .route("/length", any(async move |request: Request| length(&limits, request).await))
+            .route("/panic", get(panics))
+            .route("/slow", get(slow))
+            .fallback(nothing_here);
+        let shutdown = CancellationToken::new();
+        let limits = Limits { name: "public", connections_max };
+        let served = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
+        Self { address, health, shutdown, served }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends `bytes` and reads until the server closes.
+    async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut socket = self.connect().await;
+        // The server may answer and close before it was sent everything.
+        let _ = socket.write_all(bytes.as_ref()).await;
+        read_all(&mut socket).await
+    }
+}
+
+async fn length(limits: &BodyLimits, request: Request) -> Response {
+    match admit(limits, request).await {
+        Ok((_, body)) => format!("length={}", body.bytes.len()).into_response(),
+        Err(refused) => refused.problem.into_response(),
+    }
+}
+
+async fn panics() -> &'static str {
+    panic!("as the test asked")
+}
+
+async fn slow() -> &'static str {
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    "finished"
+}
+
+/// Everything that the server sends until it closes, reset or not.
+async fn read_all(socket: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("the server closes in time").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The statuses of all answers in `text`, in order.
+fn statuses(text: &str) -> Vec<u16> {
+    text.split("HTTP/1.1 ").skip(1).map(|answer| answer[..3].parse().unwrap()).collect()
+}
+
+/// The JSON of the last answer in `text`.
+fn body(text: &str) -> serde_json::Value {
+    let (_, body) = text.rsplit_once("\r\n\r\n").expect("a head");
+    serde_json::from_str(body).expect(body)
+}
+
+#[tokio::test]
+async fn a_path_without_a_route_is_a_problem_with_a_stable_type_and_code() {
+    let world = World::start().await;
+    let answer = world.exchange("GET /nothing HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+    assert_eq!(
+        body(&answer),
+        serde_json::json!({
+            "type": "urn:paylatch:error:unknown_path", "title": "Nothing is served at this path",
+            "status": 404, "code": "unknown_path",
+        })
+    );
+}
+
+#[tokio::test]
+async fn readiness_needs_the_database_and_not_the_lock_service() {
+    use super::health::{Database, LockService};
+    let world = World::start().await;
+    let readyz = async || world.exchange("GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+
+    let unchecked = readyz().await;
+    assert_eq!(statuses(&unchecked), [503]);
+    assert!(unchecked.contains("retry-after: "), "{unchecked}");
+    assert_eq!(body(&unchecked)["code"], "not_ready");
+    assert_eq!(body(&unchecked)["database"], "unchecked");
+
+    assert!(world.health.database(Database::Ready));
+    assert!(!world.health.database(Database::Ready), "no news");
+    assert_eq!(
+        body(&readyz().await),
+        serde_json::json!({"ready": "yes", "database": "ready", "lock": "ready", "draining": false})
+    );
+
+    world.health.lock_service(LockService::Unavailable);
+    let degraded = readyz().await;
+    assert_eq!((statuses(&degraded), &body(&degraded)["ready"]), (vec![200], &"degraded".into()));
+
+    world.health.draining();
+    assert_eq!(statuses(&readyz().await), [503]);
+}
+
+#[tokio::test]
+async fn a_panicking_handler_is_a_500_and_the_next_request_is_served() {
+    let world = World::start().await;
+    let answer =
+        world.exchange("GET /panic HTTP/1.1\r\n\r\nGET /livez HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    assert_eq!(statuses(&answer), [500, 200]);
+    assert!(answer.contains("\"code\":\"internal\"") && !answer.contains("as the test asked"), "{answer}");
+}
+
+#[tokio::test]
+async fn shutdown_answers_what_is_in_work_and_closes_what_is_idle() {
+    let world = World::start().await;
+    let mut idle = world.connect().await;
+    let mut busy = world.connect().await;
+    busy.write_all(b"GET /slow HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut kept = world.connect().await;
+    kept.write_all(b"GET /livez HTTP/1.1\r\n\r\n").await.unwrap();
+    kept.readable().await.unwrap();
+
+    world.shutdown.cancel();
+    let (silence, answer, alive) =
+        tokio::join!(read_all(&mut idle), read_all(&mut busy), read_all(&mut kept));
+    assert_eq!((silence.as_str(), statuses(&answer), statuses(&alive)), ("", vec![200], vec![200]));
+    assert!(answer.ends_with("finished"), "{answer}");
+    drop((idle, busy, kept));
+    timeout(PATIENCE, world.served).await.expect("serve returns").unwrap();
+    assert!(TcpStream::connect(world.address).await.is_err(), "nobody listens");
+}

@@ -1,5 +1,6 @@
 //! The store as specification: the same sentences over Postgres and SQLite where both apply.
 
+mod faults;
 mod inspection;
 mod servers;
 mod world;

@@ -87,8 +87,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
     };
-    let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = Output::new(no_color);
+    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let output = Output::new(no_colour);
     let result = start(parsed, environment, output);
     let exit = result.unwrap_or_else(|failure| {
         failure.tell(output);

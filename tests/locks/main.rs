@@ -8,6 +8,7 @@ mod conformance;
 mod local;
 mod proxy;
 mod redis;
+mod redlock;
 mod servers;
 
 use std::time::Duration;

@@ -150,6 +150,22 @@ async fn a_flushed_server_tells_the_holder_by_its_next_renewal() {
 }
 
 #[tokio::test]
+async fn the_fence_grows_from_holder_to_holder_also_when_the_server_forgets() {
+    let redis = Redis::start();
+    let locks = redis.contender();
+    let mut last = 0;
+    for _ in 0..100 {
+        let (lease, _) = take(&locks, &keys(["order"])).await;
+        let fence = lease.fence("order").expect("Redis has a clock");
+        assert!(fence > last, "{fence} after {last}");
+        assert_eq!(lease.fence("another"), None);
+        last = fence;
+        redis.command(&["FLUSHALL"]).expect("flushed");
+        lease.release().await;
+    }
+}
+
+#[tokio::test]
 async fn keys_stand_under_a_prefix_with_their_hash_tags() {
     let redis = Redis::start();
     let (_lease, _) = take(&redis.contender(), &keys(["stripe/{ord_1}"])).await;

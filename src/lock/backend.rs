@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Settings;
 use super::local::Local;
+use super::postgres::Postgres;
 use super::redis::Redis;
 use super::redlock::Redlock;
 use super::token::Token;
@@ -49,6 +50,7 @@ pub(super) enum Backend {
     Local(Local),
     Redis(Redis),
     Redlock(Redlock),
+    Postgres(Postgres),
 }
 
 impl Backend {
@@ -57,6 +59,7 @@ impl Backend {
             "local" => Ok(Self::Local(Local::default())),
             "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
             "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
+            "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
             other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
         }
     }
@@ -67,6 +70,7 @@ impl Backend {
             Self::Local(_) => "local",
             Self::Redis(_) => "redis",
             Self::Redlock(_) => "redlock",
+            Self::Postgres(_) => "postgres",
         }
     }
 
@@ -75,6 +79,7 @@ impl Backend {
         match self {
             Self::Local(_) | Self::Redlock(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
+            Self::Postgres(postgres) => postgres.ready().await,
         }
     }
 
@@ -90,8 +95,9 @@ impl Backend {
             Self::Local(local) => Ok(local.ask(verb, holds, ttl)),
             Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
             Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
+            Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
         }
     }
 }
 
-const NAMES: [&str; 3] = ["local", "redis", "redlock"];
+const NAMES: [&str; 4] = ["local", "redis", "redlock", "postgres"];

@@ -22,6 +22,7 @@ mod meter;
 
 mod backend;
 mod local;
+mod postgres;
 mod redis;
 mod redlock;
 mod token;

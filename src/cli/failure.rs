@@ -47,6 +47,14 @@ impl Failure {
         self
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     pub(super) fn exit(&self) -> Exit {
         self.exit
     }

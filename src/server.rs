@@ -135,6 +135,12 @@ impl Server {
         self.admin.local_addr().unwrap_or(self.settings.admin_listen)
     }
 
+    /// The database that it serves from, for looking at what was stored.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.store.clone()
+    }
+
     /// The sources, for replacing them while they serve.
     #[must_use]
     pub fn sources(&self) -> Sources {

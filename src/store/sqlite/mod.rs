@@ -142,6 +142,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
         migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+        migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
     ])
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let store = context.store(&settings)?;
     store.migrate().await?;
     let sources = settings.sources.clone();
-    let server = Server::start(settings).await?;
+    let server = Server::start(settings, store.clone()).await?;
     let (public, admin) = (server.public_address(), server.admin_address());
     let welcome = || tell_welcome(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);

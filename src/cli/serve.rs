@@ -12,7 +12,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     for advice in &settings.advice {
         tracing::warn!("{advice}");
     }
-    let server = Server::start(settings).await?;
+    let store = context.store(&settings)?;
+    let server = Server::start(settings, store).await?;
     tracing::info!(listen = %server.public_address(), admin_listen = %server.admin_address(), "listening");
     server.run(std::future::pending()).await?;
     Ok(())

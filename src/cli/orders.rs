@@ -121,7 +121,17 @@ fn key(order: &OrderRow) -> Result<Key, Failure> {
 }
 
 fn orders_table(rows: &[OrderRow]) -> String {
-    let header = ["order", "source", "status", "authorized", "captured", "refunded", "disputed", "currency", "anomaly"];
+    let header = [
+        "order",
+        "source",
+        "status",
+        "authorized",
+        "captured",
+        "refunded",
+        "disputed",
+        "currency",
+        "anomaly",
+    ];
     let cells = rows.iter().map(|row| {
         let money = |minor| amount(minor, row.currency.as_deref());
         let cells = [

@@ -1,7 +1,10 @@
 //! The store as specification: the same sentences over Postgres and SQLite where both apply.
 
+mod faults;
 mod inspection;
+mod races;
 mod servers;
+mod stress;
 mod world;
 
 use crate::order::{Entry, Kind, Outcome, decide};

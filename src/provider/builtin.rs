@@ -1,4 +1,8 @@
 //! The definitions that come with the program.
 
 /// Name and text of every file in `providers/`.
-pub(super) const DEFINITIONS: &[(&str, &str)] = &[("stripe", include_str!("../../providers/stripe.toml"))];
+pub(super) const DEFINITIONS: &[(&str, &str)] = &[
+    ("adyen", include_str!("../../providers/adyen.toml")),
+    ("adyen-platform", include_str!("../../providers/adyen-platform.toml")),
+    ("stripe", include_str!("../../providers/stripe.toml")),
+];

@@ -5,6 +5,7 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("adyen", include_str!("../../providers/adyen.toml")),
     ("adyen-platform", include_str!("../../providers/adyen-platform.toml")),
     ("checkout-com", include_str!("../../providers/checkout-com.toml")),
+    ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
     ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),
     ("paddle", include_str!("../../providers/paddle.toml")),
     ("paypal", include_str!("../../providers/paypal.toml")),

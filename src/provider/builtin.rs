@@ -14,4 +14,5 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("shopify", include_str!("../../providers/shopify.toml")),
     ("square", include_str!("../../providers/square.toml")),
     ("stripe", include_str!("../../providers/stripe.toml")),
+    ("worldpay", include_str!("../../providers/worldpay.toml")),
 ];

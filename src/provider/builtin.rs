@@ -4,6 +4,7 @@
 pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("adyen", include_str!("../../providers/adyen.toml")),
     ("adyen-platform", include_str!("../../providers/adyen-platform.toml")),
+    ("authorizenet", include_str!("../../providers/authorizenet.toml")),
     ("checkout-com", include_str!("../../providers/checkout-com.toml")),
     ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
     ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),

@@ -14,6 +14,8 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("razorpay", include_str!("../../providers/razorpay.toml")),
     ("shopify", include_str!("../../providers/shopify.toml")),
     ("square", include_str!("../../providers/square.toml")),
+    ("standard-webhooks", include_str!("../../providers/standard-webhooks.toml")),
     ("stripe", include_str!("../../providers/stripe.toml")),
+    ("svix", include_str!("../../providers/svix.toml")),
     ("worldpay", include_str!("../../providers/worldpay.toml")),
 ];

@@ -7,6 +7,8 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("authorizenet", include_str!("../../providers/authorizenet.toml")),
     ("checkout-com", include_str!("../../providers/checkout-com.toml")),
     ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
+    ("flutterwave-v3", include_str!("../../providers/flutterwave-v3.toml")),
+    ("flutterwave-v4", include_str!("../../providers/flutterwave-v4.toml")),
     ("gocardless", include_str!("../../providers/gocardless.toml")),
     ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),
     ("mollie", include_str!("../../providers/mollie.toml")),

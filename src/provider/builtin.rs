@@ -5,6 +5,7 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("adyen", include_str!("../../providers/adyen.toml")),
     ("adyen-platform", include_str!("../../providers/adyen-platform.toml")),
     ("authorizenet", include_str!("../../providers/authorizenet.toml")),
+    ("braintree", include_str!("../../providers/braintree.toml")),
     ("checkout-com", include_str!("../../providers/checkout-com.toml")),
     ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
     ("flutterwave-v3", include_str!("../../providers/flutterwave-v3.toml")),

@@ -12,6 +12,8 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("flutterwave-v4", include_str!("../../providers/flutterwave-v4.toml")),
     ("gocardless", include_str!("../../providers/gocardless.toml")),
     ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),
+    ("mercadopago", include_str!("../../providers/mercadopago.toml")),
+    ("midtrans", include_str!("../../providers/midtrans.toml")),
     ("mollie", include_str!("../../providers/mollie.toml")),
     ("paddle", include_str!("../../providers/paddle.toml")),
     ("paypal", include_str!("../../providers/paypal.toml")),
@@ -23,4 +25,5 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("stripe", include_str!("../../providers/stripe.toml")),
     ("svix", include_str!("../../providers/svix.toml")),
     ("worldpay", include_str!("../../providers/worldpay.toml")),
+    ("xendit", include_str!("../../providers/xendit.toml")),
 ];

@@ -10,6 +10,7 @@ pub(super) const DEFINITIONS: &[(&str, &str)] = &[
     ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
     ("flutterwave-v3", include_str!("../../providers/flutterwave-v3.toml")),
     ("flutterwave-v4", include_str!("../../providers/flutterwave-v4.toml")),
+    ("github", include_str!("../../providers/github.toml")),
     ("gocardless", include_str!("../../providers/gocardless.toml")),
     ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),
     ("mercadopago", include_str!("../../providers/mercadopago.toml")),

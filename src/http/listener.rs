@@ -5,11 +5,13 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, header};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -58,15 +60,17 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown:
     let slots = Arc::new(Semaphore::new(limits.connections_max));
     let tasks = TaskTracker::new();
     gauge!("paylatch_connections_max", "listener" => limits.name).set(limits.connections_max as f64);
-    while let Some((socket, slot)) =
-        shutdown.run_until_cancelled(accept(&listener, &slots, limits.name)).await
-    {
-        let conversation = converse(socket, app.clone(), tasks.clone(), shutdown.clone());
+    while let Some(open) = shutdown.run_until_cancelled(accept(&listener, &slots, limits.name)).await {
+        let Open { socket, peer, slot } = open;
+        let conversation =
+            Conversation { app: app.clone(), tasks: tasks.clone(), peer, begun: Instant::now() };
+        let held = timeout(CONNECTION_CUT_AFTER, conversation.hold(socket, shutdown.clone()));
         tasks.spawn(async move {
-            let _open = Open::new(limits.name, slot);
-            if timeout(CONNECTION_CUT_AFTER, conversation).await.is_err() {
+            let _counted = Counted::new(limits.name);
+            if held.await.is_err() {
                 debug!(listener = limits.name, "cut a connection whose client does not read");
             }
+            drop(slot);
         });
     }
     drop(listener);
@@ -74,22 +78,28 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown:
     tasks.wait().await;
 }
 
+/// A connection that was accepted, and its slot among those that may be open.
+struct Open {
+    socket: TcpStream,
+    peer: SocketAddr,
+    slot: Option<OwnedSemaphorePermit>,
+}
+
 /// The next connection, once there is room for it. An error of accepting is waited out, never passed on.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-    name: &'static str,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>, name: &'static str) -> Open {
     let slot = Arc::clone(slots).acquire_owned().await.ok();
+    let mut told = false;
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => return (socket, slot),
+            Ok((socket, peer)) => return Open { socket, peer, slot },
             Err(error) if is_the_clients(&error) => {
-                debug!(listener = name, %error, "a connection ended before it began")
+                debug!(listener = name, %error, "a connection ended before it began");
             }
             Err(error) => {
                 counter!("paylatch_accept_errors_total", "listener" => name).increment(1);
-                warn!(listener = name, %error, "cannot accept connections; raise the limit of open files (ulimit -n)");
+                if !std::mem::replace(&mut told, true) {
+                    warn!(listener = name, %error, "cannot accept connections; raise the limit of open files");
+                }
                 sleep(ACCEPT_RETRY_AFTER).await;
             }
         }
@@ -101,54 +111,58 @@ fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Answers the requests of one connection until either side ends it.
-async fn converse(socket: TcpStream, app: Router, tasks: TaskTracker, shutdown: CancellationToken) {
-    let _ = socket.set_nodelay(true);
-    let begun = Instant::now();
-    let service = service_fn(move |request| {
-        let last = begun.elapsed() > CONNECTION_AGE_MAX;
-        answer(app.clone(), tasks.clone(), request, last)
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_READ_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .half_close(false)
-        .serve_connection(TokioIo::new(socket), service);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = shutdown.cancelled() => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
-        }
-    };
-    if let Err(error) = ended {
-        debug!(%error, "connection ended");
-    }
-    linger(connection.into_parts().io.into_inner()).await;
-}
-
-/// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.
-async fn answer(
+/// One connection and what its requests are answered with.
+#[derive(Clone)]
+struct Conversation {
     app: Router,
     tasks: TaskTracker,
-    request: Request<Incoming>,
-    last: bool,
-) -> Result<Response, Infallible> {
-    let handler = tasks.spawn(app.oneshot(request.map(Body::new)));
-    let mut response = match handler.await {
-        Ok(Ok(response)) => response,
-        Err(failure) => {
-            counter!("paylatch_handler_panics_total").increment(1);
-            error!(%failure, "a handler failed");
-            Problem::new(Code::Internal).into_response()
+    peer: SocketAddr,
+    begun: Instant,
+}
+
+impl Conversation {
+    /// Answers requests until either side ends the connection.
+    async fn hold(self, socket: TcpStream, shutdown: CancellationToken) {
+        let _ = socket.set_nodelay(true);
+        let mut connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_READ_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .half_close(false)
+            .serve_connection(TokioIo::new(socket), service_fn(|request| self.clone().answer(request)));
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = shutdown.cancelled() => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
+            }
+        };
+        if let Err(error) = &ended {
+            debug!(%error, "connection ended");
         }
-    };
-    if last {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        if !ended.is_err_and(|error| error.is_timeout()) {
+            linger(connection.into_parts().io.into_inner()).await;
+        }
     }
-    Ok(response)
+
+    /// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.
+    async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        let mut response = match self.tasks.spawn(self.app.oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Err(failure) => {
+                counter!("paylatch_handler_panics_total").increment(1);
+                error!(%failure, "a handler failed");
+                Problem::new(Code::Internal).into_response()
+            }
+        };
+        if self.begun.elapsed() > CONNECTION_AGE_MAX {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(response)
+    }
 }
 
 /// Reads away what a client still sends after the last answer. Closing before would reset the connection, and the
@@ -157,21 +171,18 @@ async fn linger(mut socket: TcpStream) {
     let _ = timeout(LINGER_MAX, tokio::io::copy(&mut socket, &mut sink())).await;
 }
 
-/// An open connection: one in the gauge, and its slot.
-struct Open {
-    listener: &'static str,
-    _slot: Option<OwnedSemaphorePermit>,
-}
+/// One in the gauge of open connections.
+struct Counted(&'static str);
 
-impl Open {
-    fn new(listener: &'static str, slot: Option<OwnedSemaphorePermit>) -> Self {
+impl Counted {
+    fn new(listener: &'static str) -> Self {
         gauge!("paylatch_connections", "listener" => listener).increment(1.0);
-        Self { listener, _slot: slot }
+        Self(listener)
     }
 }
 
-impl Drop for Open {
+impl Drop for Counted {
     fn drop(&mut self) {
-        gauge!("paylatch_connections", "listener" => self.listener).decrement(1.0);
+        gauge!("paylatch_connections", "listener" => self.0).decrement(1.0);
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! Knows no SQL and no lock service. Every refusal is a [`Problem`]; the table of them is `problem.rs`.
 
+mod admin;
 mod body;
 mod clock;
 mod health;
@@ -20,6 +21,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
+pub use admin::admin;
 pub use clock::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{Limits, serve};

@@ -9,6 +9,8 @@ use crate::intake::Refusal;
 
 /// Seconds after which a sender that was told 503 may come again.
 const RETRY_AFTER_S: u16 = 1;
+/// Seconds after which wrong tokens are forgotten.
+pub(super) const FAILURES_FORGOTTEN_AFTER_S: u16 = 60;
 
 /// Writes the table once: the enum, its codes, statuses and titles.
 macro_rules! table {
@@ -66,15 +68,31 @@ table! {
     /// Another holds the order's lock for longer than `lock.wait_ms`.
     LockBusy = 503 "lock_busy" "The order is busy; send it again",
     /// No answer from the database.
-    DatabaseAway = 503 "database_away" "The database does not answer; send it again",
+    DatabaseAway = 503 "database_away" "The database does not answer",
     /// `intake.deadline_ms` passed.
     DeadlinePassed = 503 "deadline_passed" "It was not stored in time; send it again",
     /// The process is ending.
     ShuttingDown = 503 "shutting_down" "This server is shutting down; send it again",
     /// A task that stores events failed.
     LaneFailed = 503 "lane_failed" "Storing failed; send it again",
+    /// The database answers, but must not be used: `paylatch check` says why.
+    DatabaseUnfit = 503 "database_unfit" "The database cannot be used as it is",
     /// `/readyz`: do not route webhooks here now.
     NotReady = 503 "not_ready" "This server cannot store events now",
+    /// The admin listener: `Authorization: Bearer` is missing or is not `admin_token`.
+    TokenInvalid = 401 "token_invalid" "The admin token is missing or wrong",
+    /// The admin listener: too many wrong tokens from one address.
+    TooManyFailures = 429 "too_many_failures" "Too many wrong tokens came from your address",
+    /// The admin listener has no token, so it is asked by its address only: a web page could make up a name.
+    HostUnknown = 421 "host_unknown" "Without admin_token, ask for localhost or an address",
+    /// A query names an unknown field, or a value that cannot be.
+    QueryInvalid = 400 "query_invalid" "The query cannot be read",
+    /// No order has this source and id.
+    UnknownOrder = 404 "unknown_order" "No such order",
+    /// No event has this source and id.
+    UnknownEvent = 404 "unknown_event" "No such event",
+    /// The event is stored, its body was purged.
+    BodyPurged = 410 "body_purged" "The event's body was purged",
     /// A fault of this program.
     Internal = 500 "internal" "This server made a mistake; the log tells which",
 }
@@ -134,6 +152,12 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, RETRY_AFTER_S.into());
+        }
+        if self.code == Code::TooManyFailures {
+            headers.insert(header::RETRY_AFTER, FAILURES_FORGOTTEN_AFTER_S.into());
+        }
+        if self.code == Code::TokenInvalid {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if let Some(methods) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(methods));

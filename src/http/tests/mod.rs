@@ -5,14 +5,16 @@ mod limits;
 mod slow;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(12);
 struct World {
     address: SocketAddr,
     health: Health,
+    /// Requests to `/store` that went on to their end.
+    stored: Arc<Semaphore>,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
 }
@@ -48,16 +52,19 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let health = Health::new();
+        let stored = Arc::new(Semaphore::new(0));
         let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX);
         let app = with_health(Router::new(), health.clone())
             .route("/length", any(async move |request: Request| length(&limits, request).await))
             .route("/panic", get(panics))
             .route("/slow", get(slow))
+            .route("/store", get(store))
+            .layer(Extension(Arc::clone(&stored)))
             .fallback(nothing_here);
         let shutdown = CancellationToken::new();
         let limits = Limits { name: "public", connections_max };
         let served = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
-        Self { address, health, shutdown, served }
+        Self { address, health, stored, shutdown, served }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -87,6 +94,11 @@ async fn panics() -> &'static str {
 async fn slow() -> &'static str {
     tokio::time::sleep(Duration::from_millis(300)).await;
     "finished"
+}
+
+async fn store(Extension(stored): Extension<Arc<Semaphore>>) {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    stored.add_permits(1);
 }
 
 /// Everything that the server sends until it closes, reset or not.
@@ -175,4 +187,17 @@ async fn shutdown_answers_what_is_in_work_and_closes_what_is_idle() {
     drop((idle, busy, kept));
     timeout(PATIENCE, world.served).await.expect("serve returns").unwrap();
     assert!(TcpStream::connect(world.address).await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn work_that_was_begun_ends_although_its_client_hangs_up() {
+    let world = World::start().await;
+    for _ in 0..100 {
+        let mut socket = world.connect().await;
+        socket.write_all(b"GET /store HTTP/1.1\r\n\r\n").await.unwrap();
+        // Closed once the server has it: the work takes longer than the way there.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let all = world.stored.acquire_many(100);
+    timeout(PATIENCE, all).await.expect("100 of 100 went on to their end").unwrap().forget();
 }

@@ -1,0 +1,31 @@
+//! What proves that a key is ours.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// `<instance>:<128 random bits in hex>`, drawn for each acquisition and never chosen by a caller: a token used twice
+/// would let the clean-up of one acquisition delete the lease of another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Token(Arc<str>);
+
+impl Token {
+    pub(super) fn draw(instance: &str) -> Self {
+        Self(format!("{instance}:{:032x}", rand::random::<u128>()).into())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Says whose it is; the random part would let its reader release the key.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.split(':').next().unwrap_or_default())
+    }
+}
+
+/// Names this process to people who list what is held: its id on its host, and something that a restart changes.
+pub(super) fn instance() -> String {
+    format!("{}-{:08x}", std::process::id(), rand::random::<u32>())
+}

@@ -1,0 +1,238 @@
+//! Facts from payloads: what a verified webhook says, in our words, by a definition's `[facts]` table.
+
+mod amount;
+mod family;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::HeaderName;
+use sha2::{Digest, Sha256};
+
+use self::family::Family;
+use super::definition::{Definition, Texts, Unit};
+use super::place::{Each, Place, Places, View};
+use super::reader::{Fields, Scalar};
+use super::{Mistake, Mode, SourceSettings, Webhook, at};
+use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
+
+/// How a source's events are read, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    source: Id,
+    places: Places,
+    headers: Vec<HeaderName>,
+    each: Option<Each>,
+    id: Vec<Place>,
+    type_name: Vec<Place>,
+    time: Vec<(Place, Unit)>,
+    /// The place that tells, the text that the source wants there, and the word for it.
+    mode: Option<(Place, String, &'static str)>,
+    order: Vec<(i16, Place)>,
+    only: Option<String>,
+    families: Vec<Family>,
+}
+
+impl Facts {
+    /// Compiles a definition's facts for a source. `signed_headers` are kept with the events beside those that facts are read from.
+    ///
+    /// # Errors
+    /// The key and what was expected.
+    pub(super) fn new(
+        definition: &Definition,
+        source: &SourceSettings,
+        signed_headers: &[HeaderName],
+    ) -> Result<Self, Mistake> {
+        let facts = &definition.facts;
+        let mut places = Places::default();
+        let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
+        let each = at("facts.each", each)?;
+        let id = at("facts.id", joined(&facts.id, &mut places, source))?;
+        let type_name = at("facts.type", joined(&facts.type_name, &mut places, source))?;
+        let time = facts.time.iter().map(|time| Ok((places.place(&time.from, source)?, time.unit))).collect();
+        let time = at("facts.time", time)?;
+        let mode = mode_place(definition, source, &mut places)?;
+        let order = ranked_order(definition, source, &mut places)?;
+        let families = (1..)
+            .zip(&facts.families)
+            .map(|(position, family)| {
+                let key = format!("facts.family {position} ({})", family.types.0.join(", "));
+                at(&key, Family::new(family, facts, &mut places, source))
+            })
+            .collect::<Result<_, _>>()?;
+        let mut headers = places.headers.clone();
+        headers.extend(signed_headers.iter().filter(|name| !places.headers.contains(name)).cloned());
+        Ok(Self {
+            source: source.name.clone(),
+            places,
+            headers,
+            each,
+            id,
+            type_name,
+            time,
+            mode,
+            order,
+            only: facts.only.clone(),
+            families,
+        })
+    }
+
+    /// The events of a verified webhook.
+    pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
+        let evidence = |body: Bytes| Evidence {
+            body_sha256: Sha256::digest(&body).into(),
+            body,
+            headers: self.kept_headers(webhook),
+            received_at,
+        };
+        let dead = |reason, body| Event::dead(self.source.clone(), None, reason, evidence(body));
+        let envelope = match self.places.envelope.read(webhook.body) {
+            _ if self.places.envelope.is_empty() => Fields::default(),
+            Ok(envelope) => envelope,
+            Err(reason) => return vec![dead(reason, webhook.body.clone())],
+        };
+        let items = match &self.each {
+            None => vec![webhook.body.clone()],
+            Some(each) => match each.items(&envelope) {
+                Ok(items) => items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect(),
+                Err(reason) => return vec![dead(reason, webhook.body.clone())],
+            },
+        };
+        items
+            .into_iter()
+            .map(|body| match self.places.item.read(&body) {
+                Err(reason) => dead(reason, body.clone()),
+                Ok(item) => {
+                    let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+                    self.event(&view, evidence(body.clone()))
+                }
+            })
+            .collect()
+    }
+
+    fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
+        let dead = |id, reason| Event::dead(self.source.clone(), id, reason, evidence.clone());
+        let id = match read_id("id", &self.id, ":", view) {
+            Ok(id) => id,
+            Err(reason) => return dead(None, reason),
+        };
+        let type_name = match read_id("type", &self.type_name, ".", view) {
+            Ok(type_name) => type_name,
+            Err(reason) => return dead(Some(id), reason),
+        };
+        let Some(occurred_at) = self.time.iter().find_map(|(place, unit)| match view.scalar(place, "") {
+            Scalar::Text(text) => unit.read(&text),
+            Scalar::Absent | Scalar::Unreadable => None,
+        }) else {
+            return dead(Some(id), "time is missing or unreadable".to_owned());
+        };
+        let key = Key { id, source: self.source.clone() };
+        let (payment, statement, claim) = match self.other_mode(view) {
+            Some(reason) => (None, Statement::Noted(reason), None),
+            None => self.statement(view, type_name.as_str()),
+        };
+        Event::new(key, (type_name.as_str().to_owned(), occurred_at), payment, statement, claim, evidence)
+    }
+
+    fn statement(&self, view: &View<'_>, type_name: &str) -> (Option<Id>, Statement, Option<Claim>) {
+        if let Some(reason) = &self.only {
+            return (None, Statement::Noted(reason.clone()), None);
+        }
+        let Some(family) = self.families.iter().find(|family| family.reads(type_name)) else {
+            return (None, Statement::Noted("type has no money meaning".to_owned()), None);
+        };
+        let payment = family.payment(view);
+        let statement = family.statement(view, type_name, &payment);
+        (payment.ok(), statement, self.claim(view))
+    }
+
+    /// Why an event of the mode that the source does not want is only noted.
+    fn other_mode(&self, view: &View<'_>) -> Option<String> {
+        let (place, wanted, word) = self.mode.as_ref()?;
+        match view.scalar(place, "") {
+            Scalar::Text(own) if own == *wanted => None,
+            Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
+                Some(format!("not a {word} event, and this source takes only those"))
+            }
+        }
+    }
+
+    /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
+    fn claim(&self, view: &View<'_>) -> Option<Claim> {
+        self.order.iter().find_map(|(rank, place)| match view.scalar(place, "") {
+            Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
+            Scalar::Absent | Scalar::Unreadable => None,
+        })
+    }
+
+    /// The headers that the definition reads, as a JSON object.
+    fn kept_headers(&self, webhook: &Webhook<'_>) -> String {
+        let kept: BTreeMap<&str, Cow<'_, str>> = self
+            .headers
+            .iter()
+            .filter_map(|name| {
+                let value = webhook.headers.get(name)?;
+                Some((name.as_str(), String::from_utf8_lossy(value.as_bytes())))
+            })
+            .collect();
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+}
+
+/// Where the mode is that the source wants, if it wants one.
+fn mode_place(
+    definition: &Definition,
+    source: &SourceSettings,
+    places: &mut Places,
+) -> Result<Option<(Place, String, &'static str)>, Mistake> {
+    let Some(wanted) = source.mode else { return Ok(None) };
+    let Some(field) = &definition.facts.mode else {
+        let problem = "does not say in its events whether money is real; leave `mode` out, and use one source per endpoint";
+        return Err(("mode".to_owned(), format!("{} {problem}", definition.title)));
+    };
+    let (text, word) = match wanted {
+        Mode::Live => (&field.live, "live"),
+        Mode::Test => (&field.test, "test"),
+    };
+    Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
+}
+
+/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up.
+fn ranked_order(
+    definition: &Definition,
+    source: &SourceSettings,
+    places: &mut Places,
+) -> Result<Vec<(i16, Place)>, Mistake> {
+    let own = source.order.iter().map(|text| ("order", text));
+    let defined = definition.facts.order.0.iter().map(|text| ("facts.order", text));
+    let leading =
+        i16::try_from(source.order.len()).map_err(|_| ("order".to_owned(), "too many".to_owned()))?;
+    (-leading..)
+        .zip(own.chain(defined))
+        .map(|(rank, (key, text))| Ok((rank, at(key, places.place(text, source))?)))
+        .collect()
+}
+
+fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Place>, String> {
+    if texts.0.is_empty() {
+        return Err("expected a place or a list of places to join".to_owned());
+    }
+    places.all(texts, source)
+}
+
+/// The id that some places make together. Places that are absent stand for nothing, but not all of them.
+fn read_id(name: &str, places: &[Place], separator: &str, view: &View<'_>) -> Result<Id, String> {
+    let mut texts = Vec::with_capacity(places.len());
+    for place in places {
+        match view.scalar(place, "") {
+            Scalar::Text(text) => texts.push(text),
+            Scalar::Absent => texts.push(Cow::Borrowed("")),
+            Scalar::Unreadable => return Err(format!("{name} is unreadable")),
+        }
+    }
+    if texts.iter().all(|text| text.is_empty()) {
+        return Err(format!("{name} is missing"));
+    }
+    Id::new(&texts.join(separator)).map_err(|error| format!("{name} {error}"))
+}

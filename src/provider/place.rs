@@ -1,0 +1,225 @@
+//! Where a text is: a header, a field of the body, a part of the signature, a setting. Compiled once, read per request.
+
+use std::borrow::Cow;
+
+use http::HeaderName;
+
+use super::definition::Texts;
+use super::reader::{Fields, Reader, Scalar, Slot};
+use super::{SourceSettings, Webhook};
+
+/// The most events of one webhook. The largest batches known hold some hundreds.
+pub(super) const ITEMS_MAX: usize = 1_000;
+
+/// Where a text is.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// `/pointer`: a field of the event.
+    Field(Slot),
+    /// `envelope:/pointer`: a field of the body around the events.
+    Envelope(Slot),
+    /// `header:NAME`
+    Header(HeaderName),
+    /// `query:NAME`
+    Query(String),
+    /// `form:NAME`: a field of a form body.
+    Form(String),
+    /// `sig:NAME`: a part of the signature, by its index in [`Places::parts`].
+    Part(usize),
+    /// `url` and `param:NAME`: known once the source is.
+    Setting(String),
+    /// `secret`
+    Secret,
+    /// `body`
+    Body,
+}
+
+/// Everything that a part of a definition reads.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    /// Fields of the event, or of the body where it is one event.
+    pub(super) item: Reader,
+    /// Fields of the body around the events.
+    pub(super) envelope: Reader,
+    /// Headers.
+    pub(super) headers: Vec<HeaderName>,
+    /// Parts of the signature.
+    pub(super) parts: Vec<String>,
+}
+
+impl Places {
+    /// Compiles a place's text.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub(super) fn place(&mut self, text: &str, source: &SourceSettings) -> Result<Place, String> {
+        if text.starts_with('/') {
+            return self.item.slot(text).map(Place::Field);
+        }
+        match text.split_once(':').unwrap_or((text, "")) {
+            ("envelope", pointer) => self.envelope.slot(pointer).map(Place::Envelope),
+            ("header", name) => {
+                let name: HeaderName = name.parse().map_err(|_| format!("`{name}` is no header name"))?;
+                if !self.headers.contains(&name) {
+                    self.headers.push(name.clone());
+                }
+                Ok(Place::Header(name))
+            }
+            ("query", name) if !name.is_empty() => Ok(Place::Query(name.to_owned())),
+            ("form", name) if !name.is_empty() => Ok(Place::Form(name.to_owned())),
+            ("sig", name) if !name.is_empty() => {
+                let known = self.parts.iter().position(|part| part == name);
+                Ok(Place::Part(known.unwrap_or_else(|| {
+                    self.parts.push(name.to_owned());
+                    self.parts.len() - 1
+                })))
+            }
+            ("param", name) => source
+                .params
+                .get(name)
+                .map(|value| Place::Setting(value.clone()))
+                .ok_or_else(|| format!("param `{name}` is not declared under [params]")),
+            ("url", "") => Ok(Place::Setting(source.public_url.clone().unwrap_or_default())),
+            ("secret", "") => Ok(Place::Secret),
+            ("body", "") => Ok(Place::Body),
+            _ => Err(format!(
+                "`{text}` is no place; expected /pointer, envelope:/pointer, header:NAME, query:NAME, form:NAME, sig:NAME, param:NAME, url, secret or body"
+            )),
+        }
+    }
+
+    /// Compiles several.
+    ///
+    /// # Errors
+    /// As [`Places::place`].
+    pub(super) fn all(&mut self, texts: &Texts, source: &SourceSettings) -> Result<Vec<Place>, String> {
+        texts.0.iter().map(|text| self.place(text, source)).collect()
+    }
+}
+
+/// A request, opened as far as places need it.
+#[derive(Debug, Clone)]
+pub(super) struct View<'a> {
+    pub(super) webhook: &'a Webhook<'a>,
+    pub(super) item: Fields<'a>,
+    pub(super) envelope: Fields<'a>,
+    pub(super) parts: Vec<Option<&'a str>>,
+}
+
+impl<'a> View<'a> {
+    /// What is at a place. A header, query or form field that is there twice is unreadable: which counts would be a guess.
+    pub(super) fn scalar(&'a self, place: &'a Place, secret: &'a str) -> Scalar<'a> {
+        match place {
+            Place::Field(slot) => self.item.scalar(*slot),
+            Place::Envelope(slot) => self.envelope.scalar(*slot),
+            Place::Header(name) => {
+                let mut values = self.webhook.headers.get_all(name).iter();
+                let first = values.next().map(http::HeaderValue::to_str);
+                match (first, values.next()) {
+                    (None, _) => Scalar::Absent,
+                    (Some(Ok(text)), None) => Scalar::Text(Cow::Borrowed(text)),
+                    (Some(_), _) => Scalar::Unreadable,
+                }
+            }
+            Place::Query(name) => {
+                let query = self.webhook.path_and_query.split_once('?').map_or("", |(_, query)| query);
+                only(query.as_bytes(), name)
+            }
+            Place::Form(name) => only(self.webhook.body, name),
+            Place::Part(at) => self
+                .parts
+                .get(*at)
+                .copied()
+                .flatten()
+                .map_or(Scalar::Absent, |text| Scalar::Text(Cow::Borrowed(text))),
+            Place::Setting(value) => Scalar::Text(Cow::Borrowed(value)),
+            Place::Secret => Scalar::Text(Cow::Borrowed(secret)),
+            // Only asked whether there is one; what is signed streams the bytes.
+            Place::Body => Scalar::Text(String::from_utf8_lossy(self.webhook.body)),
+        }
+    }
+
+    /// The text of the first place that has one.
+    ///
+    /// # Errors
+    /// [`Missing`] when none has.
+    pub(super) fn first(&'a self, places: &'a [Place]) -> Result<Cow<'a, str>, Missing> {
+        let mut missing = Missing::Absent;
+        for place in places {
+            match self.scalar(place, "") {
+                Scalar::Text(text) if !text.is_empty() => return Ok(text),
+                Scalar::Text(_) | Scalar::Absent => {}
+                Scalar::Unreadable => missing = Missing::Unreadable,
+            }
+        }
+        Err(missing)
+    }
+}
+
+/// Why there is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Missing {
+    #[error("is missing")]
+    Absent,
+    #[error("is unreadable")]
+    Unreadable,
+}
+
+/// The one value of a name in `a=b&c=d`.
+fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
+    let mut values = form_urlencoded::parse(form).filter(|(own, _)| own == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (None, _) => Scalar::Absent,
+        (Some(value), None) => Scalar::Text(value),
+        (Some(_), Some(_)) => Scalar::Unreadable,
+    }
+}
+
+/// A list inside the body whose every element is an event: `/list/*` or `/list/*/member`.
+#[derive(Debug, Clone)]
+pub(super) struct Each {
+    list: Slot,
+    member: Option<(Reader, Slot)>,
+}
+
+impl Each {
+    /// Compiles the pointer; the list is read with the envelope.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub(super) fn new(pointer: &str, envelope: &mut Reader) -> Result<Self, String> {
+        let (list, member) =
+            pointer.split_once("/*").ok_or_else(|| format!("`{pointer}` has no `*`; expected `/list/*`"))?;
+        let member = if member.is_empty() {
+            None
+        } else {
+            let mut reader = Reader::default();
+            let slot = reader.slot(member)?;
+            Some((reader, slot))
+        };
+        Ok(Self { list: envelope.slot(list)?, member })
+    }
+
+    /// The elements' exact JSON texts.
+    ///
+    /// # Errors
+    /// Why there is no such list.
+    pub(super) fn items<'a>(&self, envelope: &Fields<'a>) -> Result<Vec<&'a str>, String> {
+        let list = envelope.json(self.list).ok_or("the list of events is missing")?;
+        let elements: Vec<&'a serde_json::value::RawValue> =
+            serde_json::from_str(list).map_err(|_| "the list of events is no list")?;
+        if elements.len() > ITEMS_MAX {
+            return Err(format!("more than {ITEMS_MAX} events in one webhook"));
+        }
+        elements
+            .into_iter()
+            .map(|element| match &self.member {
+                None => Ok(element.get()),
+                Some((reader, slot)) => reader
+                    .read(element.get().as_bytes())?
+                    .json(*slot)
+                    .ok_or_else(|| "an event of the list is empty".to_owned()),
+            })
+            .collect()
+    }
+}

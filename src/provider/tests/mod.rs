@@ -1,0 +1,63 @@
+//! What providers' webhooks must verify and say, as tables.
+
+mod facts;
+mod rules;
+mod vectors;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::{Mode, Providers, Rejection, Source, SourceSettings, Webhook};
+use crate::order::{Event, Id, UnixMicros};
+use crate::secret::Secret;
+
+/// Within every tolerance of what the tests sign.
+const NOW: i64 = 1_789_000_000;
+
+fn providers() -> Providers {
+    Providers::load(None).unwrap()
+}
+
+/// Settings that a source of this provider could have.
+fn settings(provider: &str) -> SourceSettings {
+    let providers = providers();
+    SourceSettings {
+        name: Id::new(provider).unwrap(),
+        provider: provider.to_owned(),
+        secrets: vec![providers.generate_secret(provider)],
+        tolerance_s: None,
+        mode: None,
+        order: Vec::new(),
+        public_url: None,
+        cert_dir: None,
+        params: BTreeMap::new(),
+    }
+}
+
+fn source(settings: SourceSettings) -> Source {
+    Source::new(settings, &providers()).unwrap()
+}
+
+fn headers(pairs: &[(String, String)]) -> HeaderMap {
+    let parsed = |(name, value): &(String, String)| {
+        (name.parse::<http::HeaderName>().unwrap(), http::HeaderValue::from_str(value).unwrap())
+    };
+    pairs.iter().map(parsed).collect()
+}
+
+/// Signs a body, verifies it, and reads what it says.
+fn events_of(source: &Source, body: &str) -> Vec<Event> {
+    let signed = source.sign(&Bytes::copy_from_slice(body.as_bytes()), NOW);
+    let headers = headers(&signed.headers);
+    let webhook = Webhook { path_and_query: "/webhooks/x", headers: &headers, body: &signed.body };
+    let verified = source.verify(&webhook, NOW).unwrap();
+    verified.events(UnixMicros(NOW * 1_000_000))
+}
+
+fn event_of(source: &Source, body: &str) -> Event {
+    let mut events = events_of(source, body);
+    assert_eq!(events.len(), 1);
+    events.remove(0)
+}

@@ -1,0 +1,205 @@
+//! The contract of every backend, a sentence each.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use paylatch::lock::Locks;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::{TTL, is_busy, keys, take, take_all};
+
+/// A lock service under test.
+pub(crate) trait Service {
+    /// Somebody who contends for its keys: another process, as far as the service can tell.
+    fn contender(&self) -> Locks;
+}
+
+/// The whole contract as tests over the service that `$start` yields.
+macro_rules! every_test {
+    ($start:expr) => {
+        $crate::conformance::every_test! { $start;
+            one_of_32_contenders_wins
+            a_batch_takes_what_is_free_and_names_what_is_busy
+            a_key_named_twice_counts_once
+            five_hundred_keys_are_taken_and_given_back_together
+            no_keys_need_no_lease
+            a_released_key_is_free_at_once
+            a_dropped_lease_is_given_back
+            a_holder_that_panics_gives_back
+            a_lease_is_renewed_while_it_is_held
+            a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one
+            overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock
+            a_future_dropped_at_any_point_leaves_nothing_behind
+        }
+    };
+    ($start:expr; $($sentence:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $sentence() {
+            $crate::conformance::$sentence(&$start).await;
+        })*
+    };
+}
+pub(crate) use every_test;
+
+pub(crate) async fn one_of_32_contenders_wins(service: &impl Service) {
+    let mut contenders = JoinSet::new();
+    for _ in 0..32 {
+        let locks = service.contender();
+        contenders.spawn(async move { take(&locks, &keys(["order"])).await });
+    }
+    // The leases stay alive until all have tried.
+    let attempts = contenders.join_all().await;
+    assert_eq!(attempts.iter().filter(|(lease, _)| lease.keys().len() == 1).count(), 1);
+    assert_eq!(attempts.iter().filter(|(_, busy)| *busy == keys(["order"])).count(), 31);
+}
+
+pub(crate) async fn a_batch_takes_what_is_free_and_names_what_is_busy(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (held, _) = take(&one, &keys(["b", "d"])).await;
+    let (lease, busy) = take(&other, &keys(["a", "b", "c", "d"])).await;
+    assert_eq!(lease.keys().collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(busy, keys(["b", "d"]));
+    drop(held);
+}
+
+pub(crate) async fn a_key_named_twice_counts_once(service: &impl Service) {
+    let (lease, busy) = take(&service.contender(), &keys(["a", "a"])).await;
+    assert_eq!((lease.keys().len(), busy.len()), (1, 0));
+}
+
+pub(crate) async fn five_hundred_keys_are_taken_and_given_back_together(service: &impl Service) {
+    let many: Vec<String> = (0..500).map(|n| format!("order/{n}")).collect();
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, busy) = take(&one, &many).await;
+    assert_eq!((lease.keys().len(), busy.len()), (500, 0));
+    let (nothing, busy) = take(&other, &many).await;
+    assert_eq!((nothing.keys().len(), busy.len()), (0, 500));
+    lease.release().await;
+    let (lease, busy) = take(&other, &many).await;
+    assert_eq!((lease.keys().len(), busy.len()), (500, 0));
+}
+
+pub(crate) async fn no_keys_need_no_lease(service: &impl Service) {
+    let (lease, busy) = take(&service.contender(), &[]).await;
+    assert!(lease.keys().len() == 0 && busy.is_empty() && !lease.is_lost());
+    lease.release().await;
+}
+
+pub(crate) async fn a_released_key_is_free_at_once(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, _) = take(&one, &keys(["order"])).await;
+    assert!(is_busy(&other, "order").await);
+    lease.release().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_dropped_lease_is_given_back(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    drop(take(&one, &keys(["order"])).await);
+    one.drain().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_holder_that_panics_gives_back(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let holder = one.clone();
+    let work = tokio::spawn(async move {
+        let _lease = take(&holder, &keys(["order"])).await;
+        std::panic::resume_unwind(Box::new("the work fails"));
+    });
+    assert!(work.await.is_err());
+    one.drain().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_lease_is_renewed_while_it_is_held(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, _) = take(&one, &keys(["order"])).await;
+    for _ in 0..6 {
+        sleep(TTL / 2).await;
+        assert!(is_busy(&other, "order").await && !lease.is_lost());
+    }
+}
+
+pub(crate) async fn a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one(
+    service: &impl Service,
+) {
+    let (sleeper, next, third) = (service.contender(), service.contender(), service.contender());
+    let (asleep, is_asleep) = tokio::sync::oneshot::channel();
+    let (wake, woken) = mpsc::channel::<()>();
+    // A runtime that nobody drives stands still like a process that is not scheduled, its renewal included.
+    let sleeper = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (lease, _) = runtime.block_on(take(&sleeper, &keys(["order"])));
+        asleep.send(()).expect("the test waits");
+        woken.recv().expect("the test wakes it");
+        let lost = lease.is_lost();
+        runtime.block_on(async {
+            sleep(TTL / 2).await;
+            lease.release().await;
+            sleeper.drain().await;
+        });
+        lost
+    });
+    is_asleep.await.expect("it has the lease");
+    let lease = take_all(&next, &keys(["order"]), TTL * 2).await;
+    wake.send(()).expect("it sleeps");
+    let sleeper = tokio::task::spawn_blocking(|| sleeper.join().expect("it does not panic"));
+    assert!(sleeper.await.expect("it does not panic"), "the sleeper must know that its lease is lost");
+    assert!(is_busy(&third, "order").await, "the late release must not free the key of the next holder");
+    lease.release().await;
+}
+
+pub(crate) async fn overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock(
+    service: &impl Service,
+) {
+    let holders: Arc<HashMap<String, AtomicU32>> =
+        Arc::new((0..6).map(|n| (format!("order/{n}"), AtomicU32::new(0))).collect());
+    let mut tasks = JoinSet::new();
+    for task in 0..16 {
+        let (locks, holders) = (service.contender(), holders.clone());
+        tasks.spawn(async move {
+            for round in 0..8 {
+                let batch: Vec<String> =
+                    (0..3).map(|n| format!("order/{}", (task + round * n) % 6)).collect();
+                let lease = take_all(&locks, &batch, Duration::from_secs(30)).await;
+                for key in lease.keys() {
+                    assert_eq!(holders[key].fetch_add(1, Ordering::SeqCst), 0, "two hold {key}");
+                }
+                tokio::task::yield_now().await;
+                for key in lease.keys() {
+                    holders[key].fetch_sub(1, Ordering::SeqCst);
+                }
+                lease.release().await;
+            }
+        });
+    }
+    timeout(Duration::from_secs(60), tasks.join_all()).await.expect("no deadlock");
+}
+
+pub(crate) async fn a_future_dropped_at_any_point_leaves_nothing_behind(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let batch = keys(["a", "b"]);
+    for polls in 0..8 {
+        {
+            let mut attempt = Box::pin(one.acquire_each(&batch));
+            let mut polled = 0;
+            poll_fn(|context| {
+                let done = polled == polls || attempt.as_mut().poll(context).is_ready();
+                polled += 1;
+                if done { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+        one.drain().await;
+        let (lease, busy) = take(&other, &batch).await;
+        assert!(busy.is_empty(), "dropped after {polls} polls, {busy:?} stayed behind");
+        lease.release().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! What every lock service must do, checked over each of them, and what each does when it breaks.
+//!
+//! The servers are real, private to each test, and started here.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod conformance;
+mod local;
+mod proxy;
+mod redis;
+mod servers;
+
+use std::time::Duration;
+
+use paylatch::lock::{Attempt, Lease, Locks, Settings};
+use paylatch::secret::Secret;
+
+/// Long enough for a busy machine, short enough to wait for its end.
+const TTL: Duration = Duration::from_millis(800);
+
+fn settings(backend: &str, urls: &[String]) -> Settings {
+    Settings {
+        backend: backend.to_owned(),
+        urls: urls.iter().map(Secret::new).collect(),
+        ttl: TTL,
+        call_timeout: TTL / 2,
+        retry_after: Duration::from_millis(300),
+    }
+}
+
+fn locks(backend: &str, urls: &[String]) -> Locks {
+    Locks::new(&settings(backend, urls)).expect("the settings of the test are right")
+}
+
+fn keys<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+/// What an available service gives.
+async fn take(locks: &Locks, keys: &[String]) -> (Lease, Vec<String>) {
+    match locks.acquire_each(keys).await {
+        Attempt::Acquired { lease, busy } => (lease, busy),
+        Attempt::Unavailable => panic!("the lock service is unavailable"),
+    }
+}
+
+/// All of `keys`, within the time that a holder who vanished keeps them.
+async fn take_all(locks: &Locks, keys: &[String], within: Duration) -> Lease {
+    let give_up_at = tokio::time::Instant::now() + within;
+    loop {
+        let (lease, busy) = take(locks, keys).await;
+        if busy.is_empty() {
+            return lease;
+        }
+        lease.release().await;
+        assert!(tokio::time::Instant::now() < give_up_at, "{busy:?} not free within {within:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn is_busy(locks: &Locks, key: &str) -> bool {
+    let (lease, busy) = take(locks, &[key.to_owned()]).await;
+    lease.release().await;
+    !busy.is_empty()
+}

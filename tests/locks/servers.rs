@@ -1,0 +1,127 @@
+//! Servers that belong to one test: on free ports, with a directory of their own, stopped by their process id.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+/// A process that ends with its owner.
+pub(crate) struct Server {
+    process: Child,
+}
+
+impl Server {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        Self { process: process.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")) }
+    }
+
+    /// Stops the process where it is; its sockets stay open.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id()).expect("a process id");
+        kill(Pid::from_raw(pid), signal).expect("the server is running");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// A Redis server without persistence.
+pub(crate) struct Redis {
+    pub(crate) server: Server,
+    pub(crate) port: u16,
+    _directory: TempDir,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Self {
+        Self::start_on(free_port(), &[])
+    }
+
+    pub(crate) fn start_on(port: u16, options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut command = Command::new(binary("redis-server", "redis-server"));
+        command.args([
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]);
+        command.args(["--logfile", "redis.log"]).args(options).current_dir(directory.path());
+        let redis = Self { server: Server::start(command), port, _directory: directory };
+        until("redis-server answers", || redis.command(&["PING"]).is_some());
+        redis
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs one command and returns its answer as text; an error answer is `None`.
+    pub(crate) fn command(&self, words: &[&str]) -> Option<String> {
+        let client = ::redis::Client::open(self.url()).expect("an address");
+        let mut connection = client.get_connection_with_timeout(Duration::from_secs(1)).ok()?;
+        let mut command = ::redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command.query::<::redis::Value>(&mut connection).ok().map(|value| format!("{value:?}"))
+    }
+
+    /// The keys of all leases.
+    pub(crate) fn leases(&self) -> Vec<String> {
+        let client = ::redis::Client::open(self.url()).expect("an address");
+        let mut connection =
+            client.get_connection_with_timeout(Duration::from_secs(1)).expect("a connection");
+        ::redis::cmd("KEYS").arg("paylatch:lock:*").query(&mut connection).expect("the keys")
+    }
+}
+
+/// Finds an executable on PATH or where distributions put it.
+pub(crate) fn binary(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(usual)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| {
+            panic!("{name} is missing: `apt-get install {package}` or `brew install {package}`")
+        })
+}
+
+/// A port that nobody listens on. Below the ephemeral range, so that no outgoing connection takes it meanwhile.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(10_000..22_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < give_up_at, "waited 20 s until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

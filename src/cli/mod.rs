@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
+mod bench;
 mod clock;
 mod context;
 mod data;
@@ -64,6 +65,9 @@ enum Command {
     /// Sign and send fixtures, and sum up what became of them.
     #[command(after_help = "Example: paylatch replay --source stripe fixtures/stripe --times 3 --shuffle 7")]
     Replay(replay::Replay),
+    /// Measure a running server.
+    #[command(after_help = "Example: paylatch bench --connections 256 --duration 10 --json")]
+    Bench(bench::Bench),
 }
 
 /// Where to listen.
@@ -123,6 +127,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,
         Command::Replay(replay) => replay::run(context, &replay).await?,
+        Command::Bench(bench) => bench::run(context, &bench).await?,
     };
     Ok(if accepted { Exit::Ok } else { Exit::Failed })
 }

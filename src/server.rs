@@ -9,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -18,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Health, Limits, Sources};
+use crate::http::{self, Database, Health, Limits, LockService, Sources};
 use crate::intake::Intake;
-use crate::lock::Locks;
+use crate::lock::{Attempt, Locks};
 use crate::provider::Source;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
 
 /// From the first signal to the end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
@@ -57,6 +57,9 @@ pub enum ServerError {
         /// What the system says.
         error: io::Error,
     },
+    /// Metrics cannot be kept.
+    #[error("cannot count: {0}")]
+    Metrics(String),
     /// A part ended by itself, which none should.
     #[error("the {0} ended unexpectedly")]
     Ended(&'static str),
@@ -77,6 +80,7 @@ pub struct Server {
     locks: Locks,
     sources: Sources,
     health: Health,
+    metrics: Metrics,
     settings: Settings,
 }
 
@@ -86,6 +90,7 @@ struct Running {
     admin: JoinHandle<()>,
     lanes: JoinHandle<()>,
     checks: JoinHandle<ServerError>,
+    upkeep: JoinHandle<()>,
     locks: Locks,
     health: Health,
     stop: CancellationToken,
@@ -99,6 +104,7 @@ impl Server {
     /// # Errors
     /// [`ServerError`], with nothing left running.
     pub async fn start(settings: Settings) -> Result<Self, ServerError> {
+        let metrics = Metrics::start().map_err(|error| ServerError::Metrics(error.to_string()))?;
         let locks = Locks::new(&settings.lock)
             .map_err(|problem| ServerError::Setting { setting: "lock", problem })?;
         let store = open_store(&settings)?;
@@ -114,7 +120,7 @@ impl Server {
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
-        Ok(Self { public, admin, store, locks, sources, health, settings })
+        Ok(Self { public, admin, store, locks, sources, health, metrics, settings })
     }
 
     /// Where webhooks are taken, with the port that was given for port 0.
@@ -127,6 +133,12 @@ impl Server {
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin.local_addr().unwrap_or(self.settings.admin_listen)
+    }
+
+    /// The database that it serves from, for looking at what was stored.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.store.clone()
     }
 
     /// The sources, for replacing them while they serve.
@@ -157,14 +169,15 @@ impl Server {
         let stop = CancellationToken::new();
         let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
         let public = http::public(&self.settings.http, self.sources, intake, self.health.clone());
-        let admin = Router::new();
+        let admin = http::admin(self.store.clone(), self.metrics.clone(), self.settings.admin_token);
         let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
         let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
         Running {
             public: tokio::spawn(http::serve(self.public, public, public_limits, stop.clone())),
             admin: tokio::spawn(http::serve(self.admin, admin, admin_limits, stop.clone())),
             lanes,
-            checks: tokio::spawn(keep_checking(self.store, self.health.clone())),
+            checks: tokio::spawn(keep_checking(self.store, self.locks.clone(), self.health.clone())),
+            upkeep: tokio::spawn(self.metrics.keep()),
             locks: self.locks,
             health: self.health,
             stop,
@@ -179,6 +192,7 @@ impl Running {
             _ = &mut self.public => ServerError::Ended("public listener"),
             _ = &mut self.admin => ServerError::Ended("admin listener"),
             _ = &mut self.lanes => ServerError::Ended("intake"),
+            _ = &mut self.upkeep => ServerError::Ended("metrics' upkeep"),
             ended = &mut self.checks => ended.unwrap_or(ServerError::Ended("health check")),
         }
     }
@@ -189,8 +203,9 @@ impl Running {
         self.stop.cancel();
         let (public, admin) = tokio::join!(self.public, self.admin);
         let lanes = self.lanes.await;
-        self.locks.drain().await;
         self.checks.abort();
+        self.upkeep.abort();
+        self.locks.drain().await;
         for (part, ended) in [("public listener", public), ("admin listener", admin), ("intake", lanes)] {
             if let Err(failure) = ended {
                 error!(part, %failure, "a part failed while ending");
@@ -242,32 +257,54 @@ async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener,
     TcpListener::bind(address).await.map_err(|error| ServerError::Bind { setting, address, error })
 }
 
-/// Keeps `/readyz` true to the database. A database that turns out unfit before it was ever ready ends the process, as
-/// it would have kept it from starting.
-async fn keep_checking(store: Store, health: Health) -> ServerError {
+/// Keeps `/readyz` true to the database and the lock service. A database that turns out unfit before it was ever ready
+/// ends the process, as it would have kept it from starting.
+async fn keep_checking(store: Store, locks: Locks, health: Health) -> ServerError {
+    let probe = [format!("check of {:016x}", rand::random::<u64>())];
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     loop {
         ticks.tick().await;
-        let found = store.check().await;
-        match found {
-            Ok(()) => {
-                was_ready = true;
-                if health.database(Database::Ready) {
-                    info!("the database is ready");
-                }
-            }
+        match store.check().await {
             Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
-            Err(StoreError::Unfit(problem)) => {
-                if health.database(Database::Unfit) {
-                    error!(problem, "the database must not be used");
-                }
+            found => was_ready |= note_database(&health, found),
+        }
+        note_lock_service(&health, locks.acquire_each(&probe).await).await;
+    }
+}
+
+/// Tells whether the database is ready, and logs what changed.
+fn note_database(health: &Health, found: Result<(), StoreError>) -> bool {
+    match found {
+        Ok(()) => {
+            if health.database(Database::Ready) {
+                info!("the database is ready");
             }
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Raced(_) | StoreError::Refused { .. })) => {
-                if health.database(Database::Away) {
-                    warn!(%error, "the database is away");
-                }
+            return true;
+        }
+        Err(StoreError::Unfit(problem)) => {
+            if health.database(Database::Unfit) {
+                error!(problem, "the database must not be used");
             }
+        }
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Raced(_) | StoreError::Refused { .. })) => {
+            if health.database(Database::Away) {
+                warn!(%error, "the database is away");
+            }
+        }
+    }
+    false
+}
+
+/// The locks log their own outages.
+async fn note_lock_service(health: &Health, attempt: Attempt) {
+    match attempt {
+        Attempt::Acquired { lease, .. } => {
+            health.lock_service(LockService::Ready);
+            lease.release().await;
+        }
+        Attempt::Unavailable => {
+            health.lock_service(LockService::Unavailable);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::server::Server;
 /// Takes webhooks until it is told to end.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let settings = context.settings(Needs { database: true, sources: true })?;
+    context.start_logs(&settings)?;
     for advice in &settings.advice {
         tracing::warn!("{advice}");
     }

@@ -31,7 +31,7 @@ pub(super) struct Lane {
     /// Events whose order is held by another, until they are due again.
     aside: Vec<Pending>,
     locks: Locks,
-    store: Store,
+    database: Store,
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
 }
@@ -44,7 +44,7 @@ impl Lane {
         shared: Arc<Shared>,
     ) -> Self {
         let session = store.session();
-        Self { queue, queue_is_open: true, aside: Vec::new(), locks, store, session, shared }
+        Self { queue, queue_is_open: true, aside: Vec::new(), locks, database: store, session, shared }
     }
 
     /// Runs until the queue is closed and drained. A panic costs the waiters of one batch a 503; a second one soon
@@ -59,7 +59,7 @@ impl Lane {
             }
             tracing::error!("a lane panicked; its waiters are told to send again, and it goes on");
             panicked_at = Some(Instant::now());
-            self.session = self.store.session();
+            self.session = self.database.session();
         }
     }
 

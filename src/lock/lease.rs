@@ -34,6 +34,17 @@ impl Lease {
         self.holds.iter().map(|hold| hold.key.as_str())
     }
 
+    /// A number larger than that of any earlier holder of `key`, for resources outside the database that keep the largest
+    /// they have seen and refuse a smaller one. `None` where the backend has no such number.
+    ///
+    /// It is the service's clock in microseconds: as good as that clock, which must not step back by more than the
+    /// pause between two holders. Orders need none: their version is minted in the database that it guards.
+    #[must_use]
+    pub fn fence(&self, key: &str) -> Option<u64> {
+        let fence = self.holds.iter().find(|hold| hold.key == key)?.fence;
+        (fence > 0).then_some(fence)
+    }
+
     /// Whether somebody else may hold a key of it by now: it lapsed, or the service forgot it. A local check, no call.
     #[must_use]
     pub fn is_lost(&self) -> bool {

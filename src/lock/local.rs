@@ -22,13 +22,13 @@ struct Table {
 }
 
 impl Local {
-    pub(super) fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vec<bool> {
+    pub(super) fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vec<Option<u64>> {
         let now = Instant::now();
         let mut table = self.table();
         if verb == Verb::Acquire {
             table.sweep(now);
         }
-        holds.iter().map(|hold| table.apply(verb, hold, now, ttl)).collect()
+        holds.iter().map(|hold| table.apply(verb, hold, now, ttl).then_some(0)).collect()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

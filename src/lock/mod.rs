@@ -1,7 +1,7 @@
 //! Leases on orders. A lock saves work; the database decides.
 //!
 //! ```text
-//! acquire_each(keys) -> breaker -> backend: local | redis        every call: one round trip, one deadline
+//! acquire_each(keys) -> breaker -> backend: local, redis, ..       every call: one round trip, one deadline
 //!        |                                   |
 //!      Lease <- renewed at TTL/3 <- keeper --+
 //!        '--- released | dropped -> handed back, retried until the TTL has passed
@@ -22,7 +22,9 @@ mod meter;
 
 mod backend;
 mod local;
+mod postgres;
 mod redis;
+mod redlock;
 mod token;
 
 #[cfg(test)]

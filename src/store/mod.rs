@@ -1,6 +1,7 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
 mod error;
+mod inspect;
 mod moment;
 mod postgres;
 mod schema;
@@ -19,6 +20,9 @@ use crate::order::{Event, Key, Link};
 use crate::secret::Secret;
 
 pub use error::StoreError;
+pub use inspect::{
+    Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX,
+};
 pub use session::Session;
 
 /// A migration may have to wait for another replica's, and to build an index.

@@ -49,7 +49,7 @@ async fn a_body_of_the_longest_length_is_taken() {
 #[tokio::test]
 async fn a_full_queue_is_said_at_once() {
     let plan = Plan::postgres().set("intake.lanes", "1").set("intake.queue_events_max", "1");
-    let world = plan.start().await;
+    let world = plan.set("intake.batch_events_max", "1").start().await;
     let webhooks: Vec<_> = (0..50).map(|number| payment(&format!("pi_{number}")).succeeded()).collect();
 
     let reply = world.proxies[0].hold_reply_to(&webhooks[0].id);

@@ -3,6 +3,7 @@
 mod hostile;
 mod limits;
 mod slow;
+mod webhooks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,36 +36,27 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// A running listener.
 struct World {
     address: SocketAddr,
-    health: Health,
-    /// Requests to `/store` that went on to their end.
-    stored: Arc<Semaphore>,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
 }
 
 impl World {
-    /// The public listener, but with routes that answer what they were sent instead of storing it.
+    /// The public listener's probes, beside routes that answer what they were sent instead of storing it.
     async fn start() -> Self {
-        Self::with_connections_max(1024).await
+        Self::serving(routes(Health::new())).await
     }
 
-    async fn with_connections_max(connections_max: usize) -> Self {
+    async fn serving(app: Router) -> Self {
+        Self::serving_at_most(1024, app).await
+    }
+
+    async fn serving_at_most(connections_max: usize, app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let health = Health::new();
-        let stored = Arc::new(Semaphore::new(0));
-        let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX);
-        let app = with_health(Router::new(), health.clone())
-            .route("/length", any(async move |request: Request| length(&limits, request).await))
-            .route("/panic", get(panics))
-            .route("/slow", get(slow))
-            .route("/store", get(store))
-            .layer(Extension(Arc::clone(&stored)))
-            .fallback(nothing_here);
         let shutdown = CancellationToken::new();
         let limits = Limits { name: "public", connections_max };
         let served = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
-        Self { address, health, stored, shutdown, served }
+        Self { address, shutdown, served }
     }
 
     async fn connect(&self) -> TcpStream {
@@ -78,6 +70,15 @@ impl World {
         let _ = socket.write_all(bytes.as_ref()).await;
         read_all(&mut socket).await
     }
+}
+
+fn routes(health: Health) -> Router {
+    let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX);
+    with_health(Router::new(), health)
+        .route("/length", any(async move |request: Request| length(&limits, request).await))
+        .route("/panic", get(panics))
+        .route("/slow", get(slow))
+        .fallback(nothing_here)
 }
 
 async fn length(limits: &BodyLimits, request: Request) -> Response {
@@ -94,11 +95,6 @@ async fn panics() -> &'static str {
 async fn slow() -> &'static str {
     tokio::time::sleep(Duration::from_millis(300)).await;
     "finished"
-}
-
-async fn store(Extension(stored): Extension<Arc<Semaphore>>) {
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    stored.add_permits(1);
 }
 
 /// Everything that the server sends until it closes, reset or not.
@@ -136,7 +132,8 @@ async fn a_path_without_a_route_is_a_problem_with_a_stable_type_and_code() {
 #[tokio::test]
 async fn readiness_needs_the_database_and_not_the_lock_service() {
     use super::health::{Database, LockService};
-    let world = World::start().await;
+    let health = Health::new();
+    let world = World::serving(routes(health.clone())).await;
     let readyz = async || world.exchange("GET /readyz HTTP/1.1\r\nConnection: close\r\n\r\n").await;
 
     let unchecked = readyz().await;
@@ -145,18 +142,18 @@ async fn readiness_needs_the_database_and_not_the_lock_service() {
     assert_eq!(body(&unchecked)["code"], "not_ready");
     assert_eq!(body(&unchecked)["database"], "unchecked");
 
-    assert!(world.health.database(Database::Ready));
-    assert!(!world.health.database(Database::Ready), "no news");
+    assert!(health.database(Database::Ready));
+    assert!(!health.database(Database::Ready), "no news");
     assert_eq!(
         body(&readyz().await),
         serde_json::json!({"ready": "yes", "database": "ready", "lock": "ready", "draining": false})
     );
 
-    world.health.lock_service(LockService::Unavailable);
+    health.lock_service(LockService::Unavailable);
     let degraded = readyz().await;
     assert_eq!((statuses(&degraded), &body(&degraded)["ready"]), (vec![200], &"degraded".into()));
 
-    world.health.draining();
+    health.draining();
     assert_eq!(statuses(&readyz().await), [503]);
 }
 
@@ -191,13 +188,19 @@ async fn shutdown_answers_what_is_in_work_and_closes_what_is_idle() {
 
 #[tokio::test]
 async fn work_that_was_begun_ends_although_its_client_hangs_up() {
-    let world = World::start().await;
+    let stored = Arc::new(Semaphore::new(0));
+    let store = async |Extension(stored): Extension<Arc<Semaphore>>| {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        stored.add_permits(1);
+    };
+    let app = Router::new().route("/store", get(store)).layer(Extension(Arc::clone(&stored)));
+    let world = World::serving(app).await;
     for _ in 0..100 {
         let mut socket = world.connect().await;
         socket.write_all(b"GET /store HTTP/1.1\r\n\r\n").await.unwrap();
         // Closed once the server has it: the work takes longer than the way there.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let all = world.stored.acquire_many(100);
+    let all = stored.acquire_many(100);
     timeout(PATIENCE, all).await.expect("100 of 100 went on to their end").unwrap().forget();
 }

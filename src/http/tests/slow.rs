@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use super::{World, read_all, statuses};
+use super::{Health, World, read_all, routes, statuses};
 
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 const HALF_A_HEADER: &str = "POST /length HTTP/1.1\r\nHost: slow\r\nX-Half: ";
@@ -59,7 +59,7 @@ async fn every_slow_shape_is_closed_within_ten_seconds() {
 
 #[tokio::test]
 async fn slow_clients_at_the_connection_limit_delay_others_only_until_they_are_closed() {
-    let world = World::with_connections_max(4).await;
+    let world = World::serving_at_most(4, routes(Health::new())).await;
     let mut hoard = Vec::new();
     for _ in 0..4 {
         let mut socket = world.connect().await;

@@ -92,7 +92,7 @@ impl Postgres {
     }
 }
 
-/// What PgBouncer and its like say to start-up options that they do not track.
+/// What poolers say to start-up options that they do not track.
 fn refuses_options(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().as_deref() == Some("08P01") && error.message().contains("startup parameter")
 }

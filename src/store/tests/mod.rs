@@ -1,10 +1,18 @@
 //! The store as specification: the same sentences over Postgres and SQLite where both apply.
 
+mod faults;
+mod inspection;
 mod servers;
 mod world;
 
 use crate::order::{Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
+use inspection::{
+    a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
+    an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
+    orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
+    what_needs_a_person_is_counted,
+};
 use world::{On, Rows, World, deliver, fact, id, noted, once, stated};
 
 /// Declares a test over each database.
@@ -22,6 +30,13 @@ over_both! {
     data_that_the_database_refuses_is_told_apart_and_the_session_lives_on;
     an_order_without_payments_has_no_row;
     duplicates_are_counted;
+    orders_are_paged_and_filtered;
+    a_timeline_shows_every_event_of_an_order;
+    events_are_paged_and_filtered;
+    what_needs_a_person_is_counted;
+    an_audit_finds_every_wrong_row_and_repairs_it;
+    a_purge_clears_bodies_and_keeps_what_tells_duplicates;
+    views_show_amounts_in_the_currency_s_decimals;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

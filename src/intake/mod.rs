@@ -53,6 +53,9 @@ pub struct Settings {
     pub lock_wait: Duration,
 }
 
+/// Events of one webhook. A webhook with more than `queue_events_max` is admitted alone, and then finds room.
+const WEBHOOK_EVENTS_MAX: usize = 16_384;
+
 /// Why events were not made durable. Always worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -109,7 +112,7 @@ impl Intake {
         });
         let mut tasks = JoinSet::new();
         let senders = (0..lanes).map(|_| {
-            let (sender, queue) = mpsc::channel(settings.queue_events_max.max(1));
+            let (sender, queue) = mpsc::channel(settings.queue_events_max + WEBHOOK_EVENTS_MAX);
             tasks.spawn(Lane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared)).supervised());
             sender
         });

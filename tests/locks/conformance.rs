@@ -25,10 +25,19 @@ pub(crate) trait Service {
     }
 }
 
-/// The whole contract as tests over the service that `$start` yields.
+/// The whole contract as tests over the service that `$start` yields; after `#[ignore]`, only for `scripts/test --all`.
 macro_rules! every_test {
+    (#[ignore] $start:expr) => {
+        $crate::conformance::sentences! { $start; #[ignore = "run by scripts/test --all"] }
+    };
     ($start:expr) => {
-        $crate::conformance::every_test! { $start;
+        $crate::conformance::sentences! { $start; }
+    };
+}
+
+macro_rules! sentences {
+    ($start:expr; $(#[$ignore:meta])?) => {
+        $crate::conformance::sentences! { $start; [$(#[$ignore])?]
             one_of_32_contenders_wins
             a_batch_takes_what_is_free_and_names_what_is_busy
             a_key_named_twice_counts_once
@@ -43,14 +52,21 @@ macro_rules! every_test {
             a_future_dropped_at_any_point_leaves_nothing_behind
         }
     };
-    ($start:expr; $($sentence:ident)*) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $sentence() {
-            $crate::conformance::$sentence(&$start).await;
-        })*
+    ($start:expr; $attributes:tt $($sentence:ident)*) => {
+        $($crate::conformance::sentence! { $start; $attributes $sentence })*
     };
 }
-pub(crate) use every_test;
+
+macro_rules! sentence {
+    ($start:expr; [$(#[$ignore:meta])?] $sentence:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$ignore])?
+        async fn $sentence() {
+            $crate::conformance::$sentence(&$start).await;
+        }
+    };
+}
+pub(crate) use {every_test, sentence, sentences};
 
 /// Several nodes may split their votes so that nobody wins; then all try again. Two never win.
 pub(crate) async fn one_of_32_contenders_wins(service: &impl Service) {

@@ -9,6 +9,7 @@ use super::output::Output;
 use crate::config::{File, Flag, Layers, Needs, Settings};
 use crate::provider::Source;
 use crate::store::Store;
+use crate::telemetry::start_logs;
 
 /// Read when nothing else is named.
 const SETTINGS_FILE: &str = "paylatch.toml";
@@ -56,6 +57,12 @@ impl Context {
     pub(super) fn store(&self, settings: &Settings) -> Result<Store, Failure> {
         let missing = || Failure::new(Exit::Config, "settings", "database_url is not set");
         Ok(Store::open(settings.store.as_ref().ok_or_else(missing)?)?)
+    }
+
+    /// Shows logs from here on, as the settings say.
+    pub(super) fn start_logs(&self, settings: &Settings) -> Result<(), Failure> {
+        let started = start_logs(settings.log_format, &settings.log_filter, self.output.is_colourless());
+        started.map_err(|error| Failure::new(Exit::Config, "settings", format!("log.filter: {error}")))
     }
 
     /// Where the settings file is, if there is one.

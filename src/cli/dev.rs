@@ -10,6 +10,7 @@ use super::context::Context;
 use super::data::Data;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
+use super::orders;
 use super::output::{Output, Tone, printable};
 use super::replay::why;
 use super::send::{Sender, Sent};
@@ -47,11 +48,12 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let data = Data::prepare(&providers)?;
     let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
+    context.start_logs(&settings)?;
     let rehearsal = dev.replay.as_deref().map(|path| Rehearsal::new(context, &settings, path)).transpose()?;
     let store = context.store(&settings)?;
     store.migrate().await?;
     let sources = settings.sources.clone();
-    let server = Server::start(settings).await?;
+    let server = Server::start(settings, store.clone()).await?;
     let (public, admin) = (server.public_address(), server.admin_address());
     let welcome = || tell_welcome(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);
@@ -79,13 +81,14 @@ impl Rehearsal {
 
     /// Sends the fixtures in their order, and prints the receipts and then the orders.
     async fn run(self, output: Output, store: &Store, address: SocketAddr) -> Result<bool, Failure> {
-        let _ = store;
         let name = self.source.name().clone();
         let url = format!("http://{address}/webhooks/{name}");
         let url =
             url.parse().map_err(|_| Failure::new(Exit::Failed, "wrong_url", format!("{url} is no URL")))?;
         let sent = Sender::new(self.source, url).send_all(self.fixtures, 1, || {}).await;
         output.line(receipts(&sent));
+        output.line("");
+        output.line(orders::of_source(store, &name).await?);
         Ok(sent.iter().all(Sent::is_accepted))
     }
 }

@@ -47,6 +47,14 @@ impl Failure {
         self
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(super) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     pub(super) fn exit(&self) -> Exit {
         self.exit
     }
@@ -95,6 +103,7 @@ impl From<ServerError> for Failure {
             }
             ServerError::Bind { setting, .. } => Self::new(Exit::Unavailable, "cannot_listen", message)
                 .fact(format_args!("the address is set by {setting}")),
+            ServerError::Metrics(_) => Self::new(Exit::Failed, "metrics", message),
             ServerError::Ended(_) => Self::new(Exit::Failed, "part_ended", message),
             ServerError::Overdue => Self::new(Exit::Failed, "shutdown_overdue", message)
                 .hint("what was not answered was not acknowledged: providers send it again"),

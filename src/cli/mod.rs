@@ -1,13 +1,20 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
+mod audit;
+mod check;
 mod clock;
+mod completions;
+mod config;
 mod context;
 mod data;
 mod dev;
+mod events;
 mod failure;
 mod fixtures;
 mod migrate;
+mod orders;
 mod output;
+mod providers;
 mod replay;
 mod send;
 mod serve;
@@ -20,7 +27,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::context::Context;
 use self::failure::{Exit, Failure};
@@ -64,6 +71,27 @@ enum Command {
     /// Sign and send fixtures, and sum up what became of them.
     #[command(after_help = "Example: paylatch replay --source stripe fixtures/stripe --times 3 --shuffle 7")]
     Replay(replay::Replay),
+    /// Show orders, or one with its timeline.
+    #[command(after_help = "Example: paylatch orders order-1001 --json")]
+    Orders(orders::Orders),
+    /// Show events, and what was decided about each.
+    #[command(after_help = "Example: paylatch events --order order-1001")]
+    Events(events::Events),
+    /// Recompute orders and payments from the events, and list what differs.
+    #[command(after_help = "Example: paylatch audit --repair")]
+    Audit(audit::Audit),
+    /// Check settings, clock, lock service, database and schema; say what to do.
+    #[command(after_help = "Example: paylatch check --production")]
+    Check(check::Check),
+    /// Show every setting as it holds, and where it comes from.
+    #[command(after_help = "Example: PAYLATCH_LOCK_BACKEND=local paylatch config")]
+    Config(config::Config),
+    /// List the providers.
+    #[command(after_help = "Example: paylatch providers --json")]
+    Providers(providers::ListProviders),
+    /// Print a shell's completion script.
+    #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
+    Completions(completions::Completions),
 }
 
 /// Where to listen.
@@ -87,8 +115,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
         }
     };
-    let no_color = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = Output::new(no_color);
+    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let output = Output::new(no_colour);
     let result = start(parsed, environment, output);
     let exit = result.unwrap_or_else(|failure| {
         failure.tell(output);
@@ -123,6 +151,16 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,
         Command::Replay(replay) => replay::run(context, &replay).await?,
+        Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
+        Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
+        Command::Audit(audit) => audit::run(context, &audit).await?,
+        Command::Check(check) => return check::run(context, &check).await,
+        Command::Config(config) => config::run(context, &config).map(|()| true)?,
+        Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
+        Command::Completions(completions) => {
+            completions::run(context.output, Paylatch::command(), &completions);
+            true
+        }
     };
     Ok(if accepted { Exit::Ok } else { Exit::Failed })
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 /// Whether colour may be used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
+    no_colour: bool,
     colour_out: bool,
     colour_err: bool,
 }
@@ -25,11 +26,17 @@ pub(super) enum Tone {
 
 impl Output {
     /// Colour goes to terminals only, and never when `NO_COLOR` says so.
-    pub(super) fn new(no_color: bool) -> Self {
+    pub(super) fn new(no_colour: bool) -> Self {
         Self {
-            colour_out: !no_color && stdout().is_terminal(),
-            colour_err: !no_color && stderr().is_terminal(),
+            no_colour: no_colour,
+            colour_out: !no_colour && stdout().is_terminal(),
+            colour_err: !no_colour && stderr().is_terminal(),
         }
+    }
+
+    /// Whether the user wants no colour anywhere.
+    pub(super) fn is_colourless(self) -> bool {
+        self.no_colour
     }
 
     /// A line of the answer.

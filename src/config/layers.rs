@@ -83,6 +83,27 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Value {
+    /// The value for a message. Only called for settings that are no secrets.
+    pub(super) fn show(&self) -> String {
+        match self {
+            Self::Untyped(text) | Self::Text(text) => format!("{text:?}"),
+            Self::Integer(number) => number.to_string(),
+            Self::List(_) | Self::EmptyTable | Self::Other(_) => self.kind().to_owned(),
+        }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Untyped(_) | Self::Text(_) => "a text",
+            Self::Integer(_) => "a number",
+            Self::List(_) => "a list",
+            Self::EmptyTable => "a table",
+            Self::Other(kind) => kind,
+        }
+    }
+}
+
 impl File {
     /// All values by their dotted names, and the file's syntax errors with their lines. The text of a wrong line is not
     /// told: it may hold a secret.

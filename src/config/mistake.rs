@@ -38,14 +38,13 @@ impl fmt::Display for Mistakes {
     }
 }
 
-/// The word of `known` that was probably meant by `word`.
-#[must_use]
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// `; did you mean ..?` with the word of `known` that was probably meant by `word`, if there is one.
+pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     const SIMILARITY_MIN: f64 = 0.8;
-    known
+    let nearest = known
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    nearest.map(|(_, candidate)| format!("; did you mean {candidate}?")).unwrap_or_default()
 }

@@ -5,14 +5,17 @@
 //! which setting, where it came from and what was expected. The environment is handed in: only `main` reads it.
 
 mod layers;
+mod mask;
 mod mistake;
 mod reader;
+mod relations;
 mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 pub use layers::{File, Flag, Layers, Origin};
 pub use mistake::{Mistake, Mistakes};
 pub use reader::Resolved;
-pub use settings::{LogFormat, Needs, Settings};
+pub use settings::{Needs, Settings};

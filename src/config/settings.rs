@@ -7,10 +7,14 @@ use std::time::Duration;
 use super::layers::Layers;
 use super::mistake::Mistakes;
 use super::reader::{Reader, Resolved};
-use super::sources;
+use super::{relations, sources};
 use crate::provider::Source;
 use crate::secret::Secret;
+use crate::telemetry::LogFormat;
 use crate::{http, intake, lock, store};
+
+/// What a database's URL starts with.
+const DATABASES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];
 
 /// All settings, checked.
 #[derive(Debug)]
@@ -43,17 +47,6 @@ pub struct Settings {
     pub resolved: Vec<Resolved>,
 }
 
-/// How logs look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people on a terminal, else JSON.
-    Auto,
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
 /// What a command cannot do without.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
@@ -73,7 +66,7 @@ impl Settings {
         let syntax_is_clean = reader.is_clean();
         let mut settings = Self::take(&mut reader);
         if syntax_is_clean {
-            settings.check_relations(&mut reader, needs);
+            settings.advice = relations::check(&settings, &mut reader, needs);
         }
         settings.resolved = reader.finish()?;
         Ok(settings)
@@ -113,102 +106,14 @@ impl Settings {
             resolved: Vec::new(),
         }
     }
-
-    fn check_relations(&mut self, reader: &mut Reader, needs: Needs) {
-        let names_a_database = reader.is_given("database_url") || reader.is_given("database_url_file");
-        if needs.database && !names_a_database {
-            let problem =
-                "expected postgres://user@host/database or sqlite://path (`paylatch dev` needs none)";
-            reader.object("database_url", problem);
-        }
-        if needs.sources && !reader.has_read_below("sources") {
-            let problem = "expected at least one source, such as [sources.stripe] with provider and secrets";
-            reader.object("sources", problem);
-        }
-        if !self.admin_listen.ip().is_loopback()
-            && self.admin_token.is_none()
-            && !reader.is_given("admin_token_file")
-        {
-            let problem = format!(
-                "is not set, and admin_listen {} is not loopback; expected a token",
-                self.admin_listen
-            );
-            reader.object("admin_token", problem);
-        }
-        if self.listen == self.admin_listen && self.listen.port() != 0 {
-            reader.object("admin_listen", format!("is {}, as listen is; expected another port", self.listen));
-        }
-        self.check_intake(reader);
-        self.check_lock(reader);
-    }
-
-    fn check_intake(&self, reader: &mut Reader) {
-        let (intake, http) = (&self.intake, &self.http);
-        for (small, small_value, large, large_value) in [
-            (
-                "intake.batch_events_max",
-                intake.batch_events_max,
-                "intake.queue_events_max",
-                intake.queue_events_max,
-            ),
-            ("http.body_bytes_max", http.body_bytes_max, "intake.queue_bytes_max", intake.queue_bytes_max),
-            (
-                "http.body_bytes_max",
-                http.body_bytes_max,
-                "http.body_bytes_in_flight_max",
-                http.body_bytes_in_flight_max,
-            ),
-        ] {
-            if small_value > large_value {
-                reader.object(
-                    small,
-                    format!("is {small_value}; expected at most {large}, which is {large_value}"),
-                );
-            }
-        }
-        if self.store.as_ref().is_some_and(is_sqlite) && intake.lanes > 1 {
-            reader.object("intake.lanes", format!("is {}; expected 1: SQLite has one writer", intake.lanes));
-        }
-    }
-
-    fn check_lock(&mut self, reader: &mut Reader) {
-        let backend = self.lock.backend.as_str();
-        match (backend, self.lock.urls.is_empty()) {
-            ("local", false) => {
-                reader.object(
-                    "lock.urls",
-                    "is set, but lock.backend is local; expected another backend, or no urls",
-                );
-            }
-            ("local", true) | (_, false) => {}
-            ("postgres", true) => {
-                reader.object("lock.urls", "expected the Postgres database's URL: database_url is none");
-            }
-            (_, true) => reader.object("lock.urls", format!("expected the URLs of the {backend} servers")),
-        }
-        if self.intake.lock_wait < self.lock.ttl {
-            self.advice.push(
-                "lock.wait_ms is shorter than lock.ttl_ms: after a replica crashed, events of its orders are answered \
-                 503 until its leases end"
-                    .to_owned(),
-            );
-        }
-        if self.intake.lock_wait >= self.intake.deadline {
-            self.advice.push(
-                "lock.wait_ms is not shorter than intake.deadline_ms: a busy order is answered 503 by the deadline"
-                    .to_owned(),
-            );
-        }
-        if self.intake.deadline > Duration::from_secs(5) {
-            self.advice.push(
-                "intake.deadline_ms is over 5000: several providers wait no longer than 5 s".to_owned(),
-            );
-        }
-    }
 }
 
 fn take_store(reader: &mut Reader) -> Option<store::Settings> {
     let url = reader.secret_url("database_url");
+    let is_known = |url: &Secret| DATABASES.iter().any(|scheme| url.expose().starts_with(scheme));
+    if url.as_ref().is_some_and(|url| !is_known(url)) {
+        reader.object("database_url", "expected postgres://user@host/database or sqlite://path");
+    }
     let call_timeout = reader.millis("database_call_timeout_ms", 2_000, 100..=60_000);
     Some(store::Settings { url: url?, call_timeout })
 }
@@ -258,6 +163,6 @@ fn take_intake(
     }
 }
 
-fn is_sqlite(store: &store::Settings) -> bool {
+pub(super) fn is_sqlite(store: &store::Settings) -> bool {
     store.url.expose().starts_with("sqlite:")
 }

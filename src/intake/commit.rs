@@ -10,7 +10,7 @@ use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
 use crate::store::{StoreError, Wanted};
 
 use super::Refusal;
-use super::lane::Lane;
+use super::events::EventLane;
 use super::pending::{Pending, split};
 
 /// After so many races a batch is split: a large one starves beside single events.
@@ -37,7 +37,7 @@ impl Part {
     }
 }
 
-impl Lane {
+impl EventLane {
     /// Commits a batch and answers every event of it.
     pub(super) async fn commit(&mut self, batch: Vec<Pending>) {
         let mut parts = VecDeque::from([Part::of(batch)]);
@@ -59,31 +59,29 @@ impl Lane {
         }
     }
 
-    /// The heart: what is known, what follows from it, what must be written.
+    /// Stores a batch and remembers what it stored, unless its connection was lost on the way.
     async fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<Receipt>, StoreError> {
         let events: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
         let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
-
-        let snapshot = self.session.load(&Wanted::of(&events)).await;
-        let saved = match snapshot {
-            Err(error) => Err(error),
-            Ok(snapshot) => {
-                let (receipts, changes) = decide(snapshot, &events);
-                if changes.is_empty() {
-                    Ok(receipts)
-                } else {
-                    self.session.save(&changes).await.map(|()| receipts)
-                }
-            }
-        };
-
+        let stored = self.store(&events).await;
         if self.session.generation() != generation {
             self.shared.memory.forget();
         }
-        let receipts = saved?;
+        let receipts = stored?;
         for (event, receipt) in events.into_iter().zip(&receipts) {
             self.shared.memory.remember(epoch, event, receipt);
         }
+        Ok(receipts)
+    }
+
+    /// The heart: what is known, what follows from it, what must be written.
+    async fn store(&mut self, events: &[&Event]) -> Result<Vec<Receipt>, StoreError> {
+        let snapshot = self.session.load(&Wanted::of(events)).await?;
+        let (receipts, changes) = decide(snapshot, events);
+        if !changes.is_empty() {
+            self.session.save(&changes).await?;
+        }
+        tell_anomalies(&changes);
         Ok(receipts)
     }
 

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::inspect::{Finding, Held};
 use super::local::Local;
+use super::postgres::Postgres;
 use super::redis::Redis;
+use super::redlock::Redlock;
 use super::token::Token;
 
 /// The three single calls. None waits for a holder, none retries.
@@ -23,6 +26,8 @@ pub(super) enum Verb {
 pub(super) struct Hold {
     pub(super) key: String,
     pub(super) token: Token,
+    /// Set when it is acquired; 0 where the backend has none.
+    pub(super) fence: u64,
 }
 
 /// Why there is no answer.
@@ -45,6 +50,8 @@ pub(super) enum Failure {
 pub(super) enum Backend {
     Local(Local),
     Redis(Redis),
+    Redlock(Redlock),
+    Postgres(Postgres),
 }
 
 impl Backend {
@@ -52,6 +59,8 @@ impl Backend {
         match settings.backend.as_str() {
             "local" => Ok(Self::Local(Local::default())),
             "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
+            "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
+            "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
             other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
         }
     }
@@ -61,24 +70,54 @@ impl Backend {
         match self {
             Self::Local(_) => "local",
             Self::Redis(_) => "redis",
+            Self::Redlock(_) => "redlock",
+            Self::Postgres(_) => "postgres",
         }
     }
 
     /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Local(_) => Ok(()),
+            Self::Local(_) | Self::Redlock(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
+            Self::Postgres(postgres) => postgres.ready().await,
         }
     }
 
-    /// Does `verb` to all of `holds` in one round trip and says for each whether it was done.
-    pub(super) async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Result<Vec<bool>, Failure> {
+    /// Does `verb` to all of `holds` in one round trip. For each: `None` where it was not done, else a number, which for
+    /// [`Verb::Acquire`] is the fence: larger than that of any earlier holder of the key, or 0 where there is none.
+    pub(super) async fn ask(
+        &self,
+        verb: Verb,
+        holds: &[Hold],
+        ttl: Duration,
+    ) -> Result<Vec<Option<u64>>, Failure> {
         match self {
             Self::Local(local) => Ok(local.ask(verb, holds, ttl)),
             Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
+            Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
+            Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
+        }
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.health().await,
+            Self::Redlock(redlock) => redlock.health().await,
+            Self::Postgres(postgres) => postgres.health().await,
+        }
+    }
+
+    /// At least [`super::HELD_MAX`] of what is held, where there is as much.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        match self {
+            Self::Local(local) => Ok(local.held()),
+            Self::Redis(redis) => redis.held().await,
+            Self::Redlock(redlock) => redlock.held().await,
+            Self::Postgres(postgres) => postgres.held().await,
         }
     }
 }
 
-const NAMES: [&str; 2] = ["local", "redis"];
+const NAMES: [&str; 4] = ["local", "redis", "redlock", "postgres"];

@@ -87,7 +87,7 @@ impl Keeper {
         let mut keys = keys.to_vec();
         keys.sort_unstable();
         keys.dedup();
-        keys.into_iter().map(|key| Hold { key, token: token.clone() }).collect()
+        keys.into_iter().map(|key| Hold { key, token: token.clone(), fence: 0 }).collect()
     }
 
     async fn ask_for(
@@ -121,7 +121,10 @@ impl Keeper {
             Ok(taken) => {
                 let (mut ours, mut busy) = (Vec::with_capacity(holds.len()), Vec::new());
                 for (hold, taken) in holds.into_iter().zip(taken) {
-                    if taken { ours.push(hold) } else { busy.push(hold.key) }
+                    match taken {
+                        Some(fence) => ours.push(Hold { fence, ..hold }),
+                        None => busy.push(hold.key),
+                    }
                 }
                 Ok((Lease::new(self, ours, sent_at), busy))
             }
@@ -168,7 +171,7 @@ impl Keeper {
             meter::extend(backend, "unknown", holds.len());
             return;
         };
-        let kept = extended.iter().filter(|kept| **kept).count();
+        let kept = extended.iter().flatten().count();
         meter::extend(backend, "extended", kept);
         meter::extend(backend, "gone", holds.len() - kept);
         let lost = self.live.renewed(holds, &extended, Term::from_call(sent_at, self.ttl));
@@ -220,9 +223,9 @@ impl Keeper {
     async fn release(&self, holds: &[Hold], until: Instant, origin: Origin) -> Released {
         loop {
             let released = match self.backend.ask(Verb::Release, holds, self.ttl).await {
-                Ok(freed) if freed.iter().all(|freed| *freed) => Released::All,
+                Ok(freed) if freed.iter().all(Option::is_some) => Released::All,
                 // Of an acquisition, only what was free at the time.
-                Ok(freed) if origin != Origin::Lease && freed.contains(&true) => Released::All,
+                Ok(freed) if origin != Origin::Lease && freed.iter().any(Option::is_some) => Released::All,
                 Ok(_) => Released::NotHeld,
                 Err(_) => Released::Unknown,
             };
@@ -246,8 +249,8 @@ impl Keeper {
         }
     }
 
-    pub(super) fn backend_name(&self) -> &'static str {
-        self.backend.name()
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     pub(super) fn ttl(&self) -> Duration {

@@ -88,10 +88,10 @@ impl Live {
     }
 
     /// Tells the holders what a renewal brought; answers how many leases it found lost.
-    pub(super) fn renewed(&self, holds: &[Hold], extended: &[bool], term: Term) -> usize {
+    pub(super) fn renewed(&self, holds: &[Hold], extended: &[Option<u64>], term: Term) -> usize {
         let mut verdicts: HashMap<&Token, bool> = HashMap::new();
         for (hold, extended) in holds.iter().zip(extended) {
-            *verdicts.entry(&hold.token).or_insert(true) &= extended;
+            *verdicts.entry(&hold.token).or_insert(true) &= extended.is_some();
         }
         let leases = self.leases();
         let mut lost = 0;

@@ -69,6 +69,13 @@ pub(super) fn outage(backend: &'static str) {
     counter!("paylatch_lock_outages_total", "backend" => backend).increment(1);
 }
 
+/// What one node of several said, and how long it took.
+pub(super) fn vote(node: usize, answered: bool, took: Duration) {
+    let vote = if answered { "counted" } else { "missing" };
+    counter!("paylatch_redlock_vote_total", "node" => node.to_string(), "vote" => vote).increment(1);
+    histogram!("paylatch_redlock_node_seconds", "node" => node.to_string()).record(took);
+}
+
 fn word(released: Released) -> &'static str {
     match released {
         Released::All => "released",

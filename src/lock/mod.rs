@@ -1,7 +1,7 @@
 //! Leases on orders. A lock saves work; the database decides.
 //!
 //! ```text
-//! acquire_each(keys) -> breaker -> backend: local | redis        every call: one round trip, one deadline
+//! acquire_each(keys) -> breaker -> backend: local, redis, ..       every call: one round trip, one deadline
 //!        |                                   |
 //!      Lease <- renewed at TTL/3 <- keeper --+
 //!        '--- released | dropped -> handed back, retried until the TTL has passed
@@ -16,13 +16,18 @@
 mod keeper;
 mod lease;
 
+mod inspect;
+mod run;
+
 mod breaker;
 mod live;
 mod meter;
 
 mod backend;
 mod local;
+mod postgres;
 mod redis;
+mod redlock;
 mod token;
 
 #[cfg(test)]
@@ -31,7 +36,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use inspect::{Finding, HELD_MAX, Held};
 pub use lease::Lease;
+pub use run::NotHeld;
 
 use backend::Backend;
 use keeper::Keeper;

@@ -12,11 +12,11 @@ use super::token::Token;
 const TTL: Duration = Duration::from_secs(2);
 
 fn hold(key: &str) -> Hold {
-    Hold { key: key.to_owned(), token: Token::draw("test") }
+    Hold { key: key.to_owned(), token: Token::draw("test"), fence: 0 }
 }
 
 fn ask(local: &Local, verb: Verb, hold: &Hold) -> bool {
-    local.ask(verb, std::slice::from_ref(hold), TTL) == [true]
+    local.ask(verb, std::slice::from_ref(hold), TTL) == [Some(0)]
 }
 
 #[tokio::test(start_paused = true)]

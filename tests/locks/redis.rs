@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use paylatch::lock::{Attempt, Locks};
+use paylatch::lock::{Attempt, Finding, Locks};
 use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test};
@@ -43,14 +43,14 @@ async fn a_server_that_is_away_at_start_is_used_when_it_comes() {
     let locks = locks("redis", &[format!("redis://127.0.0.1:{port}")]);
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     let _redis = Redis::start_on(port, &[]);
-    until_available(&locks).await;
+    take(&locks, &keys(["probe"])).await.0.release().await;
 }
 
 #[tokio::test]
 async fn a_frozen_server_costs_one_call_timeout_and_is_then_spared() {
     let redis = Redis::start();
     let locks = quick(&redis.url());
-    until_available(&locks).await;
+    take(&locks, &keys(["probe"])).await.0.release().await;
     redis.server.freeze();
     let asked_at = Instant::now();
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
@@ -63,14 +63,14 @@ async fn a_frozen_server_costs_one_call_timeout_and_is_then_spared() {
     let waited = asked_at.elapsed();
     assert!(waited < Duration::from_millis(50), "the breaker skips, waited {waited:?}");
     redis.server.thaw();
-    until_available(&locks).await;
+    take(&locks, &keys(["probe"])).await.0.release().await;
 }
 
 #[tokio::test]
 async fn what_a_frozen_server_does_late_is_cleaned_up() {
     let redis = Redis::start();
     let locks = quick(&redis.url());
-    until_available(&locks).await;
+    take(&locks, &keys(["probe"])).await.0.release().await;
     redis.server.freeze();
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     redis.server.thaw();
@@ -84,7 +84,7 @@ async fn a_reply_that_is_lost_leaves_no_key_behind() {
     for fault in [Fault::CutReply, Fault::SwallowReply, Fault::Garbage, Fault::HalfFrame] {
         let wire = Proxy::before(redis.port).await;
         let locks = quick(&wire.url());
-        until_available(&locks).await;
+        take(&locks, &keys(["probe"])).await.0.release().await;
         wire.set(fault);
         assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable), "{fault:?}");
         assert_eq!(redis.leases().len(), 1, "the server acted: {fault:?}");
@@ -150,6 +150,37 @@ async fn a_flushed_server_tells_the_holder_by_its_next_renewal() {
 }
 
 #[tokio::test]
+async fn the_fence_grows_from_holder_to_holder_also_when_the_server_forgets() {
+    let redis = Redis::start();
+    let locks = redis.contender();
+    let mut last = 0;
+    for _ in 0..100 {
+        let (lease, _) = take(&locks, &keys(["order"])).await;
+        let fence = lease.fence("order").expect("Redis has a clock");
+        assert!(fence > last, "{fence} after {last}");
+        assert_eq!(lease.fence("another"), None);
+        last = fence;
+        redis.command(&["FLUSHALL"]).expect("flushed");
+        lease.release().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_may_evict_or_is_a_replica_or_is_away_is_found_unfit() {
+    let redis = Redis::start_on(free_port(), &["--maxmemory-policy", "allkeys-lru"]);
+    let found = redis.contender().health().await;
+    assert!(
+        matches!(&found[..], [Finding::Warning(text)] if text.contains("expected noeviction")),
+        "{found:?}"
+    );
+    let replica = Redis::start_on(free_port(), &["--replicaof", "127.0.0.1", &redis.port.to_string()]);
+    let found = replica.contender().health().await;
+    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("name the master")), "{found:?}");
+    let found = locks("redis", &[format!("redis://127.0.0.1:{}", free_port())]).health().await;
+    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("not reachable")), "{found:?}");
+}
+
+#[tokio::test]
 async fn keys_stand_under_a_prefix_with_their_hash_tags() {
     let redis = Redis::start();
     let (_lease, _) = take(&redis.contender(), &keys(["stripe/{ord_1}"])).await;
@@ -191,15 +222,4 @@ fn quick(url: &str) -> Locks {
         ..settings("redis", &[url.to_owned()])
     };
     Locks::new(&production).expect("the settings are right")
-}
-
-/// A service that was away is asked again after `retry_after`.
-async fn until_available(locks: &Locks) {
-    for _ in 0..100 {
-        if let Attempt::Acquired { lease, .. } = locks.acquire_each(&keys(["probe"])).await {
-            return lease.release().await;
-        }
-        sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the service does not come back");
 }

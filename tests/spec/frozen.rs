@@ -9,7 +9,7 @@ async fn a_holder_that_wakes_after_its_lease_has_its_save_refused_and_tries_agai
 
     freeze_a_holder_while_another_commits(&world, async || {}).await;
 
-    assert_eq!(world.money("order-1").await, ("partially_refunded".to_owned(), [0, 1_000, 400, 0]));
+    assert_eq!(world.money("order-1").await, ("partially_refunded".to_owned(), [1_000, 1_000, 400, 0]));
     assert!(world.replicas[0].metric("paylatch_save_races_total", &[]).await >= 1.0);
     world.audit_is_clean().await;
 }
@@ -22,7 +22,7 @@ async fn without_the_checks_of_the_save_the_woken_holder_does_damage() {
 
     freeze_a_holder_while_another_commits(&world, async || remove_the_checks_of_the_save(&world).await).await;
 
-    assert_eq!(world.money("order-1").await, ("paid".to_owned(), [0, 1_000, 0, 0]));
+    assert_eq!(world.money("order-1").await, ("paid".to_owned(), [1_000, 1_000, 0, 0]));
     let audit = world.cli(&["audit"]).await;
     assert_eq!(audit.status.code(), Some(1), "the audit sees it");
 }

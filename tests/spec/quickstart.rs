@@ -13,11 +13,13 @@ use crate::servers::{Process, eventually};
 use crate::webhooks::payment;
 use crate::world::Plan;
 
+const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+
 #[tokio::test]
 async fn a_replay_in_an_empty_directory_ends_in_orders_and_a_second_one_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let replay = ["dev", "--replay", fixtures().to_str().unwrap()].map(ToOwned::to_owned);
-    let replay = replay.each_ref().map(String::as_str);
+    let fixtures = fixtures();
+    let replay = [&["dev", "--replay", fixtures.to_str().unwrap()], &FREE_PORTS[..]].concat();
 
     let first = run(directory.path(), None, &replay).await;
     assert!(first.status.success(), "{}", text(&first));
@@ -37,7 +39,7 @@ async fn the_curl_line_that_dev_prints_works_when_pasted() {
     let directory = tempfile::tempdir().unwrap();
     let printed = directory.path().join("printed");
     let mut dev = Command::new(env!("CARGO_BIN_EXE_paylatch"));
-    dev.arg("dev").current_dir(directory.path()).stdout(File::create(&printed).unwrap());
+    dev.arg("dev").args(FREE_PORTS).current_dir(directory.path()).stdout(File::create(&printed).unwrap());
     let _dev = Process::start(&mut dev, Signal::SIGTERM);
 
     let line = eventually("dev prints a curl line", async || {

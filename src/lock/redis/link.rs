@@ -1,98 +1,97 @@
 //! A connection that is opened in the background, and closed after the first error.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError};
-use tokio::sync::Mutex;
+use tokio::sync::{OnceCell, watch};
 
 use super::super::backend::Failure;
-use crate::secret::Secret;
+use super::address::{Address, Wire};
 
-/// One server's address, and the connection to it where there is one.
+/// An address, and the connection to it where there is one.
 ///
 /// Not the library's `ConnectionManager`: that keeps a connection whose call timed out, so a peer that vanished without
 /// a word would be waited for again and again. Here a connection does not outlive an error. The breaker paces reconnects.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
-    client: Client,
-    config: AsyncConnectionConfig,
-    connection: Arc<Mutex<Option<Connected>>>,
+    address: Arc<Address>,
+    call_timeout: Duration,
+    state: Arc<Mutex<State>>,
 }
 
-#[derive(Clone)]
-struct Connected(MultiplexedConnection);
+/// An open connection. Two are the same if they are the same allocation.
+pub(super) struct Open {
+    pub(super) wire: Wire,
+    pub(super) run_id: OnceCell<String>,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Closed,
+    /// All who need the connection wait for this one attempt.
+    Opening(watch::Receiver<Option<Opened>>),
+    Open(Arc<Open>),
+}
+
+type Opened = Result<Arc<Open>, Failure>;
 
 impl Link {
-    pub(super) fn new(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
-        let wrong = |error: RedisError| {
-            format!("lock.urls: {error}; expected redis://[user:password@]host[:port][/db]")
-        };
-        let tcp = TcpSettings::default().set_nodelay(true);
-        let address = url.expose().into_connection_info().map_err(wrong)?.set_tcp_settings(tcp);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(call_timeout));
-        Ok(Self { client: Client::open(address).map_err(wrong)?, config, connection: Arc::default() })
+    pub(super) fn new(address: Address, call_timeout: Duration) -> Self {
+        Self { address: Arc::new(address), call_timeout, state: Arc::default() }
     }
 
     /// The open connection, or a new one. Connecting goes on when the caller stops waiting: it may take longer than a
     /// call may.
-    pub(super) async fn connection(&self) -> Result<MultiplexedConnection, Failure> {
-        if let Ok(open) = self.connection.try_lock()
-            && let Some(Connected(connection)) = &*open
-        {
-            return Ok(connection.clone());
-        }
-        let link = self.clone();
-        let connecting = tokio::spawn(async move { link.connect().await });
-        connecting.await.map_err(|_| Failure::Unsent("connecting was cut off".to_owned()))?
-    }
-
-    /// Sends all commands of `pipeline` at once and reads all their answers.
-    pub(super) async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failure> {
-        let mut connection = self.connection().await?;
-        match pipeline.query_async(&mut connection).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => {
-                // Where the lock is taken, somebody opens a new one already.
-                if let Ok(mut open) = self.connection.try_lock() {
-                    *open = None;
-                }
-                Err(failure(error))
+    pub(super) async fn open(&self) -> Result<Arc<Open>, Failure> {
+        let mut opening = match &mut *self.state() {
+            State::Open(open) => return Ok(open.clone()),
+            State::Opening(opening) => opening.clone(),
+            closed @ State::Closed => {
+                let (opened, opening) = watch::channel(None);
+                *closed = State::Opening(opening.clone());
+                let link = self.clone();
+                tokio::spawn(async move { drop(opened.send(Some(link.connect().await))) });
+                opening
+            }
+        };
+        let opened = opening.wait_for(Option::is_some).await.map(|opened| opened.clone());
+        match opened {
+            Ok(Some(opened)) => opened,
+            // The runtime that connected has ended.
+            Ok(None) | Err(_) => {
+                *self.state() = State::Closed;
+                Err(Failure::Unsent("connecting was cut off".to_owned()))
             }
         }
     }
 
-    async fn connect(&self) -> Result<MultiplexedConnection, Failure> {
-        // Whoever waits for this lock finds the connection of the one before.
-        let mut open = self.connection.lock().await;
-        if let Some(Connected(connection)) = &*open {
-            return Ok(connection.clone());
+    /// Has the next call open another connection, unless one was opened since.
+    pub(super) fn close(&self, failed: &Arc<Open>) {
+        let mut state = self.state();
+        if matches!(&*state, State::Open(open) if Arc::ptr_eq(open, failed)) {
+            *state = State::Closed;
         }
-        let connecting = self.client.get_multiplexed_async_connection_with_config(&self.config);
-        let connection = connecting.await.map_err(|error| Failure::Unsent(error.to_string()))?;
-        *open = Some(Connected(connection.clone()));
-        Ok(connection)
+    }
+
+    async fn connect(&self) -> Opened {
+        let opened = self
+            .address
+            .connect(self.call_timeout)
+            .await
+            .map(|wire| Arc::new(Open { wire, run_id: OnceCell::new() }));
+        *self.state() = opened.as_ref().map_or(State::Closed, |open| State::Open(open.clone()));
+        opened
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl std::fmt::Debug for Connected {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Connected")
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Open")
     }
 }
-
-/// A server that answers with an error has decided; anything else leaves it open what happened.
-fn failure(error: RedisError) -> Failure {
-    let text = error.to_string();
-    match error.into_server_errors() {
-        Some(errors) => Failure::Refused(errors.first().map_or(text, |(_, error)| error.to_string())),
-        None => Failure::Unanswered(text),
-    }
-}
-
-/// Longer than a call: it has the name look-up, TLS and AUTH in it.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use super::{CANARY, Process, eventually, find, free_port, given};
 pub struct Postgres {
     options: PgConnectOptions,
     private: Option<Cluster>,
-    given_databases: Vec<String>,
+    databases: Vec<String>,
 }
 
 struct Cluster {
@@ -35,7 +35,7 @@ impl Postgres {
         match given("PAYLATCH_TEST_DATABASE_URL") {
             Some(url) => {
                 let options = PgConnectOptions::from_str(&url).expect("PAYLATCH_TEST_DATABASE_URL is a URL");
-                Self { options, private: None, given_databases: Vec::new() }
+                Self { options, private: None, databases: Vec::new() }
             }
             None => Self::start_private().await,
         }
@@ -56,7 +56,7 @@ impl Postgres {
             .username("postgres")
             .password(&format!("{CANARY}_database"))
             .database("postgres");
-        let mut postgres = Self { options, private: Some(cluster), given_databases: Vec::new() };
+        let mut postgres = Self { options, private: Some(cluster), databases: Vec::new() };
         postgres.start_again().await;
         postgres
     }
@@ -66,18 +66,21 @@ impl Postgres {
         &self.options
     }
 
-    /// An empty database, and how to connect to it.
+    /// An empty database, and how to connect to it. Of a private server the first one is there already.
     pub async fn create_database(&mut self) -> PgConnectOptions {
+        if self.private.is_some() && self.databases.is_empty() {
+            self.databases.push("postgres".to_owned());
+            return self.options.clone();
+        }
         let name = format!("paylatch_test_{:016x}", rand::random::<u64>());
         let mut connection = self.options.connect().await.expect("a connection to Postgres");
         connection
             .execute(AssertSqlSafe(format!("create database {name}")))
             .await
             .expect("the right to create databases");
-        if self.private.is_none() {
-            self.given_databases.push(name.clone());
-        }
-        self.options.clone().database(&name)
+        let database = self.options.clone().database(&name);
+        self.databases.push(name);
+        database
     }
 
     /// Stops it as a crash does: no checkpoint, connections cut.
@@ -112,10 +115,10 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if self.given_databases.is_empty() {
+        if self.private.is_some() || self.databases.is_empty() {
             return;
         }
-        let (options, names) = (self.options.clone(), std::mem::take(&mut self.given_databases));
+        let (options, names) = (self.options.clone(), std::mem::take(&mut self.databases));
         let drop_databases = move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -203,7 +206,13 @@ impl Programs {
             let _ = fs::remove_dir_all(&unfinished);
             self.run("initdb", |initdb| {
                 initdb
-                    .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8"])
+                    .args([
+                        "--no-sync",
+                        "--auth=trust",
+                        "--username=postgres",
+                        "--encoding=UTF8",
+                        "--wal-segsize=1",
+                    ])
                     .args(["--locale=C", "-D"])
                     .arg(&unfinished)
             });

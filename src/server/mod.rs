@@ -3,17 +3,18 @@
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
 //! dropped with them, the lanes drain, the leases are given back. All of it has [`SHUTDOWN_MAX`].
 
+mod error;
+mod signals;
+mod watch;
+
 use std::collections::HashMap;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
-use tokio::time::{interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -23,50 +24,18 @@ use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
 use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+pub use self::error::ServerError;
+use self::signals::Signals;
+use self::watch::keep_checking;
 
 /// From the first signal to the end.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
-/// How often the database is checked for `/readyz`.
-const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// The longest check before serving begins; a database that takes longer is away.
 const FIRST_CHECK_MAX: Duration = Duration::from_secs(3);
 /// Connections to the admin listener at once.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
-
-/// Why the server did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// A setting that only its module can judge.
-    #[error("{setting}: {problem}")]
-    Setting {
-        /// Its name.
-        setting: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The database answers, but must not be used.
-    #[error("{0}")]
-    Unfit(String),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}")]
-    Bind {
-        /// The setting that names it.
-        setting: &'static str,
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// A part ended by itself, which none should.
-    #[error("the {0} ended unexpectedly")]
-    Ended(&'static str),
-    /// The end took longer than [`SHUTDOWN_MAX`].
-    #[error("work in flight did not end within {} s", SHUTDOWN_MAX.as_secs())]
-    Overdue,
-    /// A second signal came.
-    #[error("ended by a second signal, with work in flight")]
-    Cut,
-}
 
 /// Everything that serves, bound to its ports.
 #[derive(Debug)]
@@ -77,6 +46,7 @@ pub struct Server {
     locks: Locks,
     sources: Sources,
     health: Health,
+    metrics: Metrics,
     settings: Settings,
 }
 
@@ -86,22 +56,24 @@ struct Running {
     admin: JoinHandle<()>,
     lanes: JoinHandle<()>,
     checks: JoinHandle<ServerError>,
+    upkeep: JoinHandle<()>,
     locks: Locks,
     health: Health,
     stop: CancellationToken,
 }
 
 impl Server {
-    /// Opens the store and the locks, binds both ports, and looks at the database.
+    /// Prepares the locks, binds both ports, and looks at the database.
     ///
     /// A database that is away does not keep the server from starting: it answers 503 until the database is there.
     ///
     /// # Errors
     /// [`ServerError`], with nothing left running.
-    pub async fn start(settings: Settings) -> Result<Self, ServerError> {
+    pub async fn start(settings: Settings, store: Store) -> Result<Self, ServerError> {
+        let metrics = Metrics::start().map_err(|error| ServerError::Metrics(error.to_string()))?;
         let locks = Locks::new(&settings.lock)
             .map_err(|problem| ServerError::Setting { setting: "lock", problem })?;
-        let store = open_store(&settings)?;
+        store.claim().map_err(|error| ServerError::Unfit(error.to_string()))?;
         let public = bind("listen", settings.listen).await?;
         let admin = bind("admin_listen", settings.admin_listen).await?;
         let health = Health::new();
@@ -114,7 +86,7 @@ impl Server {
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
-        Ok(Self { public, admin, store, locks, sources, health, settings })
+        Ok(Self { public, admin, store, locks, sources, health, metrics, settings })
     }
 
     /// Where webhooks are taken, with the port that was given for port 0.
@@ -157,14 +129,15 @@ impl Server {
         let stop = CancellationToken::new();
         let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
         let public = http::public(&self.settings.http, self.sources, intake, self.health.clone());
-        let admin = Router::new();
+        let admin = http::admin(self.store.clone(), self.metrics.clone(), self.settings.admin_token);
         let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
         let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
         Running {
             public: tokio::spawn(http::serve(self.public, public, public_limits, stop.clone())),
             admin: tokio::spawn(http::serve(self.admin, admin, admin_limits, stop.clone())),
             lanes,
-            checks: tokio::spawn(keep_checking(self.store, self.health.clone())),
+            checks: tokio::spawn(keep_checking(self.store, self.locks.clone(), self.health.clone())),
+            upkeep: tokio::spawn(self.metrics.keep()),
             locks: self.locks,
             health: self.health,
             stop,
@@ -179,6 +152,7 @@ impl Running {
             _ = &mut self.public => ServerError::Ended("public listener"),
             _ = &mut self.admin => ServerError::Ended("admin listener"),
             _ = &mut self.lanes => ServerError::Ended("intake"),
+            _ = &mut self.upkeep => ServerError::Ended("metrics' upkeep"),
             ended = &mut self.checks => ended.unwrap_or(ServerError::Ended("health check")),
         }
     }
@@ -189,38 +163,13 @@ impl Running {
         self.stop.cancel();
         let (public, admin) = tokio::join!(self.public, self.admin);
         let lanes = self.lanes.await;
-        self.locks.drain().await;
         self.checks.abort();
+        self.upkeep.abort();
+        self.locks.drain().await;
         for (part, ended) in [("public listener", public), ("admin listener", admin), ("intake", lanes)] {
             if let Err(failure) = ended {
                 error!(part, %failure, "a part failed while ending");
             }
-        }
-    }
-}
-
-/// The signals that end the process.
-struct Signals {
-    terminate: io::Result<tokio::signal::unix::Signal>,
-    interrupt: io::Result<tokio::signal::unix::Signal>,
-}
-
-impl Signals {
-    fn listen() -> Self {
-        Self { terminate: signal(SignalKind::terminate()), interrupt: signal(SignalKind::interrupt()) }
-    }
-
-    /// The next one's name. A signal that cannot be listened for never comes.
-    async fn next(&mut self) -> &'static str {
-        async fn next(signal: &mut io::Result<tokio::signal::unix::Signal>) {
-            match signal {
-                Ok(signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        }
-        tokio::select! {
-            () = next(&mut self.terminate) => "SIGTERM",
-            () = next(&mut self.interrupt) => "SIGINT",
         }
     }
 }
@@ -231,43 +180,6 @@ pub fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
     sources.iter().map(|source| (source.name().clone(), source.clone())).collect()
 }
 
-fn open_store(settings: &Settings) -> Result<Store, ServerError> {
-    let missing = || ServerError::Setting { setting: "database_url", problem: "is not set".to_owned() };
-    let store = settings.store.as_ref().ok_or_else(missing)?;
-    Store::open(store)
-        .map_err(|error| ServerError::Setting { setting: "database_url", problem: error.to_string() })
-}
-
 async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address).await.map_err(|error| ServerError::Bind { setting, address, error })
-}
-
-/// Keeps `/readyz` true to the database. A database that turns out unfit before it was ever ready ends the process, as
-/// it would have kept it from starting.
-async fn keep_checking(store: Store, health: Health) -> ServerError {
-    let mut ticks = interval(CHECK_EVERY);
-    let mut was_ready = false;
-    loop {
-        ticks.tick().await;
-        let found = store.check().await;
-        match found {
-            Ok(()) => {
-                was_ready = true;
-                if health.database(Database::Ready) {
-                    info!("the database is ready");
-                }
-            }
-            Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
-            Err(StoreError::Unfit(problem)) => {
-                if health.database(Database::Unfit) {
-                    error!(problem, "the database must not be used");
-                }
-            }
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Raced(_) | StoreError::Refused { .. })) => {
-                if health.database(Database::Away) {
-                    warn!(%error, "the database is away");
-                }
-            }
-        }
-    }
 }

@@ -6,6 +6,7 @@
 
 mod conformance;
 mod deployments;
+mod library;
 mod local;
 mod postgres;
 mod proxy;

@@ -21,7 +21,7 @@ create table events (
     currency     text constraint events_currency_code check (currency ~ '^[A-Z]{3}$'),
     cumulative   boolean not null,
     order_claim  text collate "C" constraint events_order_claim_length check (length(order_claim) between 1 and 255),
-    claim_rank   smallint constraint events_claim_rank_not_negative check (claim_rank >= 0),
+    claim_rank   smallint,
     occurred_at  timestamptz not null,
     received_at  timestamptz not null,
     duplicates   bigint not null default 0 constraint events_duplicates_not_negative check (duplicates >= 0),
@@ -51,7 +51,7 @@ comment on column events.amount is 'Minor units of the currency.';
 comment on column events.currency is 'ISO 4217 code.';
 comment on column events.cumulative is 'The amount is a running total of the reference, not its own.';
 comment on column events.order_claim is 'The merchant''s order that it names for its payment.';
-comment on column events.claim_rank is 'The rank of the field that named the order; the smallest wins.';
+comment on column events.claim_rank is 'The rank of the field that named the order; the smallest wins; a source''s own fields rank below 0.';
 comment on column events.occurred_at is 'When it happened, by the provider''s clock.';
 comment on column events.received_at is 'When the delivery that is stored here arrived.';
 comment on column events.duplicates is 'How often it came again, counted about once a second.';

@@ -20,7 +20,7 @@ create table events ( -- Every verified event, once, with what was decided and w
     currency     text constraint events_currency_code check (currency glob '[A-Z][A-Z][A-Z]'), -- ISO 4217 code.
     cumulative   integer not null constraint events_cumulative_boolean check (cumulative in (0, 1)), -- The amount is a running total of the reference, not its own.
     order_claim  text constraint events_order_claim_length check (length(order_claim) between 1 and 255), -- The merchant's order that it names for its payment.
-    claim_rank   integer constraint events_claim_rank_not_negative check (claim_rank >= 0), -- The rank of the field that named the order; the smallest wins.
+    claim_rank   integer, -- The rank of the field that named the order; the smallest wins; a source's own fields rank below 0.
     occurred_at  text not null constraint events_occurred_at_length check (length(occurred_at) = 27), -- When it happened, by the provider's clock.
     received_at  text not null constraint events_received_at_length check (length(received_at) = 27), -- When the delivery that is stored here arrived.
     duplicates   integer not null default 0 constraint events_duplicates_not_negative check (duplicates >= 0), -- How often it came again, counted about once a second.

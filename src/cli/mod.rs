@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
 mod audit;
+mod bench;
 mod check;
 mod clock;
 mod completions;
@@ -92,6 +93,9 @@ enum Command {
     /// Print a shell's completion script.
     #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
     Completions(completions::Completions),
+    /// Measure a running server.
+    #[command(after_help = "Example: paylatch bench --connections 256 --duration 10 --json")]
+    Bench(bench::Bench),
 }
 
 /// Where to listen.
@@ -161,6 +165,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
             completions::run(context.output, Paylatch::command(), &completions);
             true
         }
+        Command::Bench(bench) => bench::run(context, &bench).await?,
     };
     Ok(if accepted { Exit::Ok } else { Exit::Failed })
 }

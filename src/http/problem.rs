@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::intake::Refusal;
 
@@ -144,10 +145,9 @@ impl Problem {
             status: self.code.status(),
             code: self.code.as_str(),
             detail: self.detail,
-            members,
         };
         let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(Extended { body, members })).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
@@ -178,15 +178,28 @@ impl IntoResponse for Problem {
     }
 }
 
-/// The body of a refusal.
-#[derive(Serialize)]
-struct Body<T> {
+/// Why a request was refused, as RFC 9457 has it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body {
+    /// `urn:paylatch:error:` and the code.
     r#type: String,
+    /// One sentence for people, the same for every occurrence of the code.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// A stable word to match on; docs/answers.md lists all.
     code: &'static str,
+    /// What was expected of this request.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     detail: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Extended<T> {
+    #[serde(flatten)]
+    body: Body,
     #[serde(flatten)]
     members: T,
 }

@@ -11,11 +11,15 @@
 //! statements; a busy one commits hundreds with one flush. Lanes are tasks of their own: a provider that hangs up
 //! cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped, the queues close and the lanes drain.
 
-mod commit;
 mod lane;
+
+mod commit;
+mod events;
 mod memory;
 mod pending;
 mod tally;
+
+mod redemptions;
 #[cfg(test)]
 mod tests;
 
@@ -28,12 +32,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::lock::Locks;
-use crate::order::{Event, Receipt};
+use crate::order::{Event, Receipt, Redeemed, Redemption};
 use crate::store::Store;
 
-use self::lane::Lane;
+use self::events::EventLane;
+use self::lane::supervised;
 use self::memory::Memory;
 use self::pending::{Answer, Pending, Room};
+use self::redemptions::{Asked, RedemptionLane};
 use self::tally::Tally;
 
 /// The limits of intake.
@@ -52,6 +58,9 @@ pub struct Settings {
     /// How long a busy order is waited for.
     pub lock_wait: Duration,
 }
+
+/// Events of one webhook. A webhook with more than `queue_events_max` is admitted alone, and then finds room.
+const WEBHOOK_EVENTS_MAX: usize = 16_384;
 
 /// Why events were not made durable. Always worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +89,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Intake {
     lanes: Vec<mpsc::Sender<Pending>>,
+    redemptions: mpsc::Sender<Asked>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     shared: Arc<Shared>,
@@ -109,12 +119,17 @@ impl Intake {
         });
         let mut tasks = JoinSet::new();
         let senders = (0..lanes).map(|_| {
-            let (sender, queue) = mpsc::channel(settings.queue_events_max.max(1));
-            tasks.spawn(Lane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared)).supervised());
+            let (sender, queue) = mpsc::channel(settings.queue_events_max + WEBHOOK_EVENTS_MAX);
+            let lane = EventLane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared));
+            tasks.spawn(supervised(lane));
             sender
         });
+        let lanes = senders.collect();
+        let (redemptions, queue) = mpsc::channel(settings.queue_events_max.max(1));
+        tasks.spawn(supervised(RedemptionLane::new(queue, store.clone())));
         let intake = Self {
-            lanes: senders.collect(),
+            lanes,
+            redemptions,
             events: Arc::new(Semaphore::new(settings.queue_events_max)),
             bytes: Arc::new(Semaphore::new(settings.queue_bytes_max)),
             shared: Arc::clone(&shared),
@@ -141,6 +156,15 @@ impl Intake {
             receipts.push(answer.receipt(deadline).await?);
         }
         Ok(receipts)
+    }
+
+    /// Redeems a coupon, in a group with all who ask at the same time.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not known to be durable. Asked again, a redeemer who was served holds the coupon.
+    pub async fn redeem(&self, redemption: Redemption, asked_at: Instant) -> Result<Redeemed, Refusal> {
+        let deadline = asked_at + self.shared.settings.deadline;
+        redemptions::redeem(&self.redemptions, redemption, deadline).await
     }
 
     /// Takes room for those events that are not remembered; remembered ones need none.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::inspect::{Finding, Held};
 use super::local::Local;
 use super::postgres::Postgres;
 use super::redis::Redis;
@@ -96,6 +97,25 @@ impl Backend {
             Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
             Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
             Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
+        }
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.health().await,
+            Self::Redlock(redlock) => redlock.health().await,
+            Self::Postgres(postgres) => postgres.health().await,
+        }
+    }
+
+    /// At least [`super::HELD_MAX`] of what is held, where there is as much.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        match self {
+            Self::Local(local) => Ok(local.held()),
+            Self::Redis(redis) => redis.held().await,
+            Self::Redlock(redlock) => redlock.held().await,
+            Self::Postgres(postgres) => postgres.held().await,
         }
     }
 }

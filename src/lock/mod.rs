@@ -16,6 +16,9 @@
 mod keeper;
 mod lease;
 
+mod inspect;
+mod run;
+
 mod breaker;
 mod live;
 mod meter;
@@ -33,7 +36,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use inspect::{Finding, HELD_MAX, Held};
 pub use lease::Lease;
+pub use run::NotHeld;
 
 use backend::Backend;
 use keeper::Keeper;

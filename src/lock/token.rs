@@ -16,12 +16,16 @@ impl Token {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The instance that drew `token`, as people may see it: the random part would let its reader release the key.
+    pub(super) fn owner(token: &str) -> String {
+        token.split(':').next().unwrap_or_default().to_owned()
+    }
 }
 
-/// Says whose it is; the random part would let its reader release the key.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.split(':').next().unwrap_or_default())
+        f.write_str(&Self::owner(&self.0))
     }
 }
 

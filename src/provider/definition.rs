@@ -82,9 +82,22 @@ pub(super) struct Signature {
     /// Places that may hold only these characters (`A-Z` is a range).
     #[serde(default)]
     pub(super) alphabet: BTreeMap<String, String>,
+    /// The form field that a replayed XML body goes into as base64.
+    pub(super) sample_form: Option<String>,
     /// Headers to send beside the signature when this program is the sender: replay and development.
+    #[serde(default, rename = "sample")]
+    pub(super) samples: Vec<Sample>,
+}
+
+/// `[[signature.sample]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sample {
+    /// The bodies that these headers suit, as in [`Rule::when`]; any where nothing is said.
     #[serde(default)]
-    pub(super) sample: BTreeMap<String, String>,
+    pub(super) when: BTreeMap<String, Texts>,
+    /// Their values; `{now}` is the time, `{id}` a digest of the body. What an earlier sample set stays.
+    pub(super) headers: BTreeMap<String, String>,
 }
 
 /// How a signature is written.
@@ -125,7 +138,8 @@ pub(super) struct Pairs {
     pub(super) separator: char,
     /// The name of the pairs that are signatures.
     pub(super) take: String,
-    /// Blanks around names and values, and the case of names, do not matter.
+    /// Blanks around names and values, and the case of names, do not matter; of several pairs of one name the last counts.
+    /// Otherwise a name that is signed with must not come twice, and any of several signatures may match.
     #[serde(default)]
     pub(super) lenient: bool,
 }
@@ -157,6 +171,8 @@ pub(super) enum Proof {
     Digest(DigestProof),
     /// The secret itself.
     Token,
+    /// An RSA signature by a certificate that the webhook names.
+    Certificate(CertificateProof),
 }
 
 /// `proof = { hmac = .. }`
@@ -175,6 +191,22 @@ pub(super) struct HmacProof {
 pub(super) struct DigestProof {
     pub(super) hash: Hash,
     pub(super) encoding: Encoding,
+}
+
+/// `proof = { certificate = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CertificateProof {
+    /// Where the certificate's URL is.
+    pub(super) url: String,
+    /// The hosts that it may be of.
+    pub(super) hosts: Texts,
+    /// Where the algorithm's name is.
+    pub(super) algorithm_from: String,
+    /// What it must be; it means RSA PKCS#1 v1.5 with SHA-256.
+    pub(super) algorithm: String,
+    /// What the certificate's common name must end with.
+    pub(super) name_suffix: String,
 }
 
 /// A hash function.
@@ -242,6 +274,8 @@ pub(super) enum Unit {
     Utc,
     /// Without an offset: UTC+7, the clock of Jakarta.
     UtcPlus7,
+    /// Not at all: the time of arrival stands in.
+    Received,
 }
 
 /// `[facts]`
@@ -250,7 +284,9 @@ pub(super) enum Unit {
 pub(super) struct Facts {
     /// The list whose every element is an event.
     pub(super) each: Option<String>,
-    /// The event's id; several places are joined with `:`.
+    /// The place of base64 XML that is the event, where the body is not JSON.
+    pub(super) xml: Option<String>,
+    /// The event's id; several places are joined with `:`. `a|b` is the first that is there.
     pub(super) id: Joined,
     /// What happened; several places are joined with `.`.
     #[serde(rename = "type")]
@@ -307,7 +343,7 @@ pub(super) enum AmountUnit {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Family {
-    /// `charge.succeeded`, or `charge.*` for all that begin so.
+    /// `charge.succeeded`, `charge.*` for all that begin so, or `param:NAME` for a source's own list.
     pub(super) types: Texts,
     /// The provider's payment: the first place that is there.
     #[serde(default)]
@@ -315,6 +351,9 @@ pub(super) struct Family {
     /// The movement of money; the payment where nothing is said.
     #[serde(default)]
     pub(super) reference: Texts,
+    /// Where the merchant's order id is in events of this shape, if not where [`Facts::order`] says.
+    #[serde(default)]
+    pub(super) order: Texts,
     /// How much, where a rule does not say otherwise.
     #[serde(default)]
     pub(super) amount: Texts,
@@ -338,6 +377,8 @@ pub(super) struct Rule {
     pub(super) kind: Option<KindWord>,
     /// ... or why there is none.
     pub(super) noted: Option<String>,
+    /// ... or why a person has to look.
+    pub(super) parked: Option<String>,
     #[serde(default)]
     pub(super) amount: Texts,
     #[serde(default)]

@@ -14,6 +14,7 @@ mod reader;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -109,7 +110,9 @@ impl Providers {
     #[must_use]
     pub fn needs_only_a_secret(&self, name: &str) -> bool {
         self.definitions.get(name).is_some_and(|definition| {
-            definition.params.values().all(|param| param.default.is_some()) && !definition.signs_the_url()
+            definition.params.values().all(|param| param.default.is_some())
+                && !definition.signs_the_url()
+                && !matches!(definition.signature.proof, Proof::Certificate(_))
         })
     }
 
@@ -124,7 +127,7 @@ impl Providers {
                 let settings = definition.settings_of_nobody(name);
                 settings.is_ok_and(|source| signature::key_encoding(hmac, &source) == Ok(KeyEncoding::Base64))
             }
-            Proof::Digest(_) | Proof::Token => false,
+            Proof::Digest(_) | Proof::Token | Proof::Certificate(_) => false,
         });
         let text = if is_base64 {
             base64::engine::general_purpose::STANDARD.encode(bytes)
@@ -156,8 +159,8 @@ fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinit
     let source = definition.settings_of_nobody("definition").map_err(wrong)?;
     let keyless = |(key, problem): (String, String)| wrong(format!("[{key}] {problem}"));
     let scheme = match Scheme::new(&definition, &source) {
-        // No made-up secret has every provider's shape.
-        Err((key, _)) if key == "secrets" => None,
+        // A made-up source has no certificates, and no made-up secret has every provider's shape.
+        Err((key, _)) if key == "secrets" || key == "cert_dir" => None,
         other => Some(other.map_err(keyless)?),
     };
     Facts::new(&definition, &source, scheme.as_ref().map_or(&[], Scheme::headers)).map_err(keyless)?;
@@ -201,7 +204,7 @@ impl Definition {
                     let expected = format!("expected {}, not `{value}`", param.values.join(" or "));
                     mistakes.push((format!("params.{name}"), expected));
                 }
-                Some(value) if value.is_empty() => {
+                Some(value) if value.is_empty() && param.default.as_deref() != Some("") => {
                     mistakes.push((format!("params.{name}"), format!("is empty; expected {}", param.about)));
                 }
                 Some(value) => {

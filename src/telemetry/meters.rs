@@ -118,6 +118,12 @@ impl Metrics {
         Ok(Self(handle))
     }
 
+    /// Metrics that nothing is counted in.
+    #[cfg(test)]
+    pub(crate) fn unheard() -> Self {
+        Self(recorder().unwrap().build_recorder().handle())
+    }
+
     /// All metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {

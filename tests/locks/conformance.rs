@@ -25,10 +25,19 @@ pub(crate) trait Service {
     }
 }
 
-/// The whole contract as tests over the service that `$start` yields.
+/// The whole contract as tests over the service that `$start` yields; after `#[ignore]`, only for `scripts/test --all`.
 macro_rules! every_test {
+    (#[ignore] $start:expr) => {
+        $crate::conformance::sentences! { $start; #[ignore = "run by scripts/test --all"] }
+    };
     ($start:expr) => {
-        $crate::conformance::every_test! { $start;
+        $crate::conformance::sentences! { $start; }
+    };
+}
+
+macro_rules! sentences {
+    ($start:expr; $(#[$ignore:meta])?) => {
+        $crate::conformance::sentences! { $start; [$(#[$ignore])?]
             one_of_32_contenders_wins
             a_batch_takes_what_is_free_and_names_what_is_busy
             a_key_named_twice_counts_once
@@ -41,16 +50,24 @@ macro_rules! every_test {
             a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one
             overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock
             a_future_dropped_at_any_point_leaves_nothing_behind
+            what_is_held_is_listed_with_its_holder
         }
     };
-    ($start:expr; $($sentence:ident)*) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $sentence() {
-            $crate::conformance::$sentence(&$start).await;
-        })*
+    ($start:expr; $attributes:tt $($sentence:ident)*) => {
+        $($crate::conformance::sentence! { $start; $attributes $sentence })*
     };
 }
-pub(crate) use every_test;
+
+macro_rules! sentence {
+    ($start:expr; [$(#[$ignore:meta])?] $sentence:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$ignore])?
+        async fn $sentence() {
+            $crate::conformance::$sentence(&$start).await;
+        }
+    };
+}
+pub(crate) use {every_test, sentence, sentences};
 
 /// Several nodes may split their votes so that nobody wins; then all try again. Two never win.
 pub(crate) async fn one_of_32_contenders_wins(service: &impl Service) {
@@ -220,4 +237,24 @@ pub(crate) async fn a_future_dropped_at_any_point_leaves_nothing_behind(service:
         assert!(busy.is_empty(), "dropped after {polls} polls, {busy:?} stayed behind");
         lease.release().await;
     }
+}
+
+pub(crate) async fn what_is_held_is_listed_with_its_holder(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    assert_eq!(other.health().await, []);
+    assert_eq!(other.held().await, Ok(Vec::new()));
+    let (lease, _) = take(&one, &keys(["a", "b"])).await;
+    let (next, _) = take(&other, &keys(["c"])).await;
+    let held = other.held().await.expect("an answer");
+    assert_eq!(held.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert!(
+        held.iter().all(|held| !held.lapses_in.is_zero() && held.lapses_in <= service.lapse()),
+        "{held:?}"
+    );
+    let pid = std::process::id().to_string();
+    assert!(held.iter().all(|held| held.owner.starts_with(&pid) && !held.owner.contains(':')), "{held:?}");
+    assert_eq!(held[0].owner, held[1].owner);
+    lease.release().await;
+    next.release().await;
+    assert_eq!(other.held().await, Ok(Vec::new()));
 }

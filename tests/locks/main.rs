@@ -5,6 +5,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod conformance;
+mod deployments;
+mod library;
 mod local;
 mod postgres;
 mod proxy;

@@ -1,6 +1,13 @@
 //! The admin listener: metrics, the API over orders and events, and its description. It changes nothing.
 
+mod attention;
+mod description;
+mod events;
 mod guard;
+mod orders;
+mod page;
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 use std::sync::Arc;
@@ -12,31 +19,37 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use self::attention::Attention;
 use self::guard::{Guard, guard};
 use super::public::{nothing_here, only_get};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
-/// What the admin listener answers from.
-#[derive(Debug, Clone)]
-struct Desk {
-    store: Store,
-    metrics: Metrics,
-}
-
 /// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
 pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
+    let scrape = (metrics, Arc::new(Attention::new(store.clone())));
     let guarded = Router::new()
-        .route("/metrics", get(metrics_text).fallback(only_get))
-        .with_state(Desk { store, metrics })
+        .route("/api/v1/orders", get(orders::list).fallback(only_get))
+        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
+        .route("/api/v1/events", get(events::list).fallback(only_get))
+        .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
+        .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
+        .with_state(store)
+        .route("/metrics", get(exposition).fallback(only_get).with_state(scrape))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
-    guarded.merge(viewer::routes()).fallback(nothing_here).layer(map_response(private))
+    let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
+    guarded.merge(open).fallback(nothing_here).layer(map_response(private))
 }
 
-async fn metrics_text(State(desk): State<Desk>) -> Response {
+/// All metrics, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "metrics", security((), ("token" = [])), responses(
+    (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
+))]
+async fn exposition(State((metrics, attention)): State<(Metrics, Arc<Attention>)>) -> Response {
+    attention.refresh().await;
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, desk.metrics.render()).into_response()
+    (kind, metrics.render()).into_response()
 }
 
 /// What is told here is kept nowhere, and taken for nothing but what it is.

@@ -34,7 +34,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 3 * BODY_BYTES_MAX;
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// A running listener.
-struct World {
+pub(super) struct World {
     address: SocketAddr,
     shutdown: CancellationToken,
     served: JoinHandle<()>,
@@ -46,7 +46,7 @@ impl World {
         Self::serving(routes(Health::new())).await
     }
 
-    async fn serving(app: Router) -> Self {
+    pub(super) async fn serving(app: Router) -> Self {
         Self::serving_at_most(1024, app).await
     }
 
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// Sends `bytes` and reads until the server closes.
-    async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+    pub(super) async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut socket = self.connect().await;
         // The server may answer and close before it was sent everything.
         let _ = socket.write_all(bytes.as_ref()).await;
@@ -105,12 +105,12 @@ async fn read_all(socket: &mut TcpStream) -> String {
 }
 
 /// The statuses of all answers in `text`, in order.
-fn statuses(text: &str) -> Vec<u16> {
+pub(super) fn statuses(text: &str) -> Vec<u16> {
     text.split("HTTP/1.1 ").skip(1).map(|answer| answer[..3].parse().unwrap()).collect()
 }
 
 /// The JSON of the last answer in `text`.
-fn body(text: &str) -> serde_json::Value {
+pub(super) fn body(text: &str) -> serde_json::Value {
     let (_, body) = text.rsplit_once("\r\n\r\n").expect("a head");
     serde_json::from_str(body).expect(body)
 }

@@ -6,15 +6,17 @@ mod family;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderName;
 use sha2::{Digest, Sha256};
 
 use self::family::Family;
-use super::definition::{Definition, Texts, Unit};
-use super::place::{Each, Place, Places, View};
+use super::definition::{self, Definition, Texts, Unit};
+use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
-use super::{Mistake, Mode, SourceSettings, Webhook, at};
+use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
 use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
@@ -24,12 +26,12 @@ pub(super) struct Facts {
     places: Places,
     headers: Vec<HeaderName>,
     each: Option<Each>,
-    id: Vec<Place>,
-    type_name: Vec<Place>,
+    xml: Option<Place>,
+    id: Vec<Vec<Place>>,
+    type_name: Vec<Vec<Place>>,
     time: Vec<(Place, Unit)>,
     /// The place that tells, the text that the source wants there, and the word for it.
     mode: Option<(Place, String, &'static str)>,
-    order: Vec<(i16, Place)>,
     only: Option<String>,
     families: Vec<Family>,
 }
@@ -48,12 +50,15 @@ impl Facts {
         let mut places = Places::default();
         let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
         let each = at("facts.each", each)?;
+        let xml = facts.xml.as_ref().map(|place| places.place(place, source)).transpose();
+        let xml = at("facts.xml", xml)?;
         let id = at("facts.id", joined(&facts.id, &mut places, source))?;
         let type_name = at("facts.type", joined(&facts.type_name, &mut places, source))?;
         let time = facts.time.iter().map(|time| Ok((places.place(&time.from, source)?, time.unit))).collect();
         let time = at("facts.time", time)?;
         let mode = mode_place(definition, source, &mut places)?;
-        let order = ranked_order(definition, source, &mut places)?;
+        // Wrong pointers of the source's own are told by its setting's name.
+        at("order", places.all(&Texts(source.order.clone()), source))?;
         let families = (1..)
             .zip(&facts.families)
             .map(|(position, family)| {
@@ -68,11 +73,11 @@ impl Facts {
             places,
             headers,
             each,
+            xml,
             id,
             type_name,
             time,
             mode,
-            order,
             only: facts.only.clone(),
             families,
         })
@@ -87,28 +92,41 @@ impl Facts {
             received_at,
         };
         let dead = |reason, body| Event::dead(self.source.clone(), None, reason, evidence(body));
+        let unreadable = |reason| vec![dead(reason, webhook.body.clone())];
         let envelope = match self.places.envelope.read(webhook.body) {
             _ if self.places.envelope.is_empty() => Fields::default(),
             Ok(envelope) => envelope,
-            Err(reason) => return vec![dead(reason, webhook.body.clone())],
+            Err(reason) => return unreadable(reason),
         };
         let items = match &self.each {
             None => vec![webhook.body.clone()],
             Some(each) => match each.items(&envelope) {
                 Ok(items) => items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect(),
-                Err(reason) => return vec![dead(reason, webhook.body.clone())],
+                Err(reason) => return unreadable(reason),
             },
         };
-        items
-            .into_iter()
-            .map(|body| match self.places.item.read(&body) {
+        let event = |body: Bytes| {
+            let json = self.json_of(webhook, &body);
+            match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
                 Err(reason) => dead(reason, body.clone()),
                 Ok(item) => {
                     let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
                     self.event(&view, evidence(body.clone()))
                 }
-            })
-            .collect()
+            }
+        };
+        items.into_iter().map(event).collect()
+    }
+
+    /// The JSON of an event: its bytes, or what its XML comes to.
+    fn json_of<'a>(&self, webhook: &Webhook<'_>, body: &'a Bytes) -> Result<Cow<'a, [u8]>, String> {
+        let Some(place) = &self.xml else { return Ok(Cow::Borrowed(body)) };
+        let view = View { webhook, item: Fields::default(), envelope: Fields::default(), parts: Vec::new() };
+        let Scalar::Text(text) = view.scalar(place, "") else { return Err("payload is missing".to_owned()) };
+        let compact: String = text.split_ascii_whitespace().collect();
+        let bytes = STANDARD.decode(compact).map_err(|_| "payload is not base64")?;
+        let xml = String::from_utf8(bytes).map_err(|_| "payload is not UTF-8")?;
+        xml::to_json(&xml).map(|json| Cow::Owned(json.into_bytes()))
     }
 
     fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
@@ -121,10 +139,12 @@ impl Facts {
             Ok(type_name) => type_name,
             Err(reason) => return dead(Some(id), reason),
         };
-        let Some(occurred_at) = self.time.iter().find_map(|(place, unit)| match view.scalar(place, "") {
+        let time = |(place, unit): &(Place, Unit)| match view.scalar(place, "") {
+            _ if *unit == Unit::Received => Some(evidence.received_at),
             Scalar::Text(text) => unit.read(&text),
             Scalar::Absent | Scalar::Unreadable => None,
-        }) else {
+        };
+        let Some(occurred_at) = self.time.iter().find_map(time) else {
             return dead(Some(id), "time is missing or unreadable".to_owned());
         };
         let key = Key { id, source: self.source.clone() };
@@ -144,7 +164,7 @@ impl Facts {
         };
         let payment = family.payment(view);
         let statement = family.statement(view, type_name, &payment);
-        (payment.ok(), statement, self.claim(view))
+        (payment.ok(), statement, family.claim(view))
     }
 
     /// Why an event of the mode that the source does not want is only noted.
@@ -156,14 +176,6 @@ impl Facts {
                 Some(format!("not a {word} event, and this source takes only those"))
             }
         }
-    }
-
-    /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
-    fn claim(&self, view: &View<'_>) -> Option<Claim> {
-        self.order.iter().find_map(|(rank, place)| match view.scalar(place, "") {
-            Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
-            Scalar::Absent | Scalar::Unreadable => None,
-        })
     }
 
     /// The headers that the definition reads, as a JSON object.
@@ -198,37 +210,36 @@ fn mode_place(
     Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
 }
 
-/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up.
+/// The source's own pointers outrank the family's, or else the definition's, whose ranks stay what they are: 0 and up.
 fn ranked_order(
-    definition: &Definition,
+    family: &Texts,
+    facts: &definition::Facts,
     source: &SourceSettings,
     places: &mut Places,
-) -> Result<Vec<(i16, Place)>, Mistake> {
-    let own = source.order.iter().map(|text| ("order", text));
-    let defined = definition.facts.order.0.iter().map(|text| ("facts.order", text));
-    let leading =
-        i16::try_from(source.order.len()).map_err(|_| ("order".to_owned(), "too many".to_owned()))?;
+) -> Result<Vec<(i16, Place)>, String> {
+    let defined = if family.0.is_empty() { &facts.order } else { family };
+    let leading = i16::try_from(source.order.len()).map_err(|_| "too many `order` pointers")?;
     (-leading..)
-        .zip(own.chain(defined))
-        .map(|(rank, (key, text))| Ok((rank, at(key, places.place(text, source))?)))
+        .zip(source.order.iter().chain(&defined.0))
+        .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
         .collect()
 }
 
-fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Place>, String> {
+fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Vec<Place>>, String> {
     if texts.0.is_empty() {
         return Err("expected a place or a list of places to join".to_owned());
     }
-    places.all(texts, source)
+    texts.0.iter().map(|any| places.any_of(any, source)).collect()
 }
 
-/// The id that some places make together. Places that are absent stand for nothing, but not all of them.
-fn read_id(name: &str, places: &[Place], separator: &str, view: &View<'_>) -> Result<Id, String> {
+/// The id that some places make together. One that is absent stands for nothing, but not all may be.
+fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
     let mut texts = Vec::with_capacity(places.len());
-    for place in places {
-        match view.scalar(place, "") {
-            Scalar::Text(text) => texts.push(text),
-            Scalar::Absent => texts.push(Cow::Borrowed("")),
-            Scalar::Unreadable => return Err(format!("{name} is unreadable")),
+    for any in places {
+        match view.first(any) {
+            Ok(text) => texts.push(text),
+            Err(Missing::Absent) => texts.push(Cow::Borrowed("")),
+            Err(Missing::Unreadable) => return Err(format!("{name} is unreadable")),
         }
     }
     if texts.iter().all(|text| text.is_empty()) {

@@ -1,6 +1,6 @@
 //! How a signature is written in its place, read and rendered.
 
-use super::super::definition::Format;
+use super::super::definition::{Format, Pairs};
 
 /// The most signatures of one webhook. Providers send one per active secret.
 const CANDIDATES_MAX: usize = 16;
@@ -32,22 +32,7 @@ impl Format {
                 let bare = if plain.prefix_optional { bare.or(Some(text)) } else { bare };
                 received.candidates.push(bare.ok_or("the prefix is missing")?);
             }
-            Self::Pairs(pairs) => {
-                for pair in text.split(pairs.separator) {
-                    let Some((name, value)) = pair.split_once('=') else { continue };
-                    let (name, value) =
-                        if pairs.lenient { (name.trim(), value.trim()) } else { (name, value) };
-                    let is = |own: &str| name == own || (pairs.lenient && name.eq_ignore_ascii_case(own));
-                    if is(&pairs.take) {
-                        received.candidates.push(value);
-                    } else if let Some(at) = parts.iter().position(|part| is(part))
-                        && let Some(part) = received.parts.get_mut(at)
-                        && part.replace(value).is_some()
-                    {
-                        return Err("a part is there twice");
-                    }
-                }
-            }
+            Self::Pairs(pairs) => read_pairs(pairs, text, parts, &mut received)?,
             Self::List(list) => {
                 for element in text.split(list.separator) {
                     let fields: Vec<&str> = element.splitn(list.fields.len(), list.field_separator).collect();
@@ -94,4 +79,30 @@ impl Format {
             }
         }
     }
+}
+
+fn read_pairs<'a>(
+    pairs: &Pairs,
+    text: &'a str,
+    parts: &[String],
+    received: &mut Received<'a>,
+) -> Result<(), &'static str> {
+    for pair in text.split(pairs.separator) {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        let (name, value) = if pairs.lenient { (name.trim(), value.trim()) } else { (name, value) };
+        let is = |own: &str| name == own || (pairs.lenient && name.eq_ignore_ascii_case(own));
+        if is(&pairs.take) {
+            if pairs.lenient {
+                received.candidates.clear();
+            }
+            received.candidates.push(value);
+        } else if let Some(at) = parts.iter().position(|part| is(part))
+            && let Some(part) = received.parts.get_mut(at)
+            && part.replace(value).is_some()
+            && !pairs.lenient
+        {
+            return Err("a part is there twice");
+        }
+    }
+    Ok(())
 }

@@ -1,24 +1,29 @@
 //! Signature schemes: a handful of building blocks, set by a definition's `[signature]` table.
 
+mod certificate;
 mod format;
+mod inside;
 mod key;
+mod sample;
 mod template;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use self::certificate::Certificates;
 use self::key::Key;
+use self::sample::Samples;
 use self::template::{Template, Unwritable};
 use super::definition::{
     Definition, Encoding, Format, Hash, HmacProof, KeyEncoding, Proof, SignatureTime, Unit,
 };
 use super::place::{Each, Missing, Place, Places, View};
-use super::reader::{Fields, Scalar};
+use super::reader::{Fields, Reader, Scalar};
 use super::{Mistake, Rejection, Signed, SourceSettings, Webhook, at};
 
 /// A source's scheme, compiled: nothing of it is interpreted from text per request.
@@ -30,12 +35,20 @@ pub(super) struct Scheme {
     format: Format,
     list_settings: Vec<(String, String)>,
     signed: Vec<Template>,
-    keys: Vec<Key>,
-    encoding: Option<Encoding>,
+    prover: Prover,
     time: Option<TimeRule>,
     require: Vec<Vec<Place>>,
     alphabet: Vec<(Place, Vec<bool>)>,
-    sample: BTreeMap<String, String>,
+    sample_form: Option<String>,
+    samples: Samples,
+}
+
+/// What a candidate is held against.
+#[derive(Clone)]
+enum Prover {
+    /// Each secret's own proof, as text in this encoding, or as it is.
+    Keys(Vec<Key>, Option<Encoding>),
+    Certificates(Certificates),
 }
 
 #[derive(Debug, Clone)]
@@ -72,13 +85,22 @@ impl Scheme {
         let time = at("signature.time", time)?.filter(|rule| rule.max_age_s > 0);
         let signed = signature.signed.0.iter().map(|text| Template::new(text, &mut places, source)).collect();
         let signed = at("signature.signed", signed)?;
-        let any_of = |any: &String| any.split('|').map(|text| places.place(text, source)).collect();
+        let any_of = |any: &String| places.any_of(any, source);
         let require = at("signature.require", signature.require.0.iter().map(any_of).collect())?;
         let only =
             |(place, letters): (&String, &String)| Ok((places.place(place, source)?, letter_set(letters)));
         let alphabet = at("signature.alphabet", signature.alphabet.iter().map(only).collect())?;
         let list_settings = at("signature.format", list_settings(&signature.format, source))?;
-        let (keys, encoding) = keys(definition, source)?;
+        let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
+        let prover = match &signature.proof {
+            Proof::Certificate(proof) => {
+                Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut places, source))?)
+            }
+            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => {
+                let (keys, encoding) = keys(definition, source)?;
+                Prover::Keys(keys, encoding)
+            }
+        };
         places.headers.retain(|name| !own_headers.contains(name));
         Ok(Self {
             places,
@@ -87,12 +109,12 @@ impl Scheme {
             format: signature.format.clone(),
             list_settings,
             signed,
-            keys,
-            encoding,
+            prover,
             time,
             require,
             alphabet,
-            sample: signature.sample.clone(),
+            sample_form: signature.sample_form.clone(),
+            samples,
         })
     }
 
@@ -135,7 +157,16 @@ impl Scheme {
             .read(&text, &self.places.parts, &self.list_settings)
             .map_err(|problem| Rejection::new("signature_malformed", problem))?;
         let view = View { parts: received.parts, ..view.clone() };
-        let position = self.matching_key(&view, &received.candidates)?;
+        let position = match &self.prover {
+            Prover::Keys(keys, encoding) => {
+                self.matching_key(keys, *encoding, &view, &received.candidates)?
+            }
+            Prover::Certificates(certificates) => {
+                let text = self.signed_text(&view).map_err(|Unwritable| unwritable())?;
+                let candidate = received.candidates.first().copied().unwrap_or_default();
+                certificates.verify(&view, &text, candidate, now).map(|()| 0)?
+            }
+        };
         self.check_time(&view, now)?;
         Ok(position)
     }
@@ -159,12 +190,16 @@ impl Scheme {
     }
 
     /// Compares as text and in constant time, each candidate with each secret's proof of each template.
-    fn matching_key(&self, view: &View<'_>, candidates: &[&str]) -> Result<usize, Rejection> {
-        for (position, key) in self.keys.iter().enumerate() {
-            for proof in self.proofs(key, view).map_err(|Unwritable| {
-                Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
-            })? {
-                let matches = |candidate: &&str| match self.encoding {
+    fn matching_key(
+        &self,
+        keys: &[Key],
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+        candidates: &[&str],
+    ) -> Result<usize, Rejection> {
+        for (position, key) in keys.iter().enumerate() {
+            for proof in self.proofs(key, encoding, view).map_err(|Unwritable| unwritable())? {
+                let matches = |candidate: &&str| match encoding {
                     Some(Encoding::HexAnyCase) => {
                         bool::from(candidate.to_ascii_uppercase().as_bytes().ct_eq(&proof))
                     }
@@ -177,23 +212,34 @@ impl Scheme {
                 }
             }
         }
-        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), self.keys.len());
+        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), keys.len());
         Err(Rejection::new("signature_mismatch", detail))
     }
 
     /// The texts that would prove the view's signed texts under `key`.
-    fn proofs(&self, key: &Key, view: &View<'_>) -> Result<Vec<Vec<u8>>, Unwritable> {
-        let text = |proof: Vec<u8>| match self.encoding {
-            Some(encoding) => encoding.write(&proof).into_bytes(),
-            None => proof,
-        };
+    fn proofs(
+        &self,
+        key: &Key,
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+    ) -> Result<Vec<Vec<u8>>, Unwritable> {
         if let Key::Token(_) = key {
             return Ok(vec![key.prove(|_, _| Ok(()))?]);
         }
-        self.signed
-            .iter()
-            .map(|template| key.prove(|secret, sink| template.write(view, secret, sink)).map(text))
-            .collect()
+        let prove = |template: &Template| {
+            let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
+            Ok(encoding.map_or_else(|| proof.clone(), |encoding| encoding.write(&proof).into_bytes()))
+        };
+        self.signed.iter().map(prove).collect()
+    }
+
+    /// The signed text as bytes; only for schemes whose text does not hold the body.
+    fn signed_text(&self, view: &View<'_>) -> Result<Vec<u8>, Unwritable> {
+        let mut text = Vec::new();
+        for template in self.signed.iter().take(1) {
+            template.write(view, "", &mut |piece| text.extend_from_slice(piece))?;
+        }
+        Ok(text)
     }
 
     fn check_time(&self, view: &View<'_>, now: i64) -> Result<(), Rejection> {
@@ -220,13 +266,84 @@ impl Scheme {
         }
     }
 
-    /// Headers that make `body` verify with the first secret.
+    /// What makes `body` verify with the first secret. A scheme that signs with a certificate leaves it unsigned.
     pub(super) fn sign(&self, body: &Bytes, now: i64) -> Signed {
+        let mut headers = self.samples.headers(body, now);
+        let mut body = body.clone();
         let now = now.to_string();
-        let id = hex::encode(Sha256::digest(body)).chars().take(32).collect::<String>();
-        let fill = |text: &String| text.replace("{now}", &now).replace("{id}", &id);
-        let mut headers: Vec<(String, String)> =
-            self.sample.iter().map(|(name, text)| (name.clone(), fill(text))).collect();
+        match self.from.first() {
+            Some(Place::Header(name)) => {
+                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
+                    headers.push((name.to_string(), self.render(&proof, &now)));
+                }
+            }
+            Some(Place::Form(name)) => {
+                body = self.as_form(body);
+                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
+                    let pair = [(name.as_str(), self.render(&proof, &now))];
+                    let signature =
+                        form_urlencoded::Serializer::new(String::new()).extend_pairs(pair).finish();
+                    body = [signature.as_bytes(), b"&", &body].concat().into();
+                }
+            }
+            Some(Place::Field(slot)) => {
+                let path = self.places.item.steps(*slot);
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                body = self.sign_items(&headers, &body, &now, &path).map_or(body, Bytes::from);
+            }
+            Some(
+                Place::Envelope(_)
+                | Place::Query(_)
+                | Place::Part(_)
+                | Place::Setting(_)
+                | Place::Secret
+                | Place::Body
+                | Place::Crc32
+                | Place::Digest
+                | Place::LastPart(_),
+            )
+            | None => {}
+        }
+        Signed { headers, body }
+    }
+
+    /// An XML body goes into its form field.
+    fn as_form(&self, body: Bytes) -> Bytes {
+        match &self.sample_form {
+            Some(field) if body.starts_with(b"<") => {
+                let pair = [(field.as_str(), STANDARD.encode(&body))];
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(pair).finish().into()
+            }
+            Some(_) | None => body,
+        }
+    }
+
+    /// Signs each item inside the body, the last one first, so that the places of the others stay.
+    fn sign_items(
+        &self,
+        headers: &[(String, String)],
+        body: &Bytes,
+        now: &str,
+        path: &[&str],
+    ) -> Option<String> {
+        let whole = std::str::from_utf8(body).ok()?;
+        let envelope = read_if_asked(&self.places.envelope, body).ok()?;
+        let items = self.each.as_ref().map_or(Ok(vec![whole]), |each| each.items(&envelope)).ok()?;
+        let mut signed = whole.to_owned();
+        for item in items.into_iter().rev() {
+            let proof = self.proof_of(headers, body, item.as_bytes(), now)?;
+            let from = (item.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+            let tail = signed.split_off(from);
+            let (_, after) = tail.split_at_checked(item.len())?;
+            signed =
+                [&signed, inside::set_text(item, path, &self.render(&proof, now))?.as_str(), after].concat();
+        }
+        Some(signed)
+    }
+
+    /// The first secret's proof of an item, which often is the body.
+    fn proof_of(&self, headers: &[(String, String)], body: &Bytes, item: &[u8], now: &str) -> Option<String> {
+        let Prover::Keys(keys, encoding) = &self.prover else { return None };
         let sent: HeaderMap = headers
             .iter()
             .filter_map(|(name, value)| {
@@ -234,25 +351,28 @@ impl Scheme {
             })
             .collect();
         let webhook = Webhook { path_and_query: "/", headers: &sent, body };
-        let fields = |reader: &super::reader::Reader| read_if_asked(reader, body).unwrap_or_default();
         let view = View {
             webhook: &webhook,
-            item: fields(&self.places.item),
-            envelope: fields(&self.places.envelope),
-            parts: vec![Some(now.as_str()); self.places.parts.len()],
+            item: read_if_asked(&self.places.item, item).ok()?,
+            envelope: read_if_asked(&self.places.envelope, body).ok()?,
+            parts: vec![Some(now); self.places.parts.len()],
         };
-        let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now.as_str())).collect();
-        let proof = self.keys.first().and_then(|key| self.proofs(key, &view).ok()?.into_iter().next());
-        if let (Some(proof), Some(Place::Header(name))) = (proof, self.from.first()) {
-            let text = self.format.render(&String::from_utf8_lossy(&proof), &parts, &self.list_settings);
-            headers.push((name.to_string(), text));
-        }
-        Signed { headers, body: body.clone() }
+        let proof = self.proofs(keys.first()?, *encoding, &view).ok()?.into_iter().next()?;
+        String::from_utf8(proof).ok()
+    }
+
+    fn render(&self, proof: &str, now: &str) -> String {
+        let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now)).collect();
+        self.format.render(proof, &parts, &self.list_settings)
     }
 }
 
+fn unwritable() -> Rejection {
+    Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
+}
+
 /// Does not parse a body of which nothing is read.
-fn read_if_asked<'a>(reader: &super::reader::Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 
@@ -274,7 +394,7 @@ fn keys(definition: &Definition, source: &SourceSettings) -> Result<(Vec<Key>, O
                     return Err(("signature.proof".to_owned(), "digest knows only sha512".to_owned()));
                 }
             },
-            Proof::Token => Key::Token(secret.clone()),
+            Proof::Token | Proof::Certificate(_) => Key::Token(secret.clone()),
         });
     }
     if keys.is_empty() {
@@ -283,7 +403,7 @@ fn keys(definition: &Definition, source: &SourceSettings) -> Result<(Vec<Key>, O
     let encoding = match &definition.signature.proof {
         Proof::Hmac(hmac) => Some(hmac.encoding),
         Proof::Digest(digest) => Some(digest.encoding),
-        Proof::Token => None,
+        Proof::Token | Proof::Certificate(_) => None,
     };
     Ok((keys, encoding))
 }
@@ -344,7 +464,8 @@ fn place_names(places: &[Place]) -> String {
         Place::Header(name) => format!("header {name}"),
         Place::Query(name) => format!("query field {name}"),
         Place::Form(name) => format!("form field {name}"),
-        Place::Body => "body".to_owned(),
+        Place::Body | Place::Crc32 | Place::Digest => "body".to_owned(),
+        Place::LastPart(place) => place_names(std::slice::from_ref(place)),
         Place::Field(_) | Place::Envelope(_) => "a field of the body".to_owned(),
         Place::Part(_) | Place::Setting(_) | Place::Secret => "a part of the signature".to_owned(),
     };

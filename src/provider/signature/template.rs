@@ -109,6 +109,5 @@ impl Template {
 
 fn value(inside: &str, places: &mut Places, source: &SourceSettings) -> Result<Piece, String> {
     let (names, lower) = inside.strip_suffix("|lower").map_or((inside, false), |names| (names, true));
-    let places = names.split('|').map(|name| places.place(name, source)).collect::<Result<_, _>>()?;
-    Ok(Piece::Value { places, lower })
+    Ok(Piece::Value { places: places.any_of(names, source)?, lower })
 }

@@ -5,6 +5,7 @@ mod rules;
 mod vectors;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -16,17 +17,18 @@ use crate::secret::Secret;
 /// Within every tolerance of what the tests sign.
 const NOW: i64 = 1_789_000_000;
 
-fn providers() -> Providers {
-    Providers::load(None).unwrap()
+static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| Providers::load(None).unwrap());
+
+fn providers() -> &'static Providers {
+    &PROVIDERS
 }
 
 /// Settings that a source of this provider could have.
 fn settings(provider: &str) -> SourceSettings {
-    let providers = providers();
     SourceSettings {
         name: Id::new(provider).unwrap(),
         provider: provider.to_owned(),
-        secrets: vec![providers.generate_secret(provider)],
+        secrets: vec![providers().generate_secret(provider)],
         tolerance_s: None,
         mode: None,
         order: Vec::new(),
@@ -37,7 +39,7 @@ fn settings(provider: &str) -> SourceSettings {
 }
 
 fn source(settings: SourceSettings) -> Source {
-    Source::new(settings, &providers()).unwrap()
+    Source::new(settings, providers()).unwrap()
 }
 
 fn headers(pairs: &[(String, String)]) -> HeaderMap {

@@ -112,14 +112,14 @@ fn mistakes_in_settings_are_told_together_and_by_name() {
         params: BTreeMap::from([("capture".to_owned(), "auto".to_owned())]),
         ..settings("stripe")
     };
-    let mistakes = Source::new(wrong, &providers()).unwrap_err();
+    let mistakes = Source::new(wrong, providers()).unwrap_err();
     let named: Vec<&str> = mistakes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(named, ["params.capture", "secrets", "order"], "{mistakes:?}");
 
     let none = SourceSettings { secrets: Vec::new(), ..settings("stripe") };
-    assert_eq!(Source::new(none, &providers()).unwrap_err()[0].0, "secrets");
+    assert_eq!(Source::new(none, providers()).unwrap_err()[0].0, "secrets");
     let unknown = SourceSettings { provider: "strope".to_owned(), ..settings("stripe") };
-    assert!(Source::new(unknown, &providers()).unwrap_err()[0].1.contains("known: "));
+    assert!(Source::new(unknown, providers()).unwrap_err()[0].1.contains("known: "));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
         (
             "{ type = \"charge.failed\", kind = \"failed\" }",
             "{ type = \"charge.failed\" }",
-            "rule 4: expected either `kind` or `noted`",
+            "rule 4: expected one of `kind`, `noted` and `parked`",
         ),
         ("take = \"v1\"", "takes = \"v1\"", "unknown field `takes`"),
         ("{sig:t}.{body}", "{sig:t}.{body", "lacks a `}`"),

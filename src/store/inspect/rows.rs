@@ -2,54 +2,94 @@
 
 use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use utoipa::ToSchema;
 
 use crate::order::UnixMicros;
 use crate::store::moment::rfc3339;
 
-/// A row of `orders`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "the columns are documented where the table is made, in `migrations/`")]
+/// A row of `orders`; amounts are minor units of its currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub struct OrderRow {
+    /// The merchant's id of the order; of a payment that names none, the payment's id.
     pub order_id: String,
+    /// The configured account of the provider.
     pub source: String,
+    /// Where it stands; paid means that something was captured, the amounts say how much.
     pub status: String,
+    /// ISO 4217 code of the amounts; facts in another currency are not summed.
     pub currency: Option<String>,
+    /// Minor units reserved.
     pub authorized: i64,
+    /// Minor units captured, less captures that failed.
     pub captured: i64,
+    /// Minor units given back.
     pub refunded: i64,
+    /// Minor units in disputes that are open or lost.
     pub disputed: i64,
+    /// What a person should look at; null if nothing.
     pub anomaly: Option<String>,
+    /// Changes with every write: who decided from another version writes nothing.
     pub version: i64,
+    /// When the earliest event that tells of its payments happened.
+    #[schema(format = DateTime)]
     pub first_event_at: String,
+    /// When the latest did.
+    #[schema(format = DateTime)]
     pub last_event_at: String,
+    /// When the row was written.
+    #[schema(format = DateTime)]
     pub updated_at: String,
 }
 
 /// A row of `events`, without its body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "the columns are documented where the table is made, in `migrations/`")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventRow {
+    /// The provider's id of the event; for an event without a readable one the SHA-256 of its body.
     pub event_id: String,
+    /// The configured account of the provider that it came from.
     pub source: String,
+    /// The provider's name for what happened.
     #[serde(rename = "type")]
     pub type_name: String,
+    /// applied: money or a link changed. restated: nothing new. noted: no money meaning.
+    /// parked: payment, amount or currency missing. dead: unreadable.
     pub outcome: String,
+    /// Why, where the outcome does not say it.
     pub reason: Option<String>,
+    /// The provider's payment that it is about.
     pub payment_id: Option<String>,
+    /// What its fact says happened to money; null if it states none.
     pub kind: Option<String>,
+    /// The movement of money: events that state one movement share it.
     pub reference: Option<String>,
+    /// Minor units of the currency.
     pub amount: Option<i64>,
+    /// ISO 4217 code.
     pub currency: Option<String>,
+    /// The amount is a running total of the reference, not its own.
     pub cumulative: bool,
+    /// The merchant's order that it names for its payment.
     pub order_claim: Option<String>,
+    /// The rank of the field that named the order; the smallest wins.
     pub claim_rank: Option<i16>,
+    /// When it happened, by the provider's clock.
+    #[schema(format = DateTime)]
     pub occurred_at: String,
+    /// When the delivery that is stored here arrived.
+    #[schema(format = DateTime)]
     pub received_at: String,
+    /// How often it came again, counted about once a second.
     pub duplicates: i64,
+    /// The digest of everything that the event says.
     pub facts_sha256: String,
+    /// The digest of its bytes.
     pub body_sha256: String,
+    /// The headers that the provider's definition reads; never signatures or tokens.
+    #[schema(value_type = Object)]
     pub headers: serde_json::Value,
-    /// The length of the body; `None` after a purge.
+    /// The length of the body; null after a purge.
     pub payload_bytes: Option<i64>,
 }
 

@@ -2,7 +2,9 @@
 
 mod faults;
 mod inspection;
+mod races;
 mod servers;
+mod stress;
 mod world;
 
 use crate::order::{Entry, Kind, Outcome, decide};

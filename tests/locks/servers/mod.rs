@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 pub(crate) use postgres::{PgBouncer, Postgres};
-pub(crate) use redis::Redis;
+pub(crate) use redis::{Redis, Sentinel, cluster};
 
 /// A process that ends with its owner.
 pub(crate) struct Server {
@@ -70,11 +70,12 @@ pub(crate) fn binary(name: &str, package: &str) -> PathBuf {
         })
 }
 
-/// A port that nobody listens on. Below the ephemeral range, so that no outgoing connection takes it meanwhile.
+/// A port that nobody listens on, nor on the one 10,000 above it, where a node of a Redis Cluster has its bus. Below the
+/// ephemeral range, so that no outgoing connection takes it meanwhile.
 pub(crate) fn free_port() -> u16 {
     loop {
-        let port = rand::random_range(10_000..22_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let port: u16 = rand::random_range(10_000..20_000);
+        if [port, port + 10_000].into_iter().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
             return port;
         }
     }

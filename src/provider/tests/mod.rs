@@ -1,6 +1,7 @@
 //! What providers' webhooks must verify and say, as tables.
 
 mod facts;
+mod guide;
 mod providers;
 mod rules;
 mod vectors;

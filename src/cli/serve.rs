@@ -37,10 +37,7 @@ async fn reload_on_hangup(context: &Context, sources: Sources) {
                 sources.replace(by_name(&settings.sources));
                 info!(sources = settings.sources.len(), "sources were read again");
             }
-            Err(failure) => {
-                error!("the settings were read again and are wrong; the sources stay as they were");
-                failure.tell(context.output);
-            }
+            Err(failure) => error!(%failure, "the settings were read again; the sources stay as they were"),
         }
     }
     std::future::pending().await

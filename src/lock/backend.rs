@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::etcd::Etcd;
 use super::inspect::{Finding, Held};
 use super::local::Local;
 use super::postgres::Postgres;
@@ -52,6 +53,7 @@ pub(super) enum Backend {
     Redis(Redis),
     Redlock(Redlock),
     Postgres(Postgres),
+    Etcd(Etcd),
 }
 
 impl Backend {
@@ -61,6 +63,7 @@ impl Backend {
             "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
             "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
             "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
+            "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
             other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
         }
     }
@@ -72,13 +75,14 @@ impl Backend {
             Self::Redis(_) => "redis",
             Self::Redlock(_) => "redlock",
             Self::Postgres(_) => "postgres",
+            Self::Etcd(_) => "etcd",
         }
     }
 
     /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Local(_) | Self::Redlock(_) => Ok(()),
+            Self::Local(_) | Self::Redlock(_) | Self::Etcd(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
             Self::Postgres(postgres) => postgres.ready().await,
         }
@@ -97,6 +101,7 @@ impl Backend {
             Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
             Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
             Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
+            Self::Etcd(etcd) => etcd.ask(verb, holds, ttl).await,
         }
     }
 
@@ -106,6 +111,7 @@ impl Backend {
             Self::Redis(redis) => redis.health().await,
             Self::Redlock(redlock) => redlock.health().await,
             Self::Postgres(postgres) => postgres.health().await,
+            Self::Etcd(etcd) => etcd.health().await,
         }
     }
 
@@ -116,8 +122,9 @@ impl Backend {
             Self::Redis(redis) => redis.held().await,
             Self::Redlock(redlock) => redlock.held().await,
             Self::Postgres(postgres) => postgres.held().await,
+            Self::Etcd(etcd) => etcd.held().await,
         }
     }
 }
 
-const NAMES: [&str; 4] = ["local", "redis", "redlock", "postgres"];
+const NAMES: [&str; 5] = ["local", "redis", "redlock", "postgres", "etcd"];

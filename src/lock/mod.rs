@@ -24,6 +24,7 @@ mod live;
 mod meter;
 
 mod backend;
+mod etcd;
 mod local;
 mod postgres;
 mod redis;

@@ -354,7 +354,7 @@ pub struct Signed {
 #[error("{reason}: {detail}")]
 pub struct Rejection {
     /// A stable word, the metric's label: `signature_missing`, `signature_malformed`, `signature_mismatch`,
-    /// `timestamp_stale`, `timestamp_ahead`, `requirement_missing`.
+    /// `timestamp_stale`, `timestamp_ahead`, `requirement_missing`, `certificate_unknown`, `certificate_untrusted`.
     pub reason: &'static str,
     /// The facts, without secrets or expected signatures.
     pub detail: String,

@@ -6,6 +6,7 @@
 
 mod conformance;
 mod deployments;
+mod etcd;
 mod library;
 mod local;
 mod postgres;

@@ -329,6 +329,18 @@ fn every_status_of_an_order_is_reached_by_stripe_s_fixtures() {
 }
 
 #[test]
+fn a_generated_secret_has_the_shape_that_its_provider_takes() {
+    for provider in providers().names() {
+        let generated = || providers().generate_secret(provider);
+        assert_ne!(generated().expose(), generated().expose(), "{provider}");
+        let source =
+            Source::new(SourceSettings { secrets: vec![generated()], ..settings(provider) }, providers());
+        assert!(source.is_ok(), "{provider}: {source:?}");
+    }
+    assert!(providers().generate_secret("stripe").expose().starts_with("whsec_"));
+}
+
+#[test]
 fn kept_headers_hold_no_signature() {
     let (_, body) = fixtures_of("stripe").remove(0);
     assert_eq!(event_of(&stripe(), &body).evidence().headers, "{}");

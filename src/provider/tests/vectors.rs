@@ -113,6 +113,16 @@ fn judge(dir: &Path) -> usize {
     judged
 }
 
+/// A `cert_dir` with an authority and one of its certificates.
+pub(super) fn certificates() -> &'static Path {
+    static DIR: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/paypal.json");
+        let file: File = serde_json::from_slice(&std::fs::read(own).unwrap()).unwrap();
+        file.vectors[0].certificates(&file).unwrap()
+    });
+    DIR.path()
+}
+
 #[test]
 fn every_vector_gets_the_verdict_of_the_vendor_s_library() {
     let judged = judge(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors"));

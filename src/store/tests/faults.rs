@@ -169,7 +169,8 @@ async fn replicas_may_migrate_at_once() {
     for migration in migrations.collect::<Vec<_>>() {
         applied += migration.await.unwrap();
     }
-    assert_eq!(applied, 3, "each was applied by one of them");
+    let migrations = world.number("select count(*) from _sqlx_migrations").await;
+    assert_eq!(i64::try_from(applied), Ok(migrations), "each was applied by one of them");
     world.store.check().await.unwrap();
 }
 

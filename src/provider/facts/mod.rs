@@ -47,6 +47,10 @@ impl Facts {
         signed_headers: &[HeaderName],
     ) -> Result<Self, Mistake> {
         let facts = &definition.facts;
+        if facts.only.is_some() != facts.families.is_empty() {
+            let problem = "expected either `only` or at least one [[facts.family]]";
+            return Err(("facts".to_owned(), problem.to_owned()));
+        }
         let mut places = Places::default();
         let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
         let each = at("facts.each", each)?;

@@ -104,6 +104,10 @@ fn no_signature_or_token_is_kept_with_an_event() {
 }
 
 impl Source {
+    fn as_sent(&self, body: &str) -> Vec<u8> {
+        self.sign(&Bytes::copy_from_slice(body.as_bytes()), NOW).body.to_vec()
+    }
+
     fn verify_signed(&self, signed: &super::super::Signed) -> Result<usize, Rejection> {
         let headers = headers(&signed.headers);
         let webhook = Webhook { path_and_query: "/webhooks/x", headers: &headers, body: &signed.body };
@@ -146,6 +150,23 @@ proptest! {
             bytes[at.index(signed.body.len())] ^= flip;
             signed.body = bytes.into();
             prop_assert_eq!(source.verify_signed(&signed).unwrap_err().reason, "signature_mismatch", "{}", provider);
+        }
+    }
+
+    #[test]
+    fn a_damaged_body_is_read_without_panic(at in any::<prop::sample::Index>(), bytes in any::<[u8; 3]>()) {
+        for provider in providers().names() {
+            let source = source(settings(provider));
+            let (_, body) = fixtures_of(provider).remove(0);
+            let mut body = source.as_sent(&body);
+            let index = at.index(body.len().saturating_sub(bytes.len()));
+            body[index..index + bytes.len()].copy_from_slice(&bytes);
+            let sent = HeaderMap::new();
+            let webhook = Webhook { path_and_query: "/", headers: &sent, body: &Bytes::from(body) };
+            let verified = Verified { secret_position: 0, webhook: &webhook, facts: &source.facts };
+            for event in verified.events(UnixMicros(1)) {
+                prop_assert!(event.key().id.as_str().len() <= 1_020);
+            }
         }
     }
 

@@ -81,7 +81,7 @@ impl Certificates {
         now: i64,
     ) -> Result<(), Rejection> {
         let (place, algorithm) = &self.algorithm;
-        if view.scalar(place, "") != Scalar::Text(algorithm.into()) {
+        if view.scalar(place) != Scalar::Text(algorithm.into()) {
             return Err(Rejection::new("signature_malformed", format!("the algorithm is not {algorithm}")));
         }
         let chain = self.chain(view)?;
@@ -115,7 +115,7 @@ impl Certificates {
 
     /// The file that stands for the URL in the webhook.
     fn chain(&self, view: &View<'_>) -> Result<&[CertificateDer<'static>], Rejection> {
-        let Scalar::Text(url) = view.scalar(&self.url, "") else {
+        let Scalar::Text(url) = view.scalar(&self.url) else {
             return Err(Rejection::new("requirement_missing", "the certificate's URL is missing"));
         };
         let host_and_path = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));

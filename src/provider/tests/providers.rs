@@ -85,6 +85,30 @@ fn a_provider_that_states_money_has_a_payment_that_is_paid_and_none_of_its_order
 }
 
 #[test]
+fn a_stored_event_reads_again_as_it_was_read_first() {
+    for provider in providers().names() {
+        let has_mode = matches!(provider, "adyen" | "stripe");
+        let source = source(SourceSettings { mode: has_mode.then_some(Mode::Live), ..settings(provider) });
+        for event in all_events(&source) {
+            let evidence = event.evidence();
+            let again = source.reread(&evidence.headers, &evidence.body, evidence.received_at);
+            assert_eq!(again.key(), event.key(), "{provider}");
+            assert_eq!(again.facts_sha256(), event.facts_sha256(), "{provider} {event:?} {again:?}");
+        }
+    }
+}
+
+#[test]
+fn an_item_of_the_other_mode_stays_noted_when_it_is_read_again() {
+    let of = |mode| source(SourceSettings { mode: Some(mode), ..settings("adyen") });
+    let event = all_events(&of(Mode::Live)).remove(0);
+    assert_eq!(event.evidence().headers, r#"{"envelope:/live":"false"}"#);
+    let again = |mode| of(mode).reread(&event.evidence().headers, &event.evidence().body, UnixMicros(1));
+    assert!(matches!(again(Mode::Live).statement(), Statement::Noted(_)));
+    assert!(matches!(again(Mode::Test).statement(), Statement::Fact(_)));
+}
+
+#[test]
 fn no_signature_or_token_is_kept_with_an_event() {
     for provider in providers().names() {
         let settings = settings(provider);

@@ -1,7 +1,48 @@
 //! Leases on orders. A lock saves work; the database decides.
+//!
+//! ```text
+//! acquire_each(keys) -> breaker -> backend: local, redis, ..       every call: one round trip, one deadline
+//!        |                                   |
+//!      Lease <- renewed at TTL/3 <- keeper --+
+//!        '--- released | dropped -> handed back, retried until the TTL has passed
+//! ```
+//!
+//! A lease is never proof of exclusion: a process may sleep through its end, a server may forget it. So nothing here is
+//! relied upon to be right, only to be quick; `docs/locks.md` says what each backend loses when.
+//!
+//! Backends know three single calls and nothing else (`backend::Verb`). Renewal, hand-over, the breaker and the metrics
+//! live once, above them. Keys are plain strings; in Redis they stand under `paylatch:lock:`, hash tags untouched.
+
+mod keeper;
+mod lease;
+
+mod inspect;
+mod run;
+
+mod breaker;
+mod live;
+mod meter;
+
+mod backend;
+mod etcd;
+mod local;
+mod postgres;
+mod redis;
+mod redlock;
+mod token;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use inspect::{Finding, HELD_MAX, Held};
+pub use lease::Lease;
+pub use run::NotHeld;
+
+use backend::Backend;
+use keeper::Keeper;
 
 /// What locks need to be told.
 #[derive(Debug, Clone)]
@@ -21,7 +62,7 @@ pub struct Settings {
 /// The lock service, with its breaker. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Locks {
-    inner: Arc<()>,
+    keeper: Arc<Keeper>,
 }
 
 /// One of three answers, never two.
@@ -38,36 +79,42 @@ pub enum Attempt {
     Unavailable,
 }
 
-/// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives.
-#[derive(Debug)]
-pub struct Lease {
-    inner: Arc<()>,
-}
-
 impl Locks {
-    /// Prepares the backend; connects when first used.
+    /// Prepares the backend; connects when first used, so a service that is away does not fail this.
     ///
     /// # Errors
     /// What is wrong with the settings.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let _ = settings;
-        todo!()
+        if settings.ttl < TTL_MIN {
+            return Err(format!(
+                "lock.ttl_ms is {}, expected at least {}",
+                settings.ttl.as_millis(),
+                TTL_MIN.as_millis()
+            ));
+        }
+        if settings.call_timeout.is_zero() || settings.call_timeout > settings.ttl / 2 {
+            return Err(format!(
+                "lock.call_timeout_ms is {}, expected 1 up to half of lock.ttl_ms ({})",
+                settings.call_timeout.as_millis(),
+                settings.ttl.as_millis() / 2
+            ));
+        }
+        let backend = Backend::new(settings)?;
+        Ok(Self { keeper: Arc::new(Keeper::new(backend, settings)) })
     }
-    /// Takes what is free of `keys`, in one round trip.
+
+    /// Takes what is free of `keys`, in one round trip, and says what is busy. Never waits for a holder.
+    ///
+    /// Dropping the future is safe: what it acquires afterwards is given back.
     pub async fn acquire_each(&self, keys: &[String]) -> Attempt {
-        let _ = (keys, &self.inner);
-        todo!()
+        self.keeper.acquire_each(keys).await
     }
-    /// Waits until releases that were handed over have been sent.
+
+    /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.
     pub async fn drain(&self) {
-        todo!()
+        self.keeper.drain().await;
     }
 }
 
-impl Lease {
-    /// Gives the keys back in one round trip, those only that are still ours.
-    pub async fn release(self) {
-        let _ = self.inner;
-        todo!()
-    }
-}
+/// Below this, an ordinary commit and one slow call outlast the lease.
+const TTL_MIN: Duration = Duration::from_millis(100);

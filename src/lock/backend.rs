@@ -1,0 +1,130 @@
+//! What every backend does, and the choice between them.
+
+use std::time::Duration;
+
+use super::Settings;
+use super::etcd::Etcd;
+use super::inspect::{Finding, Held};
+use super::local::Local;
+use super::postgres::Postgres;
+use super::redis::Redis;
+use super::redlock::Redlock;
+use super::token::Token;
+
+/// The three single calls. None waits for a holder, none retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    /// Takes a key that is free, or that this very token has already: a call that is sent twice answers the same.
+    Acquire,
+    /// Gives a key that is ours another TTL. Never takes a key that is gone.
+    Extend,
+    /// Frees a key that is ours.
+    Release,
+}
+
+/// A key under the token of one acquisition.
+#[derive(Debug, Clone)]
+pub(super) struct Hold {
+    pub(super) key: String,
+    pub(super) token: Token,
+    /// Set when it is acquired; 0 where the backend has none.
+    pub(super) fence: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(super) enum Failure {
+    /// Nothing reached the service.
+    #[error("{0}")]
+    Unsent(String),
+    /// The service answered with an error; it may have done a part.
+    #[error("{0}")]
+    Refused(String),
+    /// It was sent, and nobody knows whether it was done.
+    #[error("{0}")]
+    Unanswered(String),
+}
+
+/// A lock service.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a process has one")]
+pub(super) enum Backend {
+    Local(Local),
+    Redis(Redis),
+    Redlock(Redlock),
+    Postgres(Postgres),
+    Etcd(Etcd),
+}
+
+impl Backend {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        match settings.backend.as_str() {
+            "local" => Ok(Self::Local(Local::default())),
+            "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
+            "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
+            "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
+            "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
+            other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
+        }
+    }
+
+    /// As in settings and metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Local(_) => "local",
+            Self::Redis(_) => "redis",
+            Self::Redlock(_) => "redlock",
+            Self::Postgres(_) => "postgres",
+            Self::Etcd(_) => "etcd",
+        }
+    }
+
+    /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        match self {
+            Self::Local(_) | Self::Redlock(_) | Self::Etcd(_) => Ok(()),
+            Self::Redis(redis) => redis.ready().await,
+            Self::Postgres(postgres) => postgres.ready().await,
+        }
+    }
+
+    /// Does `verb` to all of `holds` in one round trip. For each: `None` where it was not done, else a number, which for
+    /// [`Verb::Acquire`] is the fence: larger than that of any earlier holder of the key, or 0 where there is none.
+    pub(super) async fn ask(
+        &self,
+        verb: Verb,
+        holds: &[Hold],
+        ttl: Duration,
+    ) -> Result<Vec<Option<u64>>, Failure> {
+        match self {
+            Self::Local(local) => Ok(local.ask(verb, holds, ttl)),
+            Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
+            Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
+            Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
+            Self::Etcd(etcd) => etcd.ask(verb, holds, ttl).await,
+        }
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.health().await,
+            Self::Redlock(redlock) => redlock.health().await,
+            Self::Postgres(postgres) => postgres.health().await,
+            Self::Etcd(etcd) => etcd.health().await,
+        }
+    }
+
+    /// At least [`super::HELD_MAX`] of what is held, where there is as much.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        match self {
+            Self::Local(local) => Ok(local.held()),
+            Self::Redis(redis) => redis.held().await,
+            Self::Redlock(redlock) => redlock.held().await,
+            Self::Postgres(postgres) => postgres.held().await,
+            Self::Etcd(etcd) => etcd.held().await,
+        }
+    }
+}
+
+const NAMES: [&str; 5] = ["local", "redis", "redlock", "postgres", "etcd"];

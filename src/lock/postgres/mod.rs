@@ -1,0 +1,150 @@
+//! Leases in a table of Postgres, for those who have a database and want no second service.
+//!
+//! No advisory locks: those of a session survive in a pooler after their client is gone, and meet the wrong one. A row
+//! with a deadline by the database's own clock works behind any pooler.
+
+mod statement;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Error, Row};
+use tokio::time::timeout;
+
+use super::backend::{Failure, Hold, Verb};
+use super::inspect::{Finding, Held};
+use super::token::Token;
+use crate::secret::Secret;
+
+/// A small pool of its own: leases neither wait for the store's connections nor take them.
+pub(super) struct Postgres {
+    options: PgConnectOptions,
+    pool: Mutex<PgPool>,
+    call_timeout: Duration,
+}
+
+impl Postgres {
+    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+        let expected =
+            "expected one postgres://[user:password@]host[:port]/database for lock.backend = \"postgres\"";
+        let [url] = urls else { return Err(format!("lock.urls has {} entries, {expected}", urls.len())) };
+        let options: PgConnectOptions = url.expose().parse().map_err(|_| format!("lock.urls: {expected}"))?;
+        let options = options.application_name("paylatch lock").extra_float_digits(None);
+        Ok(Self { pool: Mutex::new(pool(&options)), options, call_timeout })
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        let pool = self.pool();
+        if pool.num_idle() > 0 {
+            return Ok(());
+        }
+        let connecting = tokio::spawn(async move { pool.acquire().await.map(drop) });
+        match connecting.await {
+            Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
+            Err(_) => Err(Failure::Unsent("connecting was cut off".to_owned())),
+        }
+    }
+
+    pub(super) async fn ask(
+        &self,
+        verb: Verb,
+        holds: &[Hold],
+        ttl: Duration,
+    ) -> Result<Vec<Option<u64>>, Failure> {
+        let statement =
+            statement::statement(verb, holds, ttl).map_err(|error| Failure::Unsent(error.to_string()))?;
+        let mut rows = self.run(statement.clone()).await;
+        if let Err(Failure::Refused(reason)) = &rows
+            && reason.starts_with(UNDEFINED_TABLE)
+        {
+            self.run(CREATE.to_owned()).await?;
+            rows = self.run(statement).await;
+        }
+        let done = rows?.iter().map(read).collect::<Result<HashMap<String, u64>, Error>>();
+        let done = done.map_err(|error| Failure::Refused(error.to_string()))?;
+        if verb == Verb::Release && rand::random_ratio(1, RELEASES_PER_SWEEP) {
+            self.run(statement::SWEEP.to_owned()).await?;
+        }
+        Ok(holds.iter().map(|hold| done.get(&hold.key).copied()).collect())
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        let standby = self.run("select 'standby', 0::bigint where pg_is_in_recovery()".to_owned()).await;
+        match standby {
+            Ok(rows) if rows.is_empty() => Vec::new(),
+            Ok(_) => vec![Finding::Failure("Postgres is a standby, which takes no leases".to_owned())],
+            Err(failure) => vec![Finding::Failure(format!("Postgres is not reachable: {failure}"))],
+        }
+    }
+
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        let rows = match self.run(statement::HELD.to_owned()).await {
+            Err(Failure::Refused(reason)) if reason.starts_with(UNDEFINED_TABLE) => Vec::new(),
+            rows => rows?,
+        };
+        let held = |row: &PgRow| {
+            let left: i64 = row.try_get(2)?;
+            let token: String = row.try_get(1)?;
+            let lapses_in = Duration::from_millis(left.max(0).unsigned_abs());
+            Ok(Held { key: row.try_get(0)?, owner: Token::owner(&token), lapses_in })
+        };
+        rows.iter()
+            .map(held)
+            .collect::<Result<_, Error>>()
+            .map_err(|error| Failure::Refused(error.to_string()))
+    }
+
+    /// One statement, one round trip. A connection that failed is not used again, nor are those opened beside it.
+    async fn run(&self, statement: String) -> Result<Vec<PgRow>, Failure> {
+        let pool = self.pool();
+        let mut connection = pool.acquire().await.map_err(|error| Failure::Unsent(error.to_string()))?;
+        let call = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut *connection);
+        let failure = match timeout(self.call_timeout, call).await {
+            Ok(Ok(rows)) => return Ok(rows),
+            Ok(Err(Error::Database(error))) => {
+                let code = error.code().unwrap_or_default();
+                return Err(Failure::Refused(format!("{code}: {}", error.message())));
+            }
+            Ok(Err(error)) => Failure::Unanswered(error.to_string()),
+            Err(_) => Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis())),
+        };
+        drop(connection.detach());
+        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = self::pool(&self.options);
+        Err(failure)
+    }
+
+    fn pool(&self) -> PgPool {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn pool(options: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(options.clone())
+}
+
+/// In text, as a plain query answers.
+fn read(row: &PgRow) -> Result<(String, u64), Error> {
+    Ok((row.try_get(0)?, row.try_get::<i64, _>(1)?.unsigned_abs()))
+}
+
+/// The options hold the password.
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Postgres").field("host", &self.options.get_host()).finish_non_exhaustive()
+    }
+}
+
+const CREATE: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
+const UNDEFINED_TABLE: &str = "42P01";
+/// Calls at once: a lane's, its releases, and the renewal.
+const CONNECTIONS_MAX: u32 = 8;
+/// Longer than a call: it has the name look-up, TLS and the log-in in it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// What is swept is rare: only what a process that died had held.
+const RELEASES_PER_SWEEP: u32 = 1000;

@@ -1,0 +1,165 @@
+//! Where Redis is: one server, a Cluster, or whatever Sentinel says is the master.
+
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::io::tcp::TcpSettings;
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, TlsMode,
+};
+use tokio::sync::Mutex;
+
+use super::super::backend::Failure;
+use crate::secret::Secret;
+
+/// Read from the scheme of the URLs; see [`Address::new`].
+pub(super) enum Address {
+    Server(Client),
+    Cluster(ClusterClient),
+    /// The library resolves the master each time that a connection is opened. A connection that failed is never used
+    /// again, so a failover is followed by its first error.
+    Sentinel(Mutex<SentinelClient>),
+}
+
+/// An open connection, cheap to clone.
+#[derive(Clone)]
+pub(super) enum Wire {
+    Server(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+impl Address {
+    /// Understands `redis[s]://..` (one), `redis[s]+cluster://..` (any of its nodes) and
+    /// `redis[s]+sentinel://host:26379/master_name[/db]` (any of the sentinels; user and password are the servers').
+    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+        let Some(first) = urls.first() else {
+            return Err("lock.urls is empty, expected redis://host".to_owned());
+        };
+        let (scheme, _) = first.expose().split_once("://").unwrap_or_default();
+        match scheme.split_once('+') {
+            Some((_, "cluster")) => cluster(urls, call_timeout),
+            Some((_, "sentinel")) => sentinel(urls),
+            Some(_) | None if urls.len() == 1 => Self::server(first),
+            Some(_) | None => Err(format!(
+                "lock.urls has {} entries, expected one for a single Redis; a Cluster is redis+cluster://, \
+                 Sentinel redis+sentinel://, independent servers lock.backend = \"redlock\"",
+                urls.len()
+            )),
+        }
+    }
+
+    pub(super) fn server(url: &Secret) -> Result<Self, String> {
+        Client::open(connection_info(url.expose())?).map(Self::Server).map_err(wrong)
+    }
+
+    pub(super) async fn connect(&self, call_timeout: Duration) -> Result<Wire, Failure> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(call_timeout));
+        let connecting = async {
+            match self {
+                Self::Server(client) => {
+                    client.get_multiplexed_async_connection_with_config(&config).await.map(Wire::Server)
+                }
+                Self::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
+                Self::Sentinel(client) => {
+                    client.lock().await.get_async_connection_with_config(&config).await.map(Wire::Server)
+                }
+            }
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
+            Err(_) => {
+                Err(Failure::Unsent(format!("no connection within {} ms", CONNECT_TIMEOUT.as_millis())))
+            }
+        }
+    }
+}
+
+fn cluster(urls: &[Secret], call_timeout: Duration) -> Result<Address, String> {
+    let nodes: Result<Vec<_>, _> =
+        urls.iter().map(|url| connection_info(&url.expose().replacen("+cluster", "", 1))).collect();
+    // A command that is sent again after a MOVED, or over a new connection, is the same script with the same token.
+    let client = ClusterClient::builder(nodes?)
+        .tcp_settings(TcpSettings::default().set_nodelay(true))
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(call_timeout)
+        .retries(3)
+        .min_retry_wait(1)
+        .max_retry_wait(10)
+        .build();
+    client.map(Address::Cluster).map_err(wrong)
+}
+
+fn sentinel(urls: &[Secret]) -> Result<Address, String> {
+    let mut sentinels = Vec::with_capacity(urls.len());
+    let mut named = None;
+    for url in urls {
+        let (address, master) = sentinel_url(url.expose())?;
+        if named.get_or_insert(master) != &master {
+            return Err("lock.urls: the sentinels name different masters, expected one".to_owned());
+        }
+        sentinels.push(address);
+    }
+    let (Some(master), Some(servers)) = (named, sentinels.first().cloned()) else {
+        return Err("lock.urls is empty, expected redis+sentinel://host:26379/master_name".to_owned());
+    };
+    let addresses: Vec<ConnectionAddr> = sentinels.iter().map(|sentinel| sentinel.addr().clone()).collect();
+    let tcp = TcpSettings::default().set_nodelay(true);
+    let mut builder = SentinelClientBuilder::new(addresses, master, SentinelServerType::Master)
+        .map_err(wrong)?
+        .set_client_to_redis_db(servers.redis_settings().db())
+        .set_client_to_redis_tcp_settings(tcp.clone())
+        .set_client_to_sentinel_tcp_settings(tcp);
+    if let Some(username) = servers.redis_settings().username() {
+        builder = builder.set_client_to_redis_username(username);
+    }
+    if let Some(password) = servers.redis_settings().password() {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    if matches!(servers.addr(), ConnectionAddr::TcpTls { .. }) {
+        builder = builder
+            .set_client_to_redis_tls_mode(TlsMode::Secure)
+            .set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    builder.build().map(|client| Address::Sentinel(Mutex::new(client))).map_err(wrong)
+}
+
+/// `scheme+sentinel://authority/master[/db]` as the address of the sentinel, with the servers' settings, and the master.
+fn sentinel_url(url: &str) -> Result<(ConnectionInfo, &str), String> {
+    let expected =
+        || "lock.urls: expected redis+sentinel://[user:password@]host:26379/master_name[/db]".to_owned();
+    let (scheme, rest) = url.split_once("+sentinel://").ok_or_else(expected)?;
+    let (authority, path) = rest.split_once('/').ok_or_else(expected)?;
+    let (master, db) = path.split_once('/').unwrap_or((path, "0"));
+    if master.is_empty() {
+        return Err(expected());
+    }
+    Ok((connection_info(&format!("{scheme}://{authority}/{db}"))?, master))
+}
+
+fn connection_info(url: &str) -> Result<ConnectionInfo, String> {
+    let info = url.into_connection_info().map_err(wrong)?;
+    Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
+}
+
+fn wrong(error: RedisError) -> String {
+    format!("lock.urls: {error}; expected redis://[user:password@]host[:port][/db]")
+}
+
+/// As shown in logs: no user, no password.
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Server(client) => write!(f, "Server({})", client.get_connection_info().addr()),
+            Self::Cluster(_) => f.write_str("Cluster"),
+            Self::Sentinel(_) => f.write_str("Sentinel"),
+        }
+    }
+}
+
+/// Longer than a call: it has the name look-up, TLS and AUTH in it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,0 +1,110 @@
+//! Leases in Redis: `SET key token PX ttl` where the key is free, and a compare of the owner before anything else.
+//!
+//! Source of the algorithm: "Distributed Locks with Redis", redis.io, section "Correct implementation with a single
+//! instance". What dies with the server is gone: two may then hold one key until the first one's TTL.
+
+mod address;
+mod inspect;
+mod link;
+mod script;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use ::redis::RedisError;
+use ::redis::cluster_async::ClusterConnection;
+use ::redis::cluster_routing::Slot;
+use tokio::task::JoinSet;
+
+use super::backend::{Failure, Hold, Verb};
+use crate::secret::Secret;
+use address::{Address, Wire};
+use link::Link;
+
+/// One server, a Cluster, or the master that Sentinel names.
+#[derive(Debug)]
+pub(super) struct Redis {
+    link: Link,
+}
+
+impl Redis {
+    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+        Ok(Self { link: Link::new(Address::new(urls, call_timeout)?, call_timeout) })
+    }
+
+    /// One server: no Cluster, no Sentinel.
+    pub(super) fn server(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
+        Ok(Self { link: Link::new(Address::server(url)?, call_timeout) })
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        self.link.open().await.map(drop)
+    }
+
+    pub(super) async fn ask(
+        &self,
+        verb: Verb,
+        holds: &[Hold],
+        ttl: Duration,
+    ) -> Result<Vec<Option<u64>>, Failure> {
+        let open = self.link.open().await?;
+        let answered = match open.wire.clone() {
+            Wire::Server(mut connection) => {
+                let answer = script::pipeline(verb, holds, ttl).query_async(&mut connection).await;
+                answer.map_err(failure).and_then(|answer| read(holds, answer))
+            }
+            Wire::Cluster(connection) => in_every_slot(&connection, verb, holds, ttl).await,
+        };
+        answered.inspect_err(|_| self.link.close(&open))
+    }
+}
+
+/// A script may touch one slot only, so each slot gets its own; all are on their way together.
+async fn in_every_slot(
+    connection: &ClusterConnection,
+    verb: Verb,
+    holds: &[Hold],
+    ttl: Duration,
+) -> Result<Vec<Option<u64>>, Failure> {
+    let mut by_slot: HashMap<Slot, Vec<usize>> = HashMap::new();
+    for (place, hold) in holds.iter().enumerate() {
+        by_slot.entry(Slot::for_key(script::key(hold))).or_default().push(place);
+    }
+    let mut calls = JoinSet::new();
+    for places in by_slot.into_values() {
+        let part: Vec<Hold> = places.iter().filter_map(|place| holds.get(*place).cloned()).collect();
+        let mut connection = connection.clone();
+        calls.spawn(async move {
+            let answer = script::pipeline(verb, &part, ttl).query_async(&mut connection).await;
+            (places, answer.map_err(failure).and_then(|answer| read(&part, answer)))
+        });
+    }
+    let mut done = vec![None; holds.len()];
+    while let Some(call) = calls.join_next().await {
+        let (places, answer) = call.map_err(|_| Failure::Unanswered("the call was cut off".to_owned()))?;
+        for (place, one) in places.into_iter().zip(answer?) {
+            if let Some(slot) = done.get_mut(place) {
+                *slot = one;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// The answers of all scripts of a pipeline, in the order of the keys.
+fn read(holds: &[Hold], parts: Vec<Vec<u64>>) -> Result<Vec<Option<u64>>, Failure> {
+    let done: Vec<Option<u64>> = parts.concat().into_iter().map(|done| (done > 0).then_some(done)).collect();
+    if done.len() == holds.len() {
+        return Ok(done);
+    }
+    Err(Failure::Refused(format!("{} answers for {} keys", done.len(), holds.len())))
+}
+
+/// A server that answers with an error has decided; anything else leaves it open what happened.
+fn failure(error: RedisError) -> Failure {
+    let text = error.to_string();
+    match error.into_server_errors() {
+        Some(errors) => Failure::Refused(errors.first().map_or(text, |(_, error)| error.to_string())),
+        None => Failure::Unanswered(text),
+    }
+}

@@ -1,0 +1,287 @@
+//! Leases in several independent Redis servers: held while a majority says so.
+//!
+//! Source: "Distributed Locks with Redis", redis.io, section "The Redlock Algorithm". All nodes are asked at once, each
+//! with its own timeout; the answer is given as soon as a majority has decided every key, or can no longer. How long the
+//! lease is valid is counted from before the question, less the drift (`super::live::Term`). Keys that found no majority
+//! are released on all nodes, those included that never answered.
+//!
+//! The fence is 0: no number that one node issues orders the holders of several.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use super::backend::{Failure, Hold, Verb};
+use super::inspect::{Finding, Held};
+use super::meter;
+use super::redis::Redis;
+use crate::secret::Secret;
+
+/// Three or five servers that know nothing of each other.
+#[derive(Debug)]
+pub(super) struct Redlock {
+    nodes: Vec<Arc<Node>>,
+    node_timeout: Duration,
+    made_at: Instant,
+}
+
+#[derive(Debug)]
+struct Node {
+    /// Its place in `lock.urls`.
+    place: usize,
+    redis: Redis,
+    /// Which servers the nodes turned out to be.
+    roll: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+impl Redlock {
+    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+        if !matches!(urls.len(), 3 | 5) {
+            return Err(format!(
+                "lock.urls has {} entries, expected 3 or 5 for lock.backend = \"redlock\"",
+                urls.len()
+            ));
+        }
+        let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
+        let node = |(place, url): (usize, &Secret)| {
+            let redis = Redis::server(url, call_timeout)?;
+            Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
+        };
+        let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
+        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE), made_at: Instant::now() })
+    }
+
+    pub(super) async fn ask(
+        &self,
+        verb: Verb,
+        holds: &[Hold],
+        ttl: Duration,
+    ) -> Result<Vec<Option<u64>>, Failure> {
+        let mut votes = self.send(verb, holds.into(), ttl);
+        let mut ballot = Ballot::new(self.nodes.len(), holds.len());
+        while !ballot.is_decided() {
+            let Some(vote) = votes.recv().await else { break };
+            ballot.count(vote);
+        }
+        let won = ballot.result()?;
+        if verb == Verb::Acquire {
+            let split: Arc<[Hold]> = holds
+                .iter()
+                .zip(&won)
+                .filter(|(_, won)| won.is_none())
+                .map(|(hold, _)| hold.clone())
+                .collect();
+            if !split.is_empty() {
+                // Nobody waits: what a node does not hear lapses there.
+                drop(self.send(Verb::Release, split, ttl));
+            }
+        }
+        Ok(won)
+    }
+
+    /// Asks every node. Each call goes to its end, whether or not its vote is still needed.
+    fn send(&self, verb: Verb, holds: Arc<[Hold]>, ttl: Duration) -> mpsc::Receiver<Vote> {
+        let (sender, votes) = mpsc::channel(self.nodes.len());
+        for node in &self.nodes {
+            let (node, holds, sender, node_timeout) =
+                (node.clone(), holds.clone(), sender.clone(), self.node_timeout);
+            tokio::spawn(async move {
+                let asked_at = Instant::now();
+                let vote = timeout(node_timeout, node.ask(verb, &holds, ttl)).await.unwrap_or_else(|_| {
+                    Err(Failure::Unanswered(format!("no answer within {} ms", node_timeout.as_millis())))
+                });
+                meter::vote(node.place, vote.is_ok(), asked_at.elapsed());
+                drop(sender.send(vote).await);
+            });
+        }
+        votes
+    }
+}
+
+/// For people.
+impl Redlock {
+    /// What each node says, and whether their clocks agree.
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        let (mut findings, mut clocks) = (Vec::new(), Vec::new());
+        for node in &self.nodes {
+            let place = format!("entry {} of lock.urls: ", node.place + 1);
+            let mut said = node.redis.health().await;
+            if let Ok(run_id) = node.redis.run_id().await {
+                said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
+            }
+            findings.extend(said.into_iter().map(|finding| match finding {
+                Finding::Warning(text) => Finding::Warning(place.clone() + &text),
+                Finding::Failure(text) => Finding::Failure(place.clone() + &text),
+            }));
+            let asked_at = Instant::now();
+            if let Ok(clock) = node.redis.clock().await {
+                clocks.push(Duration::from_micros(clock).saturating_sub(asked_at - self.made_at));
+            }
+        }
+        let skew = clocks.iter().max().zip(clocks.iter().min()).map(|(last, first)| *last - *first);
+        if let Some(skew) = skew.filter(|skew| *skew > SKEW_MAX) {
+            let skew_ms = skew.as_millis();
+            findings
+                .push(Finding::Warning(format!("the nodes' clocks differ by {skew_ms} ms: is NTP running?")));
+        }
+        findings
+    }
+
+    /// What a majority holds for one owner.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        let (mut found, mut failures) = (HashMap::<(String, String), Vec<Duration>>::new(), Vec::new());
+        for node in &self.nodes {
+            match node.redis.held().await {
+                Ok(held) => held.into_iter().for_each(|held| {
+                    found.entry((held.key, held.owner)).or_default().push(held.lapses_in);
+                }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let majority = self.nodes.len() / 2 + 1;
+        if self.nodes.len() - failures.len() < majority {
+            return Err(failures.swap_remove(0));
+        }
+        let held = found.into_iter().filter(|(_, nodes)| nodes.len() >= majority);
+        let entry = |((key, owner), mut left): (_, Vec<Duration>)| {
+            // It lapses when it loses its majority.
+            left.sort_unstable_by(|one, other| other.cmp(one));
+            Held { key, owner, lapses_in: left.get(majority - 1).copied().unwrap_or_default() }
+        };
+        Ok(held.map(entry).collect())
+    }
+}
+
+type Vote = Result<Vec<Option<u64>>, Failure>;
+
+impl Node {
+    async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vote {
+        self.identify(self.redis.run_id().await?)?;
+        self.redis.ask(verb, holds, ttl).await
+    }
+
+    /// One server under two addresses would be a majority of its own: it has one vote, that of its first address.
+    fn identify(&self, run_id: String) -> Result<(), Failure> {
+        let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        let twin = roll.iter().take(self.place).position(|other| other.as_ref() == Some(&run_id));
+        if let Some(twin) = twin {
+            return Err(Failure::Refused(format!(
+                "entries {} and {} of lock.urls are one server, expected independent ones",
+                twin + 1,
+                self.place + 1
+            )));
+        }
+        if let Some(own) = roll.get_mut(self.place) {
+            *own = Some(run_id);
+        }
+        Ok(())
+    }
+}
+
+/// Counts the votes of all nodes on every key.
+#[derive(Debug)]
+struct Ballot {
+    nodes: usize,
+    /// Nodes that said yes, for each key.
+    yes: Vec<usize>,
+    /// Nodes that voted.
+    voted: usize,
+    failures: Vec<Failure>,
+}
+
+impl Ballot {
+    fn new(nodes: usize, keys: usize) -> Self {
+        Self { nodes, yes: vec![0; keys], voted: 0, failures: Vec::new() }
+    }
+
+    fn count(&mut self, vote: Vote) {
+        match vote {
+            Ok(done) => {
+                self.voted += 1;
+                for (yes, done) in self.yes.iter_mut().zip(done) {
+                    *yes += usize::from(done.is_some());
+                }
+            }
+            Err(failure) => self.failures.push(failure),
+        }
+    }
+
+    fn majority(&self) -> usize {
+        self.nodes / 2 + 1
+    }
+
+    /// No vote to come can change the result.
+    fn is_decided(&self) -> bool {
+        let to_come = self.nodes - self.voted - self.failures.len();
+        let failed = self.failures.len() > self.nodes - self.majority();
+        let heard = self.voted >= self.majority();
+        let settled = |yes: &usize| *yes >= self.majority() || yes + to_come < self.majority();
+        failed || heard && self.yes.iter().all(settled)
+    }
+
+    /// Which keys have a majority; or why no majority answered.
+    fn result(self) -> Vote {
+        let majority = self.majority();
+        if self.voted >= majority {
+            return Ok(self.yes.iter().map(|yes| (*yes >= majority).then_some(0)).collect());
+        }
+        let reasons: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
+        let reason = format!("{} of {} nodes answer: {}", self.voted, self.nodes, reasons.join("; "));
+        let unsent = |failure: &Failure| matches!(failure, Failure::Unsent(_));
+        if self.voted == 0 && self.failures.iter().all(unsent) {
+            return Err(Failure::Unsent(reason));
+        }
+        Err(Failure::Unanswered(reason))
+    }
+}
+
+/// Beyond this something is wrong with a clock.
+const SKEW_MAX: Duration = Duration::from_millis(500);
+/// The part of `call_timeout` that a node has, so that the rest of the call fits too.
+const NODE_SHARE: f64 = 0.8;
+
+#[cfg(test)]
+mod tests {
+    use super::{Ballot, Failure, Vote};
+
+    fn says<const N: usize>(keys: [bool; N]) -> Vote {
+        Ok(keys.map(|yes| yes.then_some(0)).to_vec())
+    }
+
+    fn away() -> Vote {
+        Err(Failure::Unsent("away".to_owned()))
+    }
+
+    fn count<const N: usize>(nodes: usize, keys: usize, votes: [Vote; N]) -> Ballot {
+        let mut ballot = Ballot::new(nodes, keys);
+        votes.into_iter().for_each(|vote| ballot.count(vote));
+        ballot
+    }
+
+    #[test]
+    fn two_of_three_decide_without_the_third() {
+        let ballot = count(3, 2, [says([true, false]), says([true, false])]);
+        assert!(ballot.is_decided());
+        assert_eq!(ballot.result().expect("a majority answered"), [Some(0), None]);
+    }
+
+    #[test]
+    fn a_key_that_the_last_vote_decides_is_waited_for() {
+        assert!(!count(3, 1, [says([true]), says([false])]).is_decided());
+        let ballot = count(3, 1, [says([true]), says([false]), away()]);
+        assert!(ballot.is_decided());
+        assert_eq!(ballot.result().expect("a majority answered"), [None]);
+    }
+
+    #[test]
+    fn without_a_majority_there_is_no_answer() {
+        let ballot = count(5, 1, [away(), says([true]), away(), away()]);
+        assert!(ballot.is_decided());
+        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::Unanswered(_))));
+        let ballot = count(3, 1, [away(), away()]);
+        assert!(ballot.is_decided() && matches!(ballot.result(), Err(Failure::Unsent(_))));
+    }
+}

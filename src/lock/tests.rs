@@ -1,0 +1,76 @@
+//! What the parts promise each other, on a clock that stands still until told.
+
+use std::time::Duration;
+
+use tokio::time::advance;
+
+use super::backend::{Failure, Hold, Verb};
+use super::breaker::Breaker;
+use super::local::Local;
+use super::token::Token;
+
+const TTL: Duration = Duration::from_secs(2);
+
+fn hold(key: &str) -> Hold {
+    Hold { key: key.to_owned(), token: Token::draw("test"), fence: 0 }
+}
+
+fn ask(local: &Local, verb: Verb, hold: &Hold) -> bool {
+    local.ask(verb, std::slice::from_ref(hold), TTL) == [Some(0)]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_acquisition_sent_twice_answers_the_same() {
+    let (local, hold) = (Local::default(), hold("order"));
+    assert!(ask(&local, Verb::Acquire, &hold));
+    assert!(ask(&local, Verb::Acquire, &hold));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_first_of_two_releases_frees() {
+    let (local, hold) = (Local::default(), hold("order"));
+    assert!(ask(&local, Verb::Acquire, &hold));
+    assert!(ask(&local, Verb::Release, &hold));
+    assert!(!ask(&local, Verb::Release, &hold));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stranger_neither_extends_nor_releases() {
+    let (local, owner, stranger) = (Local::default(), hold("order"), hold("order"));
+    assert!(ask(&local, Verb::Acquire, &owner));
+    assert!(!ask(&local, Verb::Acquire, &stranger));
+    assert!(!ask(&local, Verb::Extend, &stranger));
+    assert!(!ask(&local, Verb::Release, &stranger));
+    assert!(ask(&local, Verb::Extend, &owner));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_lapsed_is_not_extended_but_acquired_anew() {
+    let (local, late, next) = (Local::default(), hold("order"), hold("order"));
+    assert!(ask(&local, Verb::Acquire, &late));
+    advance(TTL).await;
+    assert!(!ask(&local, Verb::Extend, &late));
+    assert!(ask(&local, Verb::Acquire, &next));
+    assert!(!ask(&local, Verb::Release, &late));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_lets_one_call_through_each_retry_after() {
+    let breaker = Breaker::new("test", Duration::from_secs(1));
+    assert!(breaker.lets_through());
+    breaker.failed(&Failure::Unsent("no route".to_owned()));
+    assert!(!breaker.lets_through());
+    advance(Duration::from_secs(1)).await;
+    assert!(breaker.lets_through());
+    assert!(!breaker.lets_through(), "one is enough to find out");
+    breaker.answered();
+    assert!(breaker.lets_through());
+}
+
+#[test]
+fn a_token_shows_its_instance_and_keeps_the_rest() {
+    let token = Token::draw("4711-9c3f");
+    assert_eq!(format!("{token:?}"), "4711-9c3f");
+    assert_eq!(token.as_str().len(), "4711-9c3f:".len() + 32);
+    assert_ne!(token, Token::draw("4711-9c3f"));
+}

@@ -1,0 +1,265 @@
+//! The contract of every backend, a sentence each.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use paylatch::lock::Locks;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::{TTL, is_busy, keys, take, take_all};
+
+/// A lock service under test.
+pub(crate) trait Service {
+    /// Somebody who contends for its keys: another process, as far as the service can tell.
+    fn contender(&self) -> Locks;
+
+    /// The time after which the service has freed the keys of a holder who vanished.
+    fn lapse(&self) -> Duration {
+        TTL * 2
+    }
+
+    /// Whether one of its addresses has nobody behind it, which its health must say.
+    fn has_a_member_away(&self) -> bool {
+        false
+    }
+}
+
+/// The whole contract as tests over the service that `$start` yields; after `#[ignore]`, only for `scripts/test --all`.
+macro_rules! every_test {
+    (#[ignore] $start:expr) => {
+        $crate::conformance::sentences! { $start; #[ignore = "run by scripts/test --all"] }
+    };
+    ($start:expr) => {
+        $crate::conformance::sentences! { $start; }
+    };
+}
+
+macro_rules! sentences {
+    ($start:expr; $(#[$ignore:meta])?) => {
+        $crate::conformance::sentences! { $start; [$(#[$ignore])?]
+            one_of_32_contenders_wins
+            a_batch_takes_what_is_free_and_names_what_is_busy
+            a_key_named_twice_counts_once
+            five_hundred_keys_are_taken_and_given_back_together
+            no_keys_need_no_lease
+            a_released_key_is_free_at_once
+            a_dropped_lease_is_given_back
+            a_holder_that_panics_gives_back
+            a_lease_is_renewed_while_it_is_held
+            a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one
+            overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock
+            a_future_dropped_at_any_point_leaves_nothing_behind
+            what_is_held_is_listed_with_its_holder
+        }
+    };
+    ($start:expr; $attributes:tt $($sentence:ident)*) => {
+        $($crate::conformance::sentence! { $start; $attributes $sentence })*
+    };
+}
+
+macro_rules! sentence {
+    ($start:expr; [$(#[$ignore:meta])?] $sentence:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$ignore])?
+        async fn $sentence() {
+            $crate::conformance::$sentence(&$start).await;
+        }
+    };
+}
+pub(crate) use {every_test, sentence, sentences};
+
+/// Several nodes may split their votes so that nobody wins; then all try again. Two never win.
+pub(crate) async fn one_of_32_contenders_wins(service: &impl Service) {
+    let winners = Arc::new(AtomicU32::new(0));
+    let mut contenders = JoinSet::new();
+    for _ in 0..32 {
+        let (locks, winners) = (service.contender(), winners.clone());
+        contenders.spawn(async move {
+            loop {
+                let (lease, busy) = take(&locks, &keys(["order"])).await;
+                if busy.is_empty() {
+                    winners.fetch_add(1, Ordering::SeqCst);
+                }
+                if winners.load(Ordering::SeqCst) > 0 {
+                    return lease;
+                }
+                sleep(Duration::from_millis(rand::random_range(0..50))).await;
+            }
+        });
+    }
+    // The leases stay alive until all have tried.
+    let leases = contenders.join_all().await;
+    assert_eq!(leases.iter().filter(|lease| lease.keys().len() == 1).count(), 1);
+    assert_eq!(winners.load(Ordering::SeqCst), 1);
+}
+
+pub(crate) async fn a_batch_takes_what_is_free_and_names_what_is_busy(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (held, _) = take(&one, &keys(["b", "d"])).await;
+    let (lease, busy) = take(&other, &keys(["a", "b", "c", "d"])).await;
+    assert_eq!(lease.keys().collect::<Vec<_>>(), ["a", "c"]);
+    assert_eq!(busy, keys(["b", "d"]));
+    drop(held);
+}
+
+pub(crate) async fn a_key_named_twice_counts_once(service: &impl Service) {
+    let (lease, busy) = take(&service.contender(), &keys(["a", "a"])).await;
+    assert_eq!((lease.keys().len(), busy.len()), (1, 0));
+}
+
+pub(crate) async fn five_hundred_keys_are_taken_and_given_back_together(service: &impl Service) {
+    let many: Vec<String> = (0..500).map(|n| format!("order/{n}")).collect();
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, busy) = take(&one, &many).await;
+    assert_eq!((lease.keys().len(), busy.len()), (500, 0));
+    let (nothing, busy) = take(&other, &many).await;
+    assert_eq!((nothing.keys().len(), busy.len()), (0, 500));
+    lease.release().await;
+    let (lease, busy) = take(&other, &many).await;
+    assert_eq!((lease.keys().len(), busy.len()), (500, 0));
+}
+
+pub(crate) async fn no_keys_need_no_lease(service: &impl Service) {
+    let (lease, busy) = take(&service.contender(), &[]).await;
+    assert!(lease.keys().len() == 0 && busy.is_empty() && !lease.is_lost());
+    lease.release().await;
+}
+
+pub(crate) async fn a_released_key_is_free_at_once(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, _) = take(&one, &keys(["order"])).await;
+    assert!(is_busy(&other, "order").await);
+    lease.release().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_dropped_lease_is_given_back(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    drop(take(&one, &keys(["order"])).await);
+    one.drain().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_holder_that_panics_gives_back(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let holder = one.clone();
+    let work = tokio::spawn(async move {
+        let _lease = take(&holder, &keys(["order"])).await;
+        std::panic::resume_unwind(Box::new("the work fails"));
+    });
+    assert!(work.await.is_err());
+    one.drain().await;
+    assert!(!is_busy(&other, "order").await);
+}
+
+pub(crate) async fn a_lease_is_renewed_while_it_is_held(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let (lease, _) = take(&one, &keys(["order"])).await;
+    for _ in 0..6 {
+        sleep(TTL / 2).await;
+        assert!(is_busy(&other, "order").await && !lease.is_lost());
+    }
+}
+
+pub(crate) async fn a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one(
+    service: &impl Service,
+) {
+    let (sleeper, next, third) = (service.contender(), service.contender(), service.contender());
+    let (asleep, is_asleep) = tokio::sync::oneshot::channel();
+    let (wake, woken) = mpsc::channel::<()>();
+    // A runtime that nobody drives stands still like a process that is not scheduled, its renewal included.
+    let sleeper = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (lease, _) = runtime.block_on(take(&sleeper, &keys(["order"])));
+        asleep.send(()).expect("the test waits");
+        woken.recv().expect("the test wakes it");
+        let lost = lease.is_lost();
+        runtime.block_on(async {
+            sleep(TTL / 2).await;
+            lease.release().await;
+            sleeper.drain().await;
+        });
+        lost
+    });
+    is_asleep.await.expect("it has the lease");
+    let lease = take_all(&next, &keys(["order"]), service.lapse()).await;
+    wake.send(()).expect("it sleeps");
+    let sleeper = tokio::task::spawn_blocking(|| sleeper.join().expect("it does not panic"));
+    assert!(sleeper.await.expect("it does not panic"), "the sleeper must know that its lease is lost");
+    assert!(is_busy(&third, "order").await, "the late release must not free the key of the next holder");
+    lease.release().await;
+}
+
+pub(crate) async fn overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock(
+    service: &impl Service,
+) {
+    let holders: Arc<HashMap<String, AtomicU32>> =
+        Arc::new((0..6).map(|n| (format!("order/{n}"), AtomicU32::new(0))).collect());
+    let mut tasks = JoinSet::new();
+    for task in 0..16 {
+        let (locks, holders) = (service.contender(), holders.clone());
+        tasks.spawn(async move {
+            for round in 0..8 {
+                let batch: Vec<String> =
+                    (0..3).map(|n| format!("order/{}", (task + round * n) % 6)).collect();
+                let lease = take_all(&locks, &batch, Duration::from_secs(30)).await;
+                for key in lease.keys() {
+                    assert_eq!(holders[key].fetch_add(1, Ordering::SeqCst), 0, "two hold {key}");
+                }
+                tokio::task::yield_now().await;
+                for key in lease.keys() {
+                    holders[key].fetch_sub(1, Ordering::SeqCst);
+                }
+                lease.release().await;
+            }
+        });
+    }
+    timeout(Duration::from_secs(60), tasks.join_all()).await.expect("no deadlock");
+}
+
+pub(crate) async fn a_future_dropped_at_any_point_leaves_nothing_behind(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    let batch = keys(["a", "b"]);
+    for polls in 0..8 {
+        {
+            let mut attempt = Box::pin(one.acquire_each(&batch));
+            let mut polled = 0;
+            poll_fn(|context| {
+                let done = polled == polls || attempt.as_mut().poll(context).is_ready();
+                polled += 1;
+                if done { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+        one.drain().await;
+        let (lease, busy) = take(&other, &batch).await;
+        assert!(busy.is_empty(), "dropped after {polls} polls, {busy:?} stayed behind");
+        lease.release().await;
+    }
+}
+
+pub(crate) async fn what_is_held_is_listed_with_its_holder(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    assert_eq!(other.health().await.len(), usize::from(service.has_a_member_away()));
+    assert_eq!(other.held().await, Ok(Vec::new()));
+    let (lease, _) = take(&one, &keys(["a", "b"])).await;
+    let (next, _) = take(&other, &keys(["c"])).await;
+    let held = other.held().await.expect("an answer");
+    assert_eq!(held.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert!(
+        held.iter().all(|held| !held.lapses_in.is_zero() && held.lapses_in <= service.lapse()),
+        "{held:?}"
+    );
+    let pid = std::process::id().to_string();
+    assert!(held.iter().all(|held| held.owner.starts_with(&pid) && !held.owner.contains(':')), "{held:?}");
+    assert_eq!(held[0].owner, held[1].owner);
+    lease.release().await;
+    next.release().await;
+    assert_eq!(other.held().await, Ok(Vec::new()));
+}

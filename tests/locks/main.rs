@@ -1,0 +1,75 @@
+//! What every lock service must do, checked over each of them, and what each does when it breaks.
+//!
+//! The servers are real, private to each test, and started here.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod conformance;
+mod deployments;
+mod etcd;
+mod library;
+mod local;
+mod postgres;
+mod proxy;
+mod redis;
+mod redlock;
+mod servers;
+
+use std::time::Duration;
+
+use paylatch::lock::{Attempt, Lease, Locks, Settings};
+use paylatch::secret::Secret;
+use tokio::time::{Instant, sleep};
+
+/// Long enough for a busy machine, short enough to wait for its end.
+const TTL: Duration = Duration::from_millis(800);
+
+fn settings(backend: &str, urls: &[String]) -> Settings {
+    Settings {
+        backend: backend.to_owned(),
+        urls: urls.iter().map(Secret::new).collect(),
+        ttl: TTL,
+        call_timeout: TTL / 2,
+        retry_after: Duration::from_millis(300),
+    }
+}
+
+fn locks(backend: &str, urls: &[String]) -> Locks {
+    Locks::new(&settings(backend, urls)).expect("the settings of the test are right")
+}
+
+fn keys<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(str::to_owned).to_vec()
+}
+
+/// What an available service gives. A first connection may take longer than a call waits.
+async fn take(locks: &Locks, keys: &[String]) -> (Lease, Vec<String>) {
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Attempt::Acquired { lease, busy } = locks.acquire_each(keys).await {
+            return (lease, busy);
+        }
+        assert!(Instant::now() < give_up_at, "the lock service is unavailable for 10 s");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// All of `keys`, within the time that a holder who vanished keeps them.
+async fn take_all(locks: &Locks, keys: &[String], within: Duration) -> Lease {
+    let give_up_at = Instant::now() + within;
+    loop {
+        let (lease, busy) = take(locks, keys).await;
+        if busy.is_empty() {
+            return lease;
+        }
+        lease.release().await;
+        assert!(Instant::now() < give_up_at, "{busy:?} not free within {within:?}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn is_busy(locks: &Locks, key: &str) -> bool {
+    let (lease, busy) = take(locks, &[key.to_owned()]).await;
+    lease.release().await;
+    !busy.is_empty()
+}

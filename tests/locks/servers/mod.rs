@@ -1,0 +1,92 @@
+//! Servers that belong to one test: on free ports, with a directory of their own, stopped by their process id.
+
+mod etcd;
+mod postgres;
+mod redis;
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+pub(crate) use etcd::Etcd;
+pub(crate) use postgres::{PgBouncer, Postgres};
+pub(crate) use redis::{Redis, Sentinel, cluster};
+
+/// A process that ends with its owner.
+pub(crate) struct Server {
+    process: Child,
+}
+
+impl Server {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        Self { process: process.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")) }
+    }
+
+    /// Stops the process where it is; its sockets stay open.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends the process in good order, as its own signal handler does it.
+    pub(crate) fn stop(&mut self, signal: Signal) {
+        self.signal(signal);
+        drop(self.process.wait());
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.process.id()).expect("a process id");
+        kill(Pid::from_raw(pid), signal).expect("the server is running");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// Finds an executable on PATH or where distributions put it.
+pub(crate) fn binary(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(usual)
+        .map(|directory| directory.join(name))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| {
+            panic!("{name} is missing: `apt-get install {package}` or `brew install {package}`")
+        })
+}
+
+/// A port that nobody listens on, nor on the one 10,000 above it, where a node of a Redis Cluster has its bus. Below the
+/// ephemeral range, so that no outgoing connection takes it meanwhile.
+pub(crate) fn free_port() -> u16 {
+    loop {
+        let port: u16 = rand::random_range(10_000..20_000);
+        if [port, port + 10_000].into_iter().all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok()) {
+            return port;
+        }
+    }
+}
+
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < give_up_at, "waited 20 s until {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

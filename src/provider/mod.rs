@@ -138,10 +138,17 @@ impl Source {
         Ok(Verified { secret_position, webhook, facts: &self.facts })
     }
 
-    /// Headers (and body, where the signature lives inside it) that make `body` verify.
+    /// Headers (and body, where the signature lives inside it) that make `body` verify with the first secret. Only the
+    /// holder of its key can sign with a certificate: for such a provider the body comes back unsigned.
     #[must_use]
     pub fn sign(&self, body: &Bytes, now: i64) -> Signed {
         self.scheme.sign(body, now)
+    }
+
+    /// What a stored event says by today's definition. `headers` and `body` are those of its evidence.
+    #[must_use]
+    pub fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
+        self.facts.reread(headers, body, received_at)
     }
 
     /// The body that the provider wants on success, if not ours.

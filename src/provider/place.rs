@@ -148,7 +148,7 @@ pub(super) struct Condition {
 impl Condition {
     /// Whether it does.
     pub(super) fn holds(&self, view: &View<'_>) -> bool {
-        match view.scalar(&self.place, "") {
+        match view.scalar(&self.place) {
             Scalar::Text(text) if text.is_empty() => self.texts.iter().any(String::is_empty),
             Scalar::Text(text) => self.texts.iter().any(|own| *own == text || own == "*"),
             Scalar::Absent => self.texts.iter().any(String::is_empty),
@@ -168,7 +168,12 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// What is at a place. A header, query or form field that is there twice is unreadable: which counts would be a guess.
-    pub(super) fn scalar(&'a self, place: &'a Place, secret: &'a str) -> Scalar<'a> {
+    pub(super) fn scalar(&'a self, place: &'a Place) -> Scalar<'a> {
+        self.scalar_with(place, "")
+    }
+
+    /// The same where the secret may be asked for, which only a signed text does.
+    pub(super) fn scalar_with(&'a self, place: &'a Place, secret: &'a str) -> Scalar<'a> {
         match place {
             Place::Field(slot) => self.item.scalar(*slot),
             Place::Envelope(slot) => self.envelope.scalar(*slot),
@@ -198,7 +203,7 @@ impl<'a> View<'a> {
             Place::Body => Scalar::Text(String::from_utf8_lossy(self.webhook.body)),
             Place::Crc32 => Scalar::Text(Cow::Owned(crc32fast::hash(self.webhook.body).to_string())),
             Place::Digest => Scalar::Text(Cow::Owned(hex::encode(Sha256::digest(self.webhook.body)))),
-            Place::LastPart(place) => match self.scalar(place, secret) {
+            Place::LastPart(place) => match self.scalar_with(place, secret) {
                 Scalar::Text(url) => Scalar::Text(
                     url.rsplit('/').next().map(|part| Cow::Owned(part.to_owned())).unwrap_or_default(),
                 ),
@@ -214,7 +219,7 @@ impl<'a> View<'a> {
     pub(super) fn first(&'a self, places: &'a [Place]) -> Result<Cow<'a, str>, Missing> {
         let mut missing = Missing::Absent;
         for place in places {
-            match self.scalar(place, "") {
+            match self.scalar(place) {
                 Scalar::Text(text) if !text.is_empty() => return Ok(text),
                 Scalar::Text(_) | Scalar::Absent => {}
                 Scalar::Unreadable => missing = Missing::Unreadable,

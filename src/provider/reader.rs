@@ -82,6 +82,11 @@ impl Reader {
         pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
     }
 
+    /// Every pointer with its slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, Slot)> {
+        self.pointers.iter().enumerate().map(|(slot, pointer)| (pointer.as_str(), Slot(slot)))
+    }
+
     /// What is read of a document without any of the fields.
     pub(super) fn nothing<'a>(&self) -> Fields<'a> {
         Fields(vec![None; self.pointers.len()])
@@ -116,6 +121,11 @@ impl Reader {
 pub(super) struct Fields<'a>(Vec<Option<&'a str>>);
 
 impl<'a> Fields<'a> {
+    /// Fields that were kept apart from their document, as JSON texts in the order of the reader's slots.
+    pub(super) fn kept(texts: &'a [Option<String>]) -> Self {
+        Self(texts.iter().map(Option::as_deref).collect())
+    }
+
     /// A value's JSON text.
     pub(super) fn json(&self, slot: Slot) -> Option<&'a str> {
         self.0.get(slot.0).copied().flatten()
@@ -242,19 +252,21 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
 
 impl<'a> Walk<'_, '_, 'a> {
     fn choose_elements<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
-        let mut seen = 0_u128;
+        let mut choices = Vec::new();
+        for (member, value, node) in self.node.chosen() {
+            let mut probe = Reader::default();
+            let slot = probe.slot(&format!("/{member}")).map_err(A::Error::custom)?;
+            choices.push((probe, slot, value, node, false));
+        }
         while let Some(element) = elements.next_element::<&RawValue>()? {
-            for (at, (member, value, node)) in self.node.chosen().enumerate() {
-                let mut probe = Reader::default();
-                let slot = probe.slot(&format!("/{member}")).map_err(A::Error::custom)?;
-                let own = probe.read(element.get().as_bytes()).map(|fields| fields.scalar(slot));
+            for (probe, slot, value, node, is_found) in &mut choices {
+                let own = probe.read(element.get().as_bytes()).map(|fields| fields.scalar(*slot));
                 if own != Ok(Scalar::Text(Cow::Borrowed(value))) {
                     continue;
                 }
-                if seen & (1 << at) != 0 {
-                    return Err(A::Error::custom(format_args!("two elements where `{member}` is `{value}`")));
+                if std::mem::replace(is_found, true) {
+                    return Err(A::Error::custom(format_args!("two elements of a list are `{value}`")));
                 }
-                seen |= 1 << at;
                 Walk { node, fields: &mut *self.fields }
                     .deserialize(&mut serde_json::Deserializer::from_str(element.get()))
                     .map_err(A::Error::custom)?;

@@ -75,7 +75,7 @@ impl Family {
 
     /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
     pub(super) fn claim(&self, view: &View<'_>) -> Option<Claim> {
-        self.order.iter().find_map(|(rank, place)| match view.scalar(place, "") {
+        self.order.iter().find_map(|(rank, place)| match view.scalar(place) {
             Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
             Scalar::Absent | Scalar::Unreadable => None,
         })

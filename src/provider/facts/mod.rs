@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use self::family::Family;
@@ -47,6 +47,10 @@ impl Facts {
         signed_headers: &[HeaderName],
     ) -> Result<Self, Mistake> {
         let facts = &definition.facts;
+        if facts.only.is_some() != facts.families.is_empty() {
+            let problem = "expected either `only` or at least one [[facts.family]]";
+            return Err(("facts".to_owned(), problem.to_owned()));
+        }
         let mut places = Places::default();
         let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
         let each = at("facts.each", each)?;
@@ -85,44 +89,66 @@ impl Facts {
 
     /// The events of a verified webhook.
     pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
-        let evidence = |body: Bytes| Evidence {
-            body_sha256: Sha256::digest(&body).into(),
-            body,
-            headers: self.kept_headers(webhook),
-            received_at,
-        };
-        let dead = |reason, body| Event::dead(self.source.clone(), None, reason, evidence(body));
-        let unreadable = |reason| vec![dead(reason, webhook.body.clone())];
         let envelope = match self.places.envelope.read(webhook.body) {
-            _ if self.places.envelope.is_empty() => Fields::default(),
-            Ok(envelope) => envelope,
-            Err(reason) => return unreadable(reason),
+            _ if self.places.envelope.is_empty() => Ok(Fields::default()),
+            other => other,
         };
-        let items = match &self.each {
-            None => vec![webhook.body.clone()],
-            Some(each) => match each.items(&envelope) {
-                Ok(items) => items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect(),
-                Err(reason) => return unreadable(reason),
-            },
-        };
-        let event = |body: Bytes| {
-            let json = self.json_of(webhook, &body);
-            match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
-                Err(reason) => dead(reason, body.clone()),
-                Ok(item) => {
-                    let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
-                    self.event(&view, evidence(body.clone()))
-                }
+        let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
+            None => Ok(vec![webhook.body.clone()]),
+            Some(each) => {
+                let items = each.items(envelope)?;
+                Ok(items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect())
             }
-        };
-        items.into_iter().map(event).collect()
+        });
+        let envelope = envelope.unwrap_or_default();
+        let headers = self.kept_headers(webhook, &envelope);
+        let evidence = |body: Bytes| evidence(body, headers.clone(), received_at);
+        match items {
+            Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone()))],
+            Ok(items) => {
+                items.into_iter().map(|body| self.item(webhook, &envelope, evidence(body))).collect()
+            }
+        }
+    }
+
+    /// What a stored event says by this definition.
+    pub(super) fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
+        let kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
+        let texts: Vec<Option<String>> = self
+            .places
+            .envelope
+            .slots()
+            .map(|(pointer, _)| {
+                kept.get(&format!("envelope:{pointer}"))
+                    .map(|text| serde_json::Value::from(text.as_str()).to_string())
+            })
+            .collect();
+        let sent: HeaderMap = kept
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
+            .collect();
+        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
+        self.item(&webhook, &Fields::kept(&texts), evidence(body.clone(), headers.to_owned(), received_at))
+    }
+
+    /// One event, from the evidence's body.
+    fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
+        let body = evidence.body.clone();
+        let json = self.json_of(webhook, &body);
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
+            Err(reason) => self.dead(None, reason, evidence),
+            Ok(item) => {
+                let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+                self.event(&view, evidence)
+            }
+        }
     }
 
     /// The JSON of an event: its bytes, or what its XML comes to.
     fn json_of<'a>(&self, webhook: &Webhook<'_>, body: &'a Bytes) -> Result<Cow<'a, [u8]>, String> {
         let Some(place) = &self.xml else { return Ok(Cow::Borrowed(body)) };
         let view = View { webhook, item: Fields::default(), envelope: Fields::default(), parts: Vec::new() };
-        let Scalar::Text(text) = view.scalar(place, "") else { return Err("payload is missing".to_owned()) };
+        let Scalar::Text(text) = view.scalar(place) else { return Err("payload is missing".to_owned()) };
         let compact: String = text.split_ascii_whitespace().collect();
         let bytes = STANDARD.decode(compact).map_err(|_| "payload is not base64")?;
         let xml = String::from_utf8(bytes).map_err(|_| "payload is not UTF-8")?;
@@ -130,22 +156,21 @@ impl Facts {
     }
 
     fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
-        let dead = |id, reason| Event::dead(self.source.clone(), id, reason, evidence.clone());
         let id = match read_id("id", &self.id, ":", view) {
             Ok(id) => id,
-            Err(reason) => return dead(None, reason),
+            Err(reason) => return self.dead(None, reason, evidence),
         };
         let type_name = match read_id("type", &self.type_name, ".", view) {
             Ok(type_name) => type_name,
-            Err(reason) => return dead(Some(id), reason),
+            Err(reason) => return self.dead(Some(id), reason, evidence),
         };
-        let time = |(place, unit): &(Place, Unit)| match view.scalar(place, "") {
+        let time = |(place, unit): &(Place, Unit)| match view.scalar(place) {
             _ if *unit == Unit::Received => Some(evidence.received_at),
             Scalar::Text(text) => unit.read(&text),
             Scalar::Absent | Scalar::Unreadable => None,
         };
         let Some(occurred_at) = self.time.iter().find_map(time) else {
-            return dead(Some(id), "time is missing or unreadable".to_owned());
+            return self.dead(Some(id), "time is missing or unreadable".to_owned(), evidence);
         };
         let key = Key { id, source: self.source.clone() };
         let (payment, statement, claim) = match self.other_mode(view) {
@@ -170,7 +195,7 @@ impl Facts {
     /// Why an event of the mode that the source does not want is only noted.
     fn other_mode(&self, view: &View<'_>) -> Option<String> {
         let (place, wanted, word) = self.mode.as_ref()?;
-        match view.scalar(place, "") {
+        match view.scalar(place) {
             Scalar::Text(own) if own == *wanted => None,
             Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
                 Some(format!("not a {word} event, and this source takes only those"))
@@ -178,18 +203,28 @@ impl Facts {
         }
     }
 
-    /// The headers that the definition reads, as a JSON object.
-    fn kept_headers(&self, webhook: &Webhook<'_>) -> String {
-        let kept: BTreeMap<&str, Cow<'_, str>> = self
-            .headers
-            .iter()
-            .filter_map(|name| {
-                let value = webhook.headers.get(name)?;
-                Some((name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            })
-            .collect();
+    fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
+        Event::dead(self.source.clone(), id, reason, evidence)
+    }
+
+    /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
+    /// `envelope:/pointer`.
+    fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
+        let headers = self.headers.iter().filter_map(|name| {
+            let value = webhook.headers.get(name)?;
+            Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        });
+        let around = self.places.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
+            Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
+            Scalar::Absent | Scalar::Unreadable => None,
+        });
+        let kept: BTreeMap<String, String> = headers.chain(around).collect();
         serde_json::to_string(&kept).unwrap_or_default()
     }
+}
+
+fn evidence(body: Bytes, headers: String, received_at: UnixMicros) -> Evidence {
+    Evidence { body_sha256: Sha256::digest(&body).into(), body, headers, received_at }
 }
 
 /// Where the mode is that the source wants, if it wants one.

@@ -81,7 +81,7 @@ impl Certificates {
         now: i64,
     ) -> Result<(), Rejection> {
         let (place, algorithm) = &self.algorithm;
-        if view.scalar(place, "") != Scalar::Text(algorithm.into()) {
+        if view.scalar(place) != Scalar::Text(algorithm.into()) {
             return Err(Rejection::new("signature_malformed", format!("the algorithm is not {algorithm}")));
         }
         let chain = self.chain(view)?;
@@ -102,7 +102,7 @@ impl Certificates {
                 None,
             )
             .map_err(|error| untrusted(error.to_string()))?;
-        if !common_names(leaf).iter().any(|name| name.ends_with(&self.name_suffix)) {
+        if !common_name(leaf).is_some_and(|name| name.ends_with(&self.name_suffix)) {
             return Err(untrusted(format!("its name does not end with {}", self.name_suffix)));
         }
         let signature = STANDARD
@@ -115,7 +115,7 @@ impl Certificates {
 
     /// The file that stands for the URL in the webhook.
     fn chain(&self, view: &View<'_>) -> Result<&[CertificateDer<'static>], Rejection> {
-        let Scalar::Text(url) = view.scalar(&self.url, "") else {
+        let Scalar::Text(url) = view.scalar(&self.url) else {
             return Err(Rejection::new("requirement_missing", "the certificate's URL is missing"));
         };
         let host_and_path = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
@@ -149,10 +149,9 @@ fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The subject's common names.
-fn common_names(certificate: &[u8]) -> Vec<String> {
-    let Ok(certificate) = Certificate::from_der(certificate) else { return Vec::new() };
-    let subject = certificate.tbs_certificate().subject().to_string();
-    // RFC 4514 writes `CN=name,O=..` and escapes every comma inside a value.
-    subject.split(',').filter_map(|part| part.strip_prefix("CN=").map(str::to_owned)).collect()
+/// The subject's common name.
+fn common_name(certificate: &[u8]) -> Option<String> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let name = certificate.tbs_certificate().subject().common_name().ok()??;
+    Some(name.value().into_owned())
 }

@@ -161,7 +161,7 @@ impl Scheme {
         }
         for (place, letters) in &self.alphabet {
             let fits = |text: &str| text.bytes().all(|byte| letters.get(usize::from(byte)) == Some(&true));
-            if !matches!(view.scalar(place, ""), Scalar::Text(text) if fits(&text)) {
+            if !matches!(view.scalar(place), Scalar::Text(text) if fits(&text)) {
                 return Err(Rejection::new(
                     "signature_malformed",
                     "a signed field has characters it cannot have",

@@ -97,7 +97,7 @@ impl Template {
 
 /// The first of some places that is not absent or empty.
 fn value_of<'a>(places: &'a [Place], view: &'a View<'a>, secret: &'a str) -> Scalar<'a> {
-    let values = places.iter().map(|place| view.scalar(place, secret));
+    let values = places.iter().map(|place| view.scalar_with(place, secret));
     let is_there = |value: &Scalar<'_>| !matches!(value, Scalar::Absent) && *value != Scalar::Text("".into());
     values.into_iter().find(is_there).unwrap_or(Scalar::Absent)
 }

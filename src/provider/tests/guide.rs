@@ -1,4 +1,4 @@
-//! The walk-through in `docs/add-a-provider.md` works as written.
+//! What is written about providers is there: the walk-through works, every definition is built in and has fixtures.
 
 use std::path::Path;
 
@@ -37,4 +37,28 @@ fn the_example_of_the_walk_through_verifies_and_reads_as_it_says() {
         event.claim().unwrap().order
     )));
     assert!(providers.needs_only_a_secret("acme"));
+}
+
+#[test]
+fn every_definition_is_built_in_and_every_fixture_is_described() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let names_in = |dir: &str| {
+        let entries = std::fs::read_dir(root.join(dir)).unwrap();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let mut built_in: Vec<String> = providers().names().map(|name| format!("{name}.toml")).collect();
+    built_in.sort();
+    assert_eq!(names_in("providers"), built_in);
+
+    let page = std::fs::read_to_string(root.join("fixtures/README.md")).unwrap();
+    for provider in providers().names() {
+        let (_, section) = page.split_once(&format!("\n## {provider}\n")).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        for file in names_in(&format!("fixtures/{provider}")) {
+            assert!(section.contains(&format!("| `{file}` |")), "{provider}/{file}");
+        }
+    }
 }

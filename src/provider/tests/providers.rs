@@ -85,6 +85,30 @@ fn a_provider_that_states_money_has_a_payment_that_is_paid_and_none_of_its_order
 }
 
 #[test]
+fn a_stored_event_reads_again_as_it_was_read_first() {
+    for provider in providers().names() {
+        let has_mode = matches!(provider, "adyen" | "stripe");
+        let source = source(SourceSettings { mode: has_mode.then_some(Mode::Live), ..settings(provider) });
+        for event in all_events(&source) {
+            let evidence = event.evidence();
+            let again = source.reread(&evidence.headers, &evidence.body, evidence.received_at);
+            assert_eq!(again.key(), event.key(), "{provider}");
+            assert_eq!(again.facts_sha256(), event.facts_sha256(), "{provider} {event:?} {again:?}");
+        }
+    }
+}
+
+#[test]
+fn an_item_of_the_other_mode_stays_noted_when_it_is_read_again() {
+    let of = |mode| source(SourceSettings { mode: Some(mode), ..settings("adyen") });
+    let event = all_events(&of(Mode::Live)).remove(0);
+    assert_eq!(event.evidence().headers, r#"{"envelope:/live":"false"}"#);
+    let again = |mode| of(mode).reread(&event.evidence().headers, &event.evidence().body, UnixMicros(1));
+    assert!(matches!(again(Mode::Live).statement(), Statement::Noted(_)));
+    assert!(matches!(again(Mode::Test).statement(), Statement::Fact(_)));
+}
+
+#[test]
 fn no_signature_or_token_is_kept_with_an_event() {
     for provider in providers().names() {
         let settings = settings(provider);
@@ -104,6 +128,10 @@ fn no_signature_or_token_is_kept_with_an_event() {
 }
 
 impl Source {
+    fn as_sent(&self, body: &str) -> Vec<u8> {
+        self.sign(&Bytes::copy_from_slice(body.as_bytes()), NOW).body.to_vec()
+    }
+
     fn verify_signed(&self, signed: &super::super::Signed) -> Result<usize, Rejection> {
         let headers = headers(&signed.headers);
         let webhook = Webhook { path_and_query: "/webhooks/x", headers: &headers, body: &signed.body };
@@ -146,6 +174,23 @@ proptest! {
             bytes[at.index(signed.body.len())] ^= flip;
             signed.body = bytes.into();
             prop_assert_eq!(source.verify_signed(&signed).unwrap_err().reason, "signature_mismatch", "{}", provider);
+        }
+    }
+
+    #[test]
+    fn a_damaged_body_is_read_without_panic(at in any::<prop::sample::Index>(), bytes in any::<[u8; 3]>()) {
+        for provider in providers().names() {
+            let source = source(settings(provider));
+            let (_, body) = fixtures_of(provider).remove(0);
+            let mut body = source.as_sent(&body);
+            let index = at.index(body.len().saturating_sub(bytes.len()));
+            body[index..index + bytes.len()].copy_from_slice(&bytes);
+            let sent = HeaderMap::new();
+            let webhook = Webhook { path_and_query: "/", headers: &sent, body: &Bytes::from(body) };
+            let verified = Verified { secret_position: 0, webhook: &webhook, facts: &source.facts };
+            for event in verified.events(UnixMicros(1)) {
+                prop_assert!(event.key().id.as_str().len() <= 1_020);
+            }
         }
     }
 

@@ -136,6 +136,13 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
         ),
         ("take = \"v1\"", "takes = \"v1\"", "unknown field `takes`"),
         ("{sig:t}.{body}", "{sig:t}.{body", "lacks a `}`"),
+        (
+            "[facts]",
+            "[facts]\nonly = \"x\"",
+            "[facts] expected either `only` or at least one [[facts.family]]",
+        ),
+        ("[signature]", "[signatures]", "unknown field `signatures`"),
+        ("{sig:t}", "{param:t}", "[signature.signed] param `t` is not declared under [params]"),
     ] {
         assert!(stripe.contains(find), "{find}");
         std::fs::write(dir.path().join("mine.toml"), stripe.replacen(find, replace, 1)).unwrap();

@@ -14,6 +14,13 @@ pub(super) struct Received<'a> {
     pub(super) parts: Vec<Option<&'a str>>,
 }
 
+/// A field of a list's elements, and what it may be for an element to count.
+#[derive(Debug, Clone)]
+pub(super) struct ListSetting {
+    pub(super) field: String,
+    pub(super) texts: Vec<String>,
+}
+
 impl Format {
     /// Takes `text` apart.
     ///
@@ -23,7 +30,7 @@ impl Format {
         &self,
         text: &'a str,
         parts: &[String],
-        settings: &[(String, String)],
+        settings: &[ListSetting],
     ) -> Result<Received<'a>, &'static str> {
         let mut received = Received { candidates: Vec::new(), parts: vec![None; parts.len()] };
         match self {
@@ -40,7 +47,9 @@ impl Format {
                         let at = list.fields.iter().position(|own| own == name)?;
                         fields.get(at).copied()
                     };
-                    let fits = settings.iter().all(|(name, wanted)| field(name) == Some(wanted.as_str()));
+                    let fits = settings.iter().all(|setting| {
+                        field(&setting.field).is_some_and(|own| setting.texts.iter().any(|text| text == own))
+                    });
                     if let (true, Some(proof)) = (fits, field(&list.take)) {
                         received.candidates.push(proof);
                     }
@@ -56,12 +65,7 @@ impl Format {
     }
 
     /// Writes one signature.
-    pub(super) fn render(
-        &self,
-        proof: &str,
-        parts: &[(&str, &str)],
-        settings: &[(String, String)],
-    ) -> String {
+    pub(super) fn render(&self, proof: &str, parts: &[(&str, &str)], settings: &[ListSetting]) -> String {
         match self {
             Self::Plain(plain) => format!("{}{proof}", plain.prefix),
             Self::Pairs(pairs) => {
@@ -72,7 +76,8 @@ impl Format {
             }
             Self::List(list) => {
                 let field = |name: &String| {
-                    let set = settings.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+                    let set = settings.iter().find(|setting| setting.field == *name);
+                    let set = set.and_then(|setting| setting.texts.first()).map(String::as_str);
                     set.unwrap_or(if *name == list.take { proof } else { "1" })
                 };
                 list.fields.iter().map(field).collect::<Vec<_>>().join(&list.field_separator.to_string())

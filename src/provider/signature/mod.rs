@@ -5,26 +5,24 @@ mod format;
 mod inside;
 mod key;
 mod sample;
+mod sender;
 mod template;
+mod time;
 
-use std::borrow::Cow;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use subtle::ConstantTimeEq;
 
 use self::certificate::Certificates;
-use self::key::Key;
+use self::format::ListSetting;
+pub(super) use self::key::key_encoding;
+use self::key::{Key, keys};
 use self::sample::Samples;
 use self::template::{Template, Unwritable};
-use super::definition::{
-    Definition, Encoding, Format, Hash, HmacProof, KeyEncoding, Proof, SignatureTime, Unit,
-};
+use self::time::TimeRule;
+use super::definition::{Definition, Encoding, Format, Proof};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Reader, Scalar};
-use super::{Mistake, Rejection, Signed, SourceSettings, Webhook, at};
+use super::{Mistake, Rejection, SourceSettings, Webhook, at};
 
 /// A source's scheme, compiled: nothing of it is interpreted from text per request.
 #[derive(Clone)]
@@ -33,7 +31,7 @@ pub(super) struct Scheme {
     each: Option<Each>,
     from: Vec<Place>,
     format: Format,
-    list_settings: Vec<(String, String)>,
+    list_settings: Vec<ListSetting>,
     signed: Vec<Template>,
     prover: Prover,
     time: Option<TimeRule>,
@@ -49,22 +47,6 @@ enum Prover {
     /// Each secret's own proof, as text in this encoding, or as it is.
     Keys(Vec<Key>, Option<Encoding>),
     Certificates(Certificates),
-}
-
-#[derive(Debug, Clone)]
-struct TimeRule {
-    from: Vec<Place>,
-    unit: Unit,
-    max_age_s: i64,
-    max_ahead_s: Option<i64>,
-}
-
-impl TimeRule {
-    fn new(time: &SignatureTime, places: &mut Places, source: &SourceSettings) -> Result<Self, String> {
-        let max_age_s = i64::try_from(source.tolerance_s.unwrap_or(time.max_age_s)).unwrap_or(i64::MAX);
-        let max_ahead_s = time.ahead.then_some(max_age_s);
-        Ok(Self { from: places.all(&time.from, source)?, unit: time.unit, max_age_s, max_ahead_s })
-    }
 }
 
 impl Scheme {
@@ -167,7 +149,7 @@ impl Scheme {
                 certificates.verify(&view, &text, candidate, now).map(|()| 0)?
             }
         };
-        self.check_time(&view, now)?;
+        self.time.as_ref().map_or(Ok(()), |rule| rule.check(&view, now))?;
         Ok(position)
     }
 
@@ -228,7 +210,10 @@ impl Scheme {
         }
         let prove = |template: &Template| {
             let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
-            Ok(encoding.map_or_else(|| proof.clone(), |encoding| encoding.write(&proof).into_bytes()))
+            Ok(match encoding {
+                Some(encoding) => encoding.write(&proof).into_bytes(),
+                None => proof,
+            })
         };
         self.signed.iter().map(prove).collect()
     }
@@ -241,130 +226,6 @@ impl Scheme {
         }
         Ok(text)
     }
-
-    fn check_time(&self, view: &View<'_>, now: i64) -> Result<(), Rejection> {
-        let Some(rule) = &self.time else { return Ok(()) };
-        let text = view
-            .first(&rule.from)
-            .map_err(|missing| Rejection::new("signature_malformed", format!("timestamp {missing}")))?;
-        let signed_at = rule
-            .unit
-            .read(&text)
-            .ok_or_else(|| Rejection::new("signature_malformed", "timestamp is unreadable"))?;
-        let age_s = now.saturating_sub(signed_at.0.div_euclid(1_000_000));
-        if age_s > rule.max_age_s {
-            let detail = format!("signed {age_s} s ago; at most {} s are allowed", rule.max_age_s);
-            return Err(Rejection::new("timestamp_stale", detail));
-        }
-        match rule.max_ahead_s {
-            Some(limit_s) if age_s.saturating_neg() > limit_s => {
-                let detail =
-                    format!("signed {} s ahead of this clock; at most {limit_s} s are allowed", -age_s);
-                Err(Rejection::new("timestamp_ahead", detail))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// What makes `body` verify with the first secret. A scheme that signs with a certificate leaves it unsigned.
-    pub(super) fn sign(&self, body: &Bytes, now: i64) -> Signed {
-        let mut headers = self.samples.headers(body, now);
-        let mut body = body.clone();
-        let now = now.to_string();
-        match self.from.first() {
-            Some(Place::Header(name)) => {
-                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
-                    headers.push((name.to_string(), self.render(&proof, &now)));
-                }
-            }
-            Some(Place::Form(name)) => {
-                body = self.as_form(body);
-                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
-                    let pair = [(name.as_str(), self.render(&proof, &now))];
-                    let signature =
-                        form_urlencoded::Serializer::new(String::new()).extend_pairs(pair).finish();
-                    body = [signature.as_bytes(), b"&", &body].concat().into();
-                }
-            }
-            Some(Place::Field(slot)) => {
-                let path = self.places.item.steps(*slot);
-                let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                body = self.sign_items(&headers, &body, &now, &path).map_or(body, Bytes::from);
-            }
-            Some(
-                Place::Envelope(_)
-                | Place::Query(_)
-                | Place::Part(_)
-                | Place::Setting(_)
-                | Place::Secret
-                | Place::Body
-                | Place::Crc32
-                | Place::Digest
-                | Place::LastPart(_),
-            )
-            | None => {}
-        }
-        Signed { headers, body }
-    }
-
-    /// An XML body goes into its form field.
-    fn as_form(&self, body: Bytes) -> Bytes {
-        match &self.sample_form {
-            Some(field) if body.starts_with(b"<") => {
-                let pair = [(field.as_str(), STANDARD.encode(&body))];
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(pair).finish().into()
-            }
-            Some(_) | None => body,
-        }
-    }
-
-    /// Signs each item inside the body, the last one first, so that the places of the others stay.
-    fn sign_items(
-        &self,
-        headers: &[(String, String)],
-        body: &Bytes,
-        now: &str,
-        path: &[&str],
-    ) -> Option<String> {
-        let whole = std::str::from_utf8(body).ok()?;
-        let envelope = read_if_asked(&self.places.envelope, body).ok()?;
-        let items = self.each.as_ref().map_or(Ok(vec![whole]), |each| each.items(&envelope)).ok()?;
-        let mut signed = whole.to_owned();
-        for item in items.into_iter().rev() {
-            let proof = self.proof_of(headers, body, item.as_bytes(), now)?;
-            let from = (item.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-            let tail = signed.split_off(from);
-            let (_, after) = tail.split_at_checked(item.len())?;
-            signed =
-                [&signed, inside::set_text(item, path, &self.render(&proof, now))?.as_str(), after].concat();
-        }
-        Some(signed)
-    }
-
-    /// The first secret's proof of an item, which often is the body.
-    fn proof_of(&self, headers: &[(String, String)], body: &Bytes, item: &[u8], now: &str) -> Option<String> {
-        let Prover::Keys(keys, encoding) = &self.prover else { return None };
-        let sent: HeaderMap = headers
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
-            })
-            .collect();
-        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
-        let view = View {
-            webhook: &webhook,
-            item: read_if_asked(&self.places.item, item).ok()?,
-            envelope: read_if_asked(&self.places.envelope, body).ok()?,
-            parts: vec![Some(now); self.places.parts.len()],
-        };
-        let proof = self.proofs(keys.first()?, *encoding, &view).ok()?.into_iter().next()?;
-        String::from_utf8(proof).ok()
-    }
-
-    fn render(&self, proof: &str, now: &str) -> String {
-        let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now)).collect();
-        self.format.render(proof, &parts, &self.list_settings)
-    }
 }
 
 fn unwritable() -> Rejection {
@@ -376,75 +237,21 @@ fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, Stri
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 
-fn keys(definition: &Definition, source: &SourceSettings) -> Result<(Vec<Key>, Option<Encoding>), Mistake> {
-    let mut keys = Vec::with_capacity(source.secrets.len());
-    for (position, secret) in source.secrets.iter().enumerate() {
-        let problem = |problem: String| ("secrets".to_owned(), format!("secret {} {problem}", position + 1));
-        if secret.expose().is_empty() {
-            return Err(problem("is empty".to_owned()));
-        }
-        keys.push(match &definition.signature.proof {
-            Proof::Hmac(hmac) => {
-                let encoding = key_encoding(hmac, source)?;
-                Key::hmac(hmac.hash, encoding, &definition.secret_prefix, secret).map_err(problem)?
-            }
-            Proof::Digest(digest) => match digest.hash {
-                Hash::Sha512 => Key::Sha512(secret.clone()),
-                Hash::Sha1 | Hash::Sha256 => {
-                    return Err(("signature.proof".to_owned(), "digest knows only sha512".to_owned()));
-                }
-            },
-            Proof::Token | Proof::Certificate(_) => Key::Token(secret.clone()),
-        });
-    }
-    if keys.is_empty() {
-        return Err(("secrets".to_owned(), "expected at least one secret".to_owned()));
-    }
-    let encoding = match &definition.signature.proof {
-        Proof::Hmac(hmac) => Some(hmac.encoding),
-        Proof::Digest(digest) => Some(digest.encoding),
-        Proof::Token | Proof::Certificate(_) => None,
-    };
-    Ok((keys, encoding))
-}
-
-/// The key's encoding, which may be a param of the source.
-pub(super) fn key_encoding(hmac: &HmacProof, source: &SourceSettings) -> Result<KeyEncoding, Mistake> {
-    let key = || "signature.proof.hmac.key".to_owned();
-    let word = match hmac.key.strip_prefix("param:") {
-        None => Cow::Borrowed(&hmac.key),
-        Some(name) => Cow::Owned(
-            source
-                .params
-                .get(name)
-                .cloned()
-                .ok_or_else(|| (key(), format!("param `{name}` is not declared")))?,
-        ),
-    };
-    match word.as_str() {
-        "text" => Ok(KeyEncoding::Text),
-        "raw" => Ok(KeyEncoding::Raw),
-        "hex" => Ok(KeyEncoding::Hex),
-        "base64" => Ok(KeyEncoding::Base64),
-        "sha1-of-text" => Ok(KeyEncoding::Sha1OfText),
-        other => Err((key(), format!("unknown `{other}`; expected text, raw, hex, base64 or sha1-of-text"))),
-    }
-}
-
-/// The `where` of a list format, with params filled in.
-fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<(String, String)>, String> {
+/// The `where` of a list format: fields and the texts that they may be. A param may be a list, or empty for any text.
+fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<ListSetting>, String> {
     let Format::List(list) = format else { return Ok(Vec::new()) };
-    list.only
-        .iter()
-        .map(|(field, wanted)| match wanted.strip_prefix("param:") {
-            None => Ok((field.clone(), wanted.clone())),
-            Some(name) => {
-                let value =
-                    source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?;
-                Ok((field.clone(), value.clone()))
-            }
-        })
-        .collect()
+    let mut settings = Vec::new();
+    for (field, wanted) in &list.only {
+        let texts = match wanted.strip_prefix("param:") {
+            None => wanted,
+            Some(name) => source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?,
+        };
+        if !texts.is_empty() {
+            let texts = texts.split(',').map(|text| text.trim().to_owned()).collect();
+            settings.push(ListSetting { field: field.clone(), texts });
+        }
+    }
+    Ok(settings)
 }
 
 /// `A-Za-z0-9+` as a table of bytes.

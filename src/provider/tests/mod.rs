@@ -3,6 +3,7 @@
 mod facts;
 mod guide;
 mod providers;
+mod reader;
 mod rules;
 mod vectors;
 

@@ -1,1 +1,199 @@
-//! The command line.
+//! The command line: one file for each command. Answers go to stdout, everything else to stderr.
+
+mod audit;
+mod bench;
+mod check;
+mod clock;
+mod completions;
+mod config;
+mod context;
+mod data;
+mod dev;
+mod events;
+mod failure;
+mod fixtures;
+mod migrate;
+mod orders;
+mod output;
+mod providers;
+mod replay;
+mod send;
+mod serve;
+mod sign;
+mod tables;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use self::context::Context;
+use self::failure::{Exit, Failure};
+use self::output::Output;
+use crate::config::Flag;
+
+/// Takes payment webhooks and applies each event exactly once to orders.
+#[derive(Parser)]
+#[command(name = "paylatch", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 69 dependency unavailable, 78 settings.")]
+struct Paylatch {
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The settings file [default: PAYLATCH_CONFIG, else ./paylatch.toml if there is one]"
+    )]
+    config: Option<PathBuf>,
+    #[arg(
+        long = "set",
+        global = true,
+        value_name = "NAME=VALUE",
+        help = "A setting, ahead of environment and file, such as lock.ttl_ms=3000; may be repeated"
+    )]
+    settings: Vec<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything on this machine, with nothing installed.
+    #[command(after_help = "Example: paylatch dev --replay fixtures/stripe")]
+    Dev(dev::Dev),
+    /// Take webhooks, in production.
+    #[command(after_help = "Example: paylatch serve --config /etc/paylatch.toml")]
+    Serve(Listen),
+    /// Bring the database's schema up to this version.
+    #[command(after_help = "Example: PAYLATCH_DATABASE_URL=postgres://app@db/app paylatch migrate")]
+    Migrate,
+    /// Print a curl line that sends a signed webhook.
+    #[command(after_help = "Example: paylatch sign --source stripe event.json | sh")]
+    Sign(sign::Sign),
+    /// Say whether a webhook verifies, and why not.
+    #[command(
+        after_help = "Example: paylatch verify --source stripe --body event.json --header 'Stripe-Signature: t=1,v1=00'"
+    )]
+    Verify(verify::Verify),
+    /// Sign and send fixtures, and sum up what became of them.
+    #[command(after_help = "Example: paylatch replay --source stripe fixtures/stripe --times 3 --shuffle 7")]
+    Replay(replay::Replay),
+    /// Show orders, or one with its timeline.
+    #[command(after_help = "Example: paylatch orders order-1001 --json")]
+    Orders(orders::Orders),
+    /// Show events, and what was decided about each.
+    #[command(after_help = "Example: paylatch events --order order-1001")]
+    Events(events::Events),
+    /// Recompute orders and payments from the events, and list what differs.
+    #[command(after_help = "Example: paylatch audit --repair")]
+    Audit(audit::Audit),
+    /// Check settings, clock, lock service, database and schema; say what to do.
+    #[command(after_help = "Example: paylatch check --production")]
+    Check(check::Check),
+    /// Show every setting as it holds, and where it comes from.
+    #[command(after_help = "Example: PAYLATCH_LOCK_BACKEND=local paylatch config")]
+    Config(config::Config),
+    /// List the providers.
+    #[command(after_help = "Example: paylatch providers --json")]
+    Providers(providers::ListProviders),
+    /// Print a shell's completion script.
+    #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
+    Completions(completions::Completions),
+    /// Measure a running server.
+    #[command(after_help = "Example: paylatch bench --connections 256 --duration 10 --json")]
+    Bench(bench::Bench),
+}
+
+/// Where to listen.
+#[derive(Args)]
+struct Listen {
+    /// Where webhooks are taken [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where metrics and the API are [default: 127.0.0.1:8081].
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<String>,
+}
+
+/// Runs the command that `arguments` name, and tells the shell how it went.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> ExitCode {
+    let parsed = match Paylatch::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+        }
+    };
+    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let output = Output::new(no_colour);
+    let result = start(parsed, environment, output);
+    let exit = result.unwrap_or_else(|failure| {
+        failure.tell(output);
+        failure.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn start(parsed: Paylatch, environment: BTreeMap<String, String>, output: Output) -> Result<Exit, Failure> {
+    let flags = parsed.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
+    let mut context = Context { environment, config: parsed.config, flags, output };
+    let no_runtime = |error| Failure::new(Exit::Failed, "no_runtime", format!("cannot start: {error}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_runtime)?;
+    let result = runtime.block_on(run_command(&mut context, parsed.command));
+    // What still runs was told to end and had its time.
+    runtime.shutdown_background();
+    result
+}
+
+async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Failure> {
+    let accepted = match command {
+        Command::Dev(dev) => {
+            context.flags.extend(dev.listen.flags());
+            dev::run(context, &dev).await?
+        }
+        Command::Serve(listen) => {
+            context.flags.extend(listen.flags());
+            serve::run(context).await?;
+            true
+        }
+        Command::Migrate => migrate::run(context).await.map(|()| true)?,
+        Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
+        Command::Verify(verify) => verify::run(context, &verify)?,
+        Command::Replay(replay) => replay::run(context, &replay).await?,
+        Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
+        Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
+        Command::Audit(audit) => audit::run(context, &audit).await?,
+        Command::Check(check) => return check::run(context, &check).await,
+        Command::Config(config) => config::run(context, &config).map(|()| true)?,
+        Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
+        Command::Completions(completions) => {
+            completions::run(context.output, Paylatch::command(), &completions);
+            true
+        }
+        Command::Bench(bench) => bench::run(context, &bench).await?,
+    };
+    Ok(if accepted { Exit::Ok } else { Exit::Failed })
+}
+
+impl Listen {
+    fn flags(&self) -> impl Iterator<Item = Flag> {
+        let flag = |setting: &str, value: &Option<String>, written| {
+            Some(Flag { setting: setting.to_owned(), value: value.clone()?, written })
+        };
+        let flags = [
+            flag("listen", &self.listen, "--listen"),
+            flag("admin_listen", &self.admin_listen, "--admin-listen"),
+        ];
+        flags.into_iter().flatten()
+    }
+}
+
+fn parse_setting(text: &str) -> Result<Flag, Failure> {
+    let wrong =
+        || Failure::new(Exit::Usage, "wrong_flag", "--set expects NAME=VALUE, such as lock.ttl_ms=3000");
+    let (setting, value) = text.split_once('=').ok_or_else(wrong)?;
+    Ok(Flag { setting: setting.trim().to_owned(), value: value.to_owned(), written: "--set" })
+}

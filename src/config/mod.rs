@@ -1,1 +1,21 @@
-//! Settings: flags over environment over file over defaults; all mistakes reported together.
+//! Settings: flags before environment before `paylatch.toml` before defaults; read once, checked together.
+//!
+//! A setting is known because [`Settings::read`] asks for it, so there is one list of names, defaults and ranges
+//! (`settings.rs`). What nobody asked for is a mistake. All mistakes are found before any port is bound, and each says
+//! which setting, where it came from and what was expected. The environment is handed in: only `main` reads it.
+
+mod layers;
+mod mask;
+mod mistake;
+mod reader;
+mod relations;
+mod settings;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod typed;
+
+pub use layers::{File, Flag, Layers, Origin};
+pub use mistake::{Mistake, Mistakes};
+pub use reader::Resolved;
+pub use settings::{Needs, Settings};

@@ -1,1 +1,30 @@
-//! The public and the admin listener.
+//! HTTP: the listeners, their limits, and the one place that turns meaning into status codes.
+//!
+//! ```text
+//! listener    accepts, bounds every connection in number and time, closes in order
+//!   public    /webhooks/{source}, /livez, /readyz
+//!     webhooks  source -> body within limits -> signature -> intake -> receipts
+//! ```
+//!
+//! Knows no SQL and no lock service. Every refusal is a [`Problem`]; the table of them is `problem.rs`.
+
+mod admin;
+mod body;
+mod clock;
+mod health;
+mod listener;
+mod problem;
+mod public;
+mod sources;
+mod webhooks;
+
+#[cfg(test)]
+mod tests;
+
+pub use admin::admin;
+pub use clock::received_now;
+pub use health::{Database, Health, LockService};
+pub use listener::{Limits, serve};
+pub use problem::{Code, Problem};
+pub use public::{Settings, public};
+pub use sources::Sources;

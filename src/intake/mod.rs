@@ -1,12 +1,46 @@
 //! Group commit: the one mechanism that carries the load.
+//!
+//! A webhook's events go to *lanes*, chosen by payment, so that one payment is never in two lanes. A lane takes
+//! everything that has gathered while its last batch was being committed, and commits it as the next batch:
+//!
+//! ```text
+//! gather -> lease -> load -> fold -> save -> answer -> release
+//! ```
+//!
+//! There is no timer: the commit in flight is the timer. An idle service commits singly at the latency of two
+//! statements; a busy one commits hundreds with one flush. Lanes are tasks of their own: a provider that hangs up
+//! cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped, the queues close and the lanes drain.
 
+mod lane;
+
+mod commit;
+mod events;
+mod memory;
+mod pending;
+mod tally;
+
+mod redemptions;
+#[cfg(test)]
+mod tests;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::lock::Locks;
-use crate::order::{Event, Receipt};
+use crate::order::{Event, Receipt, Redeemed, Redemption};
 use crate::store::Store;
+
+use self::events::EventLane;
+use self::lane::supervised;
+use self::memory::Memory;
+use self::pending::{Answer, Pending, Room};
+use self::redemptions::{Asked, RedemptionLane};
+use self::tally::Tally;
 
 /// The limits of intake.
 #[derive(Debug, Clone)]
@@ -15,9 +49,9 @@ pub struct Settings {
     pub lanes: usize,
     /// Events in a batch.
     pub batch_events_max: usize,
-    /// Events waiting.
+    /// Events that were taken in and not answered yet.
     pub queue_events_max: usize,
-    /// Bytes of bodies waiting.
+    /// Bytes of their bodies.
     pub queue_bytes_max: usize,
     /// From a webhook's last body byte to its answer.
     pub deadline: Duration,
@@ -25,23 +59,22 @@ pub struct Settings {
     pub lock_wait: Duration,
 }
 
-/// Takes events and answers receipts. Cheap to clone; when the last clone is dropped, the lanes drain.
-#[derive(Debug, Clone)]
-pub struct Intake {}
+/// Events of one webhook. A webhook with more than `queue_events_max` is admitted alone, and then finds room.
+const WEBHOOK_EVENTS_MAX: usize = 16_384;
 
 /// Why events were not made durable. Always worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The queue holds as much as it may.
+    /// As much is waiting as may wait.
     #[error("the queue is full")]
     QueueFull,
-    /// The order's lock was held by another for the whole wait.
+    /// Another held the order's lock for the whole wait.
     #[error("the order is busy")]
     LockBusy,
     /// The database does not answer.
     #[error("the database is away")]
     DatabaseAway,
-    /// The deadline passed.
+    /// The deadline passed. The events may have been stored all the same.
     #[error("the deadline passed")]
     DeadlinePassed,
     /// The process is ending.
@@ -52,21 +85,130 @@ pub enum Refusal {
     LaneFailed,
 }
 
+/// Takes events and answers receipts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    lanes: Vec<mpsc::Sender<Pending>>,
+    redemptions: mpsc::Sender<Asked>,
+    events: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    shared: Arc<Shared>,
+}
+
+/// What the lanes and the handles have in common.
+#[derive(Debug)]
+struct Shared {
+    settings: Settings,
+    memory: Memory,
+    tally: Tally,
+}
+
+/// An event, and its webhook's room in the queue, unless it is remembered and needs none.
+type Admitted = (Event, Option<Arc<Room>>);
+
 impl Intake {
-    /// Starts the lanes. The handle that is returned ends when all clones of the intake are dropped and drained.
+    /// Starts the lanes. The task that is returned ends when all clones are dropped and every lane has drained;
+    /// sooner, with a panic, when a lane keeps failing: then the process should end.
     #[must_use]
-    pub fn start(settings: &Settings, locks: Locks, store: Store) -> (Self, tokio::task::JoinHandle<()>) {
-        let _ = (settings, locks, store);
-        todo!()
+    pub fn start(settings: &Settings, locks: &Locks, store: &Store) -> (Self, JoinHandle<()>) {
+        let lanes = settings.lanes.clamp(1, store.lanes_max());
+        let shared = Arc::new(Shared {
+            settings: Settings { lanes, ..settings.clone() },
+            memory: Memory::default(),
+            tally: Tally::default(),
+        });
+        let mut tasks = JoinSet::new();
+        let senders = (0..lanes).map(|_| {
+            let (sender, queue) = mpsc::channel(settings.queue_events_max + WEBHOOK_EVENTS_MAX);
+            let lane = EventLane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared));
+            tasks.spawn(supervised(lane));
+            sender
+        });
+        let lanes = senders.collect();
+        let (redemptions, queue) = mpsc::channel(settings.queue_events_max.max(1));
+        tasks.spawn(supervised(RedemptionLane::new(queue, store.clone())));
+        let intake = Self {
+            lanes,
+            redemptions,
+            events: Arc::new(Semaphore::new(settings.queue_events_max)),
+            bytes: Arc::new(Semaphore::new(settings.queue_bytes_max)),
+            shared: Arc::clone(&shared),
+        };
+        let session = store.session();
+        let ended = tokio::spawn(async move { tally::keep(&shared.tally, session, tasks).await });
+        (intake, ended)
     }
+
     /// Makes the events of one webhook durable and tells what became of each, in their order.
     ///
-    /// Dropping the future does not stop the work.
+    /// Dropping the future does not stop the work. Called with no events, it answers no receipts.
     ///
     /// # Errors
-    /// [`Refusal`] when not all of them are durable.
+    /// [`Refusal`] when one of them is not known to be durable; the others may be.
     pub async fn process(&self, events: Vec<Event>, last_byte_at: Instant) -> Result<Vec<Receipt>, Refusal> {
-        let _ = (events, last_byte_at);
-        todo!()
+        let deadline = last_byte_at + self.shared.settings.deadline;
+        let mut answers = Vec::with_capacity(events.len());
+        for (event, room) in self.admit(events)? {
+            answers.push(self.submit(event, room, deadline)?);
+        }
+        let mut receipts = Vec::with_capacity(answers.len());
+        for answer in answers {
+            receipts.push(answer.receipt(deadline).await?);
+        }
+        Ok(receipts)
+    }
+
+    /// Redeems a coupon, in a group with all who ask at the same time.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not known to be durable. Asked again, a redeemer who was served holds the coupon.
+    pub async fn redeem(&self, redemption: Redemption, asked_at: Instant) -> Result<Redeemed, Refusal> {
+        let deadline = asked_at + self.shared.settings.deadline;
+        redemptions::redeem(&self.redemptions, redemption, deadline).await
+    }
+
+    /// Takes room for those events that are not remembered; remembered ones need none.
+    fn admit(&self, events: Vec<Event>) -> Result<Vec<Admitted>, Refusal> {
+        let is_new: Vec<bool> = events.iter().map(|event| !self.shared.memory.knows(event)).collect();
+        let new = || events.iter().zip(&is_new).filter(|(_, new)| **new).map(|(event, _)| event);
+        let (count, bytes) = (new().count(), new().map(|event| event.evidence().body.len()).sum::<usize>());
+        let room = (count > 0).then(|| self.room(count, bytes)).transpose()?.map(Arc::new);
+        Ok(events.into_iter().zip(is_new).map(|(event, new)| (event, room.clone().filter(|_| new))).collect())
+    }
+
+    /// A webhook that is larger than all the room there is gets all of it, or it could never be taken.
+    fn room(&self, events: usize, bytes: usize) -> Result<Room, Refusal> {
+        let take = |semaphore: &Arc<Semaphore>, wanted: usize, all: usize| {
+            let permits = u32::try_from(wanted.min(all)).unwrap_or(u32::MAX);
+            Arc::clone(semaphore).try_acquire_many_owned(permits).map_err(|_| Refusal::QueueFull)
+        };
+        let settings = &self.shared.settings;
+        let events = take(&self.events, events, settings.queue_events_max)?;
+        let bytes = take(&self.bytes, bytes, settings.queue_bytes_max)?;
+        Ok(Room::new(events, bytes))
+    }
+
+    /// Answers from memory, or hands the event to its lane.
+    fn submit(&self, event: Event, room: Option<Arc<Room>>, deadline: Instant) -> Result<Answer, Refusal> {
+        let Some(room) = room else {
+            self.shared.tally.count(event.key());
+            return Ok(Answer::Known(self.shared.memory.duplicate_of(&event)));
+        };
+        let lane = self.lane_of(&event).ok_or(Refusal::ShuttingDown)?;
+        let (pending, answer) = Pending::new(event, deadline, room);
+        lane.try_send(pending).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Refusal::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => Refusal::LaneFailed,
+        })?;
+        Ok(answer)
+    }
+
+    /// One payment is always in one lane; an event without a payment goes by its own id.
+    fn lane_of(&self, event: &Event) -> Option<&mpsc::Sender<Pending>> {
+        let mut hasher = DefaultHasher::new();
+        event.payment().unwrap_or(&event.key().id).hash(&mut hasher);
+        event.key().source.hash(&mut hasher);
+        let lane = hasher.finish() % self.lanes.len().max(1) as u64;
+        self.lanes.get(usize::try_from(lane).unwrap_or_default())
     }
 }

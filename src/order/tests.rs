@@ -1,2 +1,430 @@
+//! The folds and the decision: rule by rule as tables, and as properties over permutation, duplication and batching.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+
+const SOURCE: &str = "shop";
+
+fn id(text: &str) -> Id {
+    Id::new(text).unwrap()
+}
+
+fn key(text: &str) -> Key {
+    Key { id: id(text), source: id(SOURCE) }
+}
+
+/// `"captured pi_1 1000 USD"`: kind, reference, amount, currency; a `+` before the amount makes it cumulative.
+fn fact(text: &str) -> Fact {
+    let [kind, reference, amount, currency] = text.split(' ').collect::<Vec<_>>().try_into().unwrap();
+    Fact {
+        kind: Kind::from_word(kind).unwrap(),
+        reference: id(reference),
+        money: Money {
+            amount: amount.trim_start_matches('+').parse().unwrap(),
+            currency: Currency::new(currency).unwrap(),
+        },
+        cumulative: amount.starts_with('+'),
+    }
+}
+
+fn event(event: &str, at: i64, payment: &str, stated: Option<Fact>, claim: Option<(&str, i16)>) -> Event {
+    let statement = stated.map_or_else(|| Statement::Noted("no money meaning".to_owned()), Statement::Fact);
+    let claim = claim.map(|(order, rank)| Claim { order: id(order), rank });
+    let evidence = Evidence {
+        body: Bytes::from(event.to_owned()),
+        body_sha256: [at as u8; 32],
+        headers: "{}".to_owned(),
+        received_at: UnixMicros(at),
+    };
+    Event::new(key(event), ("test".to_owned(), UnixMicros(at)), Some(id(payment)), statement, claim, evidence)
+}
+
+/// The tables of a database, as the decision needs them: what it saves here is what the stores save.
+#[derive(Default)]
+struct Tables {
+    events: HashMap<Key, (Known, Option<Key>, Option<Entry>)>,
+    links: BTreeMap<Key, Link>,
+    orders: BTreeMap<Key, (i64, Order)>,
+    versions: i64,
+}
+
+impl Tables {
+    fn deliver(&mut self, batch: &[&Event]) -> Vec<Receipt> {
+        let (receipts, changes) = decide(self.load(batch), batch);
+        self.save(&changes);
+        receipts
+    }
+
+    fn load(&self, batch: &[&Event]) -> Snapshot {
+        let payments = batch.iter().filter_map(|event| event.payment_key());
+        let claimed = batch.iter().filter_map(|event| Some(event.key().sibling(&event.claim()?.order)));
+        let linked =
+            payments.clone().filter_map(|payment| Some(payment.sibling(&self.links.get(&payment)?.order)));
+        let orders: BTreeSet<Key> = payments.clone().chain(claimed).chain(linked).collect();
+        let members =
+            self.links.iter().filter(|(payment, link)| orders.contains(&payment.sibling(&link.order)));
+        let links: BTreeMap<Key, Link> =
+            members.map(|(payment, link)| (payment.clone(), link.clone())).collect();
+        let mut entries: HashMap<Key, Vec<Entry>> = HashMap::new();
+        for (_, payment, entry) in self.events.values() {
+            if let (Some(payment), Some(entry)) = (payment, entry)
+                && links.contains_key(payment)
+            {
+                entries.entry(payment.clone()).or_default().push(entry.clone());
+            }
+        }
+        Snapshot {
+            known: batch
+                .iter()
+                .filter_map(|e| Some((e.key().clone(), self.events.get(e.key())?.0.clone())))
+                .collect(),
+            versions: orders.iter().filter_map(|o| Some((o.clone(), self.orders.get(o)?.0))).collect(),
+            links,
+            entries,
+        }
+    }
+
+    fn save(&mut self, changes: &Changes<'_>) {
+        for Decided { event, outcome, reason } in &changes.events {
+            let known = Known {
+                outcome: *outcome,
+                reason: reason.clone(),
+                facts_sha256: event.facts_sha256(),
+                body_sha256: event.evidence().body_sha256,
+                received_at: event.evidence().received_at,
+            };
+            let row = (known, event.payment_key(), Entry::of(event));
+            assert!(self.events.insert(event.key().clone(), row).is_none(), "an event is stored twice");
+        }
+        for Relink { payment, was, link } in &changes.payments {
+            let before = self.links.insert(payment.clone(), link.clone());
+            assert_eq!(before.map(|link| link.order), *was, "a link moved under the save");
+        }
+        for Rewrite { order, read, row } in &changes.orders {
+            assert_eq!(
+                self.orders.remove(order).map(|(version, _)| version),
+                *read,
+                "an order moved under the save"
+            );
+            if let Some(row) = row {
+                self.versions += 1;
+                self.orders.insert(order.clone(), (self.versions, row.clone()));
+            }
+        }
+    }
+
+    fn rows(&self) -> (BTreeMap<Key, Link>, BTreeMap<Key, Order>) {
+        (
+            self.links.clone(),
+            self.orders.iter().map(|(key, (_, order))| (key.clone(), order.clone())).collect(),
+        )
+    }
+
+    /// What the rows must be, from the events alone.
+    fn folded_from_scratch(&self) -> (BTreeMap<Key, Link>, BTreeMap<Key, Order>) {
+        let mut payments: BTreeMap<Key, Vec<Entry>> = BTreeMap::new();
+        for (_, payment, entry) in self.events.values() {
+            if let (Some(payment), Some(entry)) = (payment, entry) {
+                payments.entry(payment.clone()).or_default().push(entry.clone());
+            }
+        }
+        let links: BTreeMap<Key, Link> = payments
+            .iter()
+            .map(|(payment, entries)| (payment.clone(), Link::learned(payment, entries)))
+            .collect();
+        let mut orders: BTreeMap<Key, Vec<&[Entry]>> = BTreeMap::new();
+        for (payment, entries) in &payments {
+            orders.entry(payment.sibling(&links[payment].order)).or_default().push(entries);
+        }
+        let orders =
+            orders.into_iter().map(|(order, members)| (order, Order::fold(&members).unwrap())).collect();
+        (links, orders)
+    }
+}
+
+/// The only order that these facts of payment `pi_1` end in.
+fn folded(facts: &[&str]) -> Order {
+    let entries: Vec<Entry> = facts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| Entry {
+            event: id(&format!("evt_{at}")),
+            occurred_at: UnixMicros(at as i64),
+            fact: Some(fact(text)),
+            claim: None,
+        })
+        .collect();
+    Order::fold(&[&entries]).unwrap()
+}
+
 #[test]
-fn placeholder() {}
+fn the_status_is_the_first_line_that_holds() {
+    for (facts, status) in [
+        (&["captured pi 10 USD", "disputed dp 10 USD", "dispute_lost dp 10 USD"][..], Status::ChargedBack),
+        (&["captured pi 10 USD", "refunded re 10 USD", "disputed dp 10 USD"], Status::Disputed),
+        (&["captured pi 10 USD", "refunded re 10 USD"], Status::Refunded),
+        (&["refunded re 10 USD"], Status::Refunded),
+        (&["captured pi 10 USD", "refunded re 4 USD"], Status::PartiallyRefunded),
+        (&["captured pi 10 USD", "disputed dp 10 USD", "dispute_won dp 10 USD"], Status::Paid),
+        (&["captured pi 10 USD", "failed pi 10 USD", "canceled pi 10 USD"], Status::Paid),
+        (&["authorized pi 10 USD", "failed pi 10 USD"], Status::Authorized),
+        (&["authorized pi 10 USD", "canceled pi 10 USD"], Status::Canceled),
+        (&["failed pi 10 USD", "canceled pi 10 USD"], Status::Canceled),
+        (&["failed pi 10 USD"], Status::Failed),
+        (&["captured pi 10 USD", "capture_failed pi 10 USD"], Status::Failed),
+        (&["capture_failed pi 10 USD", "captured pi 10 USD"], Status::Failed),
+        (&["captured pi 0 USD"], Status::Pending),
+        (&["refund_failed re 10 USD"], Status::Pending),
+    ] {
+        assert_eq!(folded(facts).status, status, "{facts:?}");
+    }
+}
+
+#[test]
+fn a_refund_is_counted_once_whether_told_singly_or_as_a_running_total() {
+    for (facts, refunded) in [
+        (&["refunded ch +30 USD"][..], 30),
+        (&["refunded ch +10 USD", "refunded ch +30 USD", "refunded ch +20 USD"], 30),
+        (&["refunded re_1 10 USD", "refunded re_2 20 USD"], 30),
+        (&["refunded ch +30 USD", "refunded re_1 10 USD", "refunded re_2 20 USD"], 30),
+        (&["refunded re_1 10 USD", "refunded re_1 10 USD"], 10),
+        (&["refunded re_1 10 USD", "refund_failed re_1 10 USD"], 0),
+        (&["refund_failed re_1 10 USD", "refunded re_1 10 USD"], 0),
+        (
+            &[
+                "refunded ch +30 USD",
+                "refunded re_1 10 USD",
+                "refunded re_2 20 USD",
+                "refund_failed re_1 10 USD",
+            ],
+            20,
+        ),
+        (&["refunded ch +10 USD", "refund_failed re_1 30 USD"], 0),
+    ] {
+        assert_eq!(folded(facts).refunded, refunded, "{facts:?}");
+    }
+}
+
+#[test]
+fn an_anomaly_is_the_first_that_holds() {
+    for (facts, anomaly) in [
+        (&["captured pi 10 USD", "refunded re 10 USD"][..], None),
+        (
+            &["captured pi 10 USD", "captured pi_b 10 EUR", "refunded re 20 USD"],
+            Some(Anomaly::CurrencyMismatch),
+        ),
+        (&["captured pi 10 USD", "refunded re 11 USD"], Some(Anomaly::RefundExceedsCapture)),
+        (&["authorized pi 10 USD", "captured pi 11 USD"], Some(Anomaly::CaptureExceedsAuthorization)),
+        (&["captured pi 11 USD"], None),
+        (&["captured pi 10 USD", "captured pi 11 USD"], Some(Anomaly::AmountRestated)),
+        (&["captured pi 10 USD", "refunded ch +3 USD", "refunded ch +4 USD"], None),
+        (&["captured a 9223372036854775807 USD", "captured b 1 USD"], Some(Anomaly::AmountOverflow)),
+    ] {
+        assert_eq!(folded(facts).anomaly, anomaly, "{facts:?}");
+    }
+}
+
+#[test]
+fn claims_of_one_rank_that_differ_are_an_anomaly_and_the_earliest_stands() {
+    let mut tables = Tables::default();
+    let captured = event("evt_1", 2, "pi", Some(fact("captured pi 10 USD")), Some(("late", 0)));
+    let session = event("evt_2", 1, "pi", None, Some(("early", 0)));
+    tables.deliver(&[&captured, &session]);
+    let (_, orders) = tables.rows();
+    assert_eq!(orders.keys().map(|key| key.id.as_str()).collect::<Vec<_>>(), ["early"]);
+    assert_eq!(orders[&key("early")].anomaly, Some(Anomaly::OrderMismatch));
+}
+
+#[test]
+fn the_currency_is_that_of_the_earliest_capture_and_nothing_else_is_summed() {
+    let order = folded(&["authorized pi 9 GBP", "captured pi 10 USD", "captured pi_b 20 EUR"]);
+    assert_eq!((order.currency.unwrap().as_str(), order.captured, order.authorized), ("USD", 10, 0));
+}
+
+#[test]
+fn a_dispute_is_what_its_latest_event_says() {
+    let at = |at: i64, text: &str| Entry {
+        event: id(&format!("evt_{at}_{}", text.split(' ').next().unwrap())),
+        occurred_at: UnixMicros(at),
+        fact: Some(fact(text)),
+        claim: None,
+    };
+    let status = |entries: &[Entry]| Order::fold(&[entries]).unwrap().status;
+    let captured = at(0, "captured pi 10 USD");
+    let (open, won, lost) = ("disputed dp 10 USD", "dispute_won dp 10 USD", "dispute_lost dp 10 USD");
+    for (events, expected) in [
+        ([at(1, open), at(2, won)], Status::Paid),
+        ([at(2, open), at(1, won)], Status::Disputed),
+        ([at(1, open), at(1, won)], Status::Paid),
+        ([at(1, won), at(1, lost)], Status::ChargedBack),
+    ] {
+        let [a, b] = events;
+        assert_eq!(status(&[captured.clone(), a.clone(), b.clone()]), expected, "{a:?} {b:?}");
+        assert_eq!(status(&[b, captured.clone(), a]), expected);
+    }
+}
+
+#[test]
+fn two_events_that_state_one_movement_count_once_and_the_second_is_restated() {
+    let mut tables = Tables::default();
+    let intent = event("evt_1", 1, "pi", Some(fact("captured pi 10 USD")), Some(("order", 0)));
+    let charge = event("evt_2", 2, "pi", Some(fact("captured pi 10 USD")), None);
+    let receipts = tables.deliver(&[&intent, &charge]);
+    assert_eq!(receipts.iter().map(|r| r.outcome).collect::<Vec<_>>(), [Outcome::Applied, Outcome::Restated]);
+    assert_eq!(tables.rows().1[&key("order")].captured, 10);
+    assert!(receipts.iter().all(|receipt| receipt.order == Some(id("order"))));
+}
+
+#[test]
+fn a_refund_that_names_only_the_payment_moves_to_the_order_that_a_later_event_names() {
+    let mut tables = Tables::default();
+    let refund = event("evt_1", 3, "pi", Some(fact("refunded re 4 USD")), None);
+    let session = event("evt_2", 1, "pi", None, Some(("cart", 1)));
+    let intent = event("evt_3", 2, "pi", Some(fact("captured pi 10 USD")), Some(("order", 0)));
+    let orders =
+        |tables: &Tables| tables.rows().1.into_keys().map(|key| key.id.to_string()).collect::<Vec<_>>();
+
+    assert_eq!(tables.deliver(&[&refund])[0].order, Some(id("pi")));
+    assert_eq!(orders(&tables), ["pi"]);
+    assert_eq!(tables.deliver(&[&session])[0].outcome, Outcome::Noted);
+    assert_eq!(orders(&tables), ["cart"]);
+    assert_eq!(tables.deliver(&[&intent])[0].outcome, Outcome::Applied);
+    assert_eq!(orders(&tables), ["order"]);
+    assert_eq!(tables.rows().1[&key("order")].status, Status::PartiallyRefunded);
+}
+
+#[test]
+fn a_link_that_turns_from_provisional_to_known_under_the_same_id_is_written() {
+    let mut tables = Tables::default();
+    let captured = event("evt_1", 1, "pi", Some(fact("captured pi 10 USD")), None);
+    let named = event("evt_2", 2, "pi", None, Some(("pi", 0)));
+    tables.deliver(&[&captured]);
+    assert!(tables.links[&key("pi")].provisional);
+    tables.deliver(&[&named]);
+    assert!(!tables.links[&key("pi")].provisional);
+}
+
+#[test]
+fn a_known_id_is_a_duplicate_with_the_same_facts_and_a_conflict_with_others() {
+    let mut tables = Tables::default();
+    let first = event("evt_1", 1, "pi", Some(fact("captured pi 10 USD")), None);
+    tables.deliver(&[&first]);
+    let redelivered = |body: u8, amount: &str| {
+        let evidence = Evidence {
+            body_sha256: [body; 32],
+            received_at: UnixMicros(9),
+            ..event("evt_1", 1, "pi", None, None).evidence().clone()
+        };
+        let stated = Statement::Fact(fact(&format!("captured pi {amount} USD")));
+        Event::new(key("evt_1"), ("test".to_owned(), UnixMicros(1)), Some(id("pi")), stated, None, evidence)
+    };
+    for (event, outcome) in [
+        (redelivered(1, "10"), Outcome::Duplicate),
+        (redelivered(2, "10"), Outcome::Duplicate),
+        (redelivered(2, "11"), Outcome::Conflict),
+    ] {
+        assert_eq!(tables.deliver(&[&event])[0].outcome, outcome);
+    }
+    assert_eq!(tables.rows().1[&key("pi")].captured, 10);
+}
+
+#[test]
+fn an_event_that_our_own_save_stored_before_its_reply_was_lost_answers_its_own_outcome() {
+    let mut tables = Tables::default();
+    let captured = event("evt_1", 1, "pi", Some(fact("captured pi 10 USD")), None);
+    let first = tables.deliver(&[&captured]);
+    let again = tables.deliver(&[&captured]);
+    assert_eq!(first, again);
+    assert_eq!(again[0].outcome, Outcome::Applied);
+}
+
+/// One event of a small world: few payments, orders, references and times, so that everything collides.
+fn any_event() -> impl Strategy<Value = (usize, i64, u8, Option<Fact>, Option<(u8, i16)>)> {
+    let kind = prop::sample::select(Kind::ALL);
+    let money = (1_i64..4, prop::sample::select(vec!["USD", "USD", "USD", "EUR"]));
+    let stated =
+        (kind, 0_u8..3, money, any::<bool>()).prop_map(|(kind, reference, (amount, currency), total)| Fact {
+            kind,
+            reference: id(&format!("ref_{reference}")),
+            money: Money { amount: amount * 10, currency: Currency::new(currency).unwrap() },
+            cumulative: total && kind == Kind::Refunded,
+        });
+    (
+        0_usize..1000,
+        0_i64..4,
+        0_u8..4,
+        prop::option::weighted(0.8, stated),
+        prop::option::of((0_u8..3, 0_i16..3)),
+    )
+}
+
+fn events_of(world: Vec<(usize, i64, u8, Option<Fact>, Option<(u8, i16)>)>) -> Vec<Event> {
+    let named = |order: u8| ["ord_a", "ord_b", "pi_1"][usize::from(order)];
+    world
+        .into_iter()
+        .enumerate()
+        .map(|(n, (_, at, payment, stated, claim))| {
+            let claim = claim.map(|(order, rank)| (named(order), rank));
+            event(&format!("evt_{n}"), at, &format!("pi_{payment}"), stated, claim)
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// Promise 4: the rows are determined by the set of events, not by order, repetition or batching.
+    #[test]
+    fn any_delivery_of_a_set_of_events_ends_in_the_same_rows(
+        world in prop::collection::vec(any_event(), 1..14),
+        shuffle in any::<prop::sample::Index>(),
+        deliveries in prop::collection::vec((any::<prop::sample::Index>(), 1_usize..5), 0..40),
+    ) {
+        let events = events_of(world);
+        let mut in_order = Tables::default();
+        for event in &events {
+            in_order.deliver(&[event]);
+        }
+
+        let mut sent: Vec<&Event> = deliveries.iter().map(|(pick, _)| pick.get(&events)).collect();
+        sent.extend(events.iter().cycle().skip(shuffle.index(events.len())).take(events.len()));
+        let mut batches = deliveries.iter().map(|(_, size)| *size).chain(std::iter::repeat(3));
+        let mut shuffled = Tables::default();
+        while !sent.is_empty() {
+            let rest = sent.split_off(batches.next().unwrap_or(1).min(sent.len()));
+            let mut once = BTreeSet::new();
+            let batch: Vec<&Event> = sent.into_iter().filter(|event| once.insert(event.key().clone())).collect();
+            shuffled.deliver(&batch);
+            sent = rest;
+        }
+
+        prop_assert_eq!(shuffled.rows(), in_order.rows());
+        prop_assert_eq!(in_order.rows(), in_order.folded_from_scratch());
+    }
+
+    /// A save names every order whose facts, claims or payments it changes: another save of one of them must notice.
+    #[test]
+    fn every_order_that_gains_or_loses_an_entry_is_rewritten(world in prop::collection::vec(any_event(), 1..10)) {
+        let events = events_of(world);
+        let mut tables = Tables::default();
+        for event in &events {
+            let before = tables.links.clone();
+            let (_, changes) = decide(tables.load(&[event]), &[event]);
+            let rewritten: BTreeSet<Key> = changes.orders.iter().map(|rewrite| rewrite.order.clone()).collect();
+            tables.save(&changes);
+            if event.tells_of_a_payment() {
+                let payment = event.payment_key().unwrap();
+                let (old, new) = (before.get(&payment), tables.links.get(&payment).unwrap());
+                for link in old.into_iter().chain([new]) {
+                    prop_assert!(rewritten.contains(&payment.sibling(&link.order)));
+                }
+            } else {
+                prop_assert!(rewritten.is_empty());
+            }
+        }
+    }
+}

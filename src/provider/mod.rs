@@ -1,12 +1,33 @@
 //! Providers: how payment companies sign their webhooks and shape their payloads, as data.
+//!
+//! A provider is a file `providers/NAME.toml` (`definition`): where its signature is, what is signed and how
+//! (`signature`), and where its events say what happened (`facts`). A [`Source`] is an account of it, compiled once;
+//! per request nothing is interpreted from text, nothing is copied from the body, and only the asked-for fields are read.
+
+mod builtin;
+mod definition;
+mod document;
+mod facts;
+mod moment;
+mod place;
+mod providers;
+mod reader;
+mod signature;
+#[cfg(test)]
+mod tests;
+mod xml;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
 
+use self::facts::Facts;
+pub use self::providers::{BadDefinition, Providers};
+use self::signature::Scheme;
 use crate::order::{Event, Id, UnixMicros};
 use crate::secret::Secret;
 
@@ -52,46 +73,19 @@ pub enum Mode {
     Test,
 }
 
-/// All definitions by name.
-#[derive(Debug, Clone)]
-pub struct Providers {}
-
-impl Providers {
-    /// The built-in definitions, overridden and extended by `dir/*.toml`.
-    ///
-    /// # Errors
-    /// A definition that is wrong: file, table, key and what was expected.
-    pub fn load(dir: Option<&Path>) -> Result<Self, BadDefinition> {
-        let _ = dir;
-        todo!()
-    }
-    /// Their names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        [].into_iter()
-    }
-    /// Whether a source of this provider needs nothing but a secret, so that `dev` can offer it.
-    #[must_use]
-    pub fn needs_only_a_secret(&self, name: &str) -> bool {
-        let _ = name;
-        todo!()
-    }
-    /// A secret in the provider's own shape, for development.
-    #[must_use]
-    pub fn generate_secret(&self, name: &str) -> Secret {
-        let _ = name;
-        todo!()
-    }
+/// A configured source, compiled for speed. Cheap to clone.
+#[derive(Clone)]
+pub struct Source {
+    name: Id,
+    scheme: Arc<Scheme>,
+    facts: Arc<Facts>,
+    success_body: Option<String>,
 }
 
-/// A wrong definition.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadDefinition(pub String);
-
-/// A configured source, compiled for speed.
-#[derive(Debug, Clone)]
-pub struct Source {
-    inner: Arc<()>,
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl Source {
@@ -100,32 +94,67 @@ impl Source {
     /// # Errors
     /// Every mistake: the setting's name under the source (`secrets`, `params.webhook_id`), and what was expected.
     pub fn new(settings: SourceSettings, providers: &Providers) -> Result<Self, Vec<(String, String)>> {
-        let _ = (settings, providers);
-        todo!()
+        let Some(definition) = providers.definitions.get(&settings.provider) else {
+            let known = providers.names().collect::<Vec<_>>().join(", ");
+            let problem = format!("unknown provider `{}`; known: {known}", settings.provider);
+            return Err(vec![("provider".to_owned(), problem)]);
+        };
+        let (params, mut mistakes) = definition.params_of(&settings.params);
+        if definition.signs_the_url() && settings.public_url.is_none() {
+            let problem =
+                format!("expected the URL as it is registered at {}, which signs it", definition.title);
+            mistakes.push(("public_url".to_owned(), problem));
+        }
+        let settings = SourceSettings { params, ..settings };
+        let scheme = Scheme::new(definition, &settings);
+        let facts = Facts::new(definition, &settings, scheme.as_ref().map_or(&[], Scheme::headers));
+        match (scheme, facts) {
+            (Ok(scheme), Ok(facts)) if mistakes.is_empty() => Ok(Self {
+                name: settings.name,
+                scheme: Arc::new(scheme),
+                facts: Arc::new(facts),
+                success_body: definition.success_body.clone(),
+            }),
+            (scheme, facts) => {
+                mistakes.extend(scheme.err());
+                mistakes.extend(facts.err());
+                Err(mistakes)
+            }
+        }
     }
+
     /// The source's name.
     #[must_use]
     pub fn name(&self) -> &Id {
-        todo!()
+        &self.name
     }
+
     /// Whether the signature holds over the exact bytes that the scheme signs. `now`: unix seconds.
     ///
     /// # Errors
     /// [`Rejection`]; the caller is never told which.
     pub fn verify<'a>(&'a self, webhook: &'a Webhook<'a>, now: i64) -> Result<Verified<'a>, Rejection> {
-        let _ = (webhook, now, &self.inner);
-        todo!()
+        let secret_position = self.scheme.verify(webhook, now)?;
+        Ok(Verified { secret_position, webhook, facts: &self.facts })
     }
-    /// Headers (and body, where the signature lives inside it) that make `body` verify.
+
+    /// Headers (and body, where the signature lives inside it) that make `body` verify with the first secret. Only the
+    /// holder of its key can sign with a certificate: for such a provider the body comes back unsigned.
     #[must_use]
     pub fn sign(&self, body: &Bytes, now: i64) -> Signed {
-        let _ = (body, now);
-        todo!()
+        self.scheme.sign(body, now)
     }
+
+    /// What a stored event says by today's definition. `headers` and `body` are those of its evidence.
+    #[must_use]
+    pub fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
+        self.facts.reread(headers, body, received_at)
+    }
+
     /// The body that the provider wants on success, if not ours.
     #[must_use]
     pub fn success_body(&self) -> Option<&str> {
-        todo!()
+        self.success_body.as_deref()
     }
 }
 
@@ -135,14 +164,14 @@ pub struct Verified<'a> {
     /// Which of the source's secrets matched, counted from 0.
     pub secret_position: usize,
     webhook: &'a Webhook<'a>,
+    facts: &'a Facts,
 }
 
 impl Verified<'_> {
     /// The events that the webhook carries; unreadable ones as dead events.
     #[must_use]
     pub fn events(&self, received_at: UnixMicros) -> Vec<Event> {
-        let _ = (received_at, self.webhook);
-        todo!()
+        self.facts.events(self.webhook, received_at)
     }
 }
 
@@ -157,10 +186,25 @@ pub struct Signed {
 
 /// Why a webhook is refused. For logs, metrics and the command line; never for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}")]
+#[error("{reason}: {detail}")]
 pub struct Rejection {
-    /// A stable word: the metric's label (`signature_missing`, `signature_malformed`, `signature_mismatch`, `timestamp_stale`, `timestamp_ahead`).
+    /// A stable word, the metric's label: `signature_missing`, `signature_malformed`, `signature_mismatch`,
+    /// `timestamp_stale`, `timestamp_ahead`, `requirement_missing`, `certificate_unknown`, `certificate_untrusted`.
     pub reason: &'static str,
     /// The facts, without secrets or expected signatures.
     pub detail: String,
+}
+
+impl Rejection {
+    fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+}
+
+/// A mistake in a definition or a source: the key, and what was expected.
+type Mistake = (String, String);
+
+/// Says where a mistake is.
+fn at<T>(key: &str, result: Result<T, String>) -> Result<T, Mistake> {
+    result.map_err(|problem| (key.to_owned(), problem))
 }

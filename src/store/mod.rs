@@ -1,9 +1,35 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
+mod coupons;
+mod error;
+mod inspect;
+mod moment;
+mod postgres;
+mod schema;
+mod session;
+mod snapshot;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::order::{Changes, Event, Key, Snapshot};
+use tokio::time::timeout;
+
+use crate::order::{Event, Key, Link};
 use crate::secret::Secret;
+
+pub use coupons::CouponRow;
+pub use error::StoreError;
+pub use inspect::{
+    Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX,
+};
+pub use session::Session;
+
+/// A migration may have to wait for another replica's, and to build an index.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(5);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the data is.
 #[derive(Debug, Clone)]
@@ -16,7 +42,16 @@ pub struct Settings {
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    database: Database,
+    call_timeout: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum Database {
+    Postgres(postgres::Postgres),
+    Sqlite(sqlite::Sqlite),
+}
 
 /// What a batch needs to see.
 #[derive(Debug, Clone, Default)]
@@ -30,38 +65,19 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What `events` need.
+    /// What `events` need, each key once, sorted.
     #[must_use]
     pub fn of(events: &[&Event]) -> Self {
-        let _ = events;
-        todo!()
+        let payments: BTreeSet<Key> = events.iter().filter_map(|event| event.payment_key()).collect();
+        let claimed = events.iter().filter_map(|event| Some(event.key().sibling(&event.claim()?.order)));
+        let orders: BTreeSet<Key> = claimed.chain(payments.iter().cloned()).collect();
+        let events: BTreeSet<&Key> = events.iter().map(|event| event.key()).collect();
+        Self {
+            events: events.into_iter().cloned().collect(),
+            payments: payments.into_iter().collect(),
+            orders: orders.into_iter().collect(),
+        }
     }
-}
-
-/// A lane's own connection, opened when first used and again after an error.
-#[derive(Debug)]
-pub struct Session {}
-
-/// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Somebody was faster: load, decide and save again.
-    #[error("raced: {0}")]
-    Raced(String),
-    /// The database refuses the data (SQLSTATE class 22 or 23): sending it again will not help.
-    #[error("refused ({code}): {message}")]
-    Refused {
-        /// SQLSTATE, or SQLite's code.
-        code: String,
-        /// What the database said, without values.
-        message: String,
-    },
-    /// Everything else: no connection, no answer in time, an unknown COMMIT.
-    #[error("database unavailable: {0}")]
-    Unavailable(String),
-    /// It answers, but must not be used: migrations missing or edited, a backstop missing, a standby, fsync off.
-    #[error("{0}")]
-    Unfit(String),
 }
 
 impl Store {
@@ -70,63 +86,94 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unfit`] when the URL is none.
     pub fn open(settings: &Settings) -> Result<Self, StoreError> {
-        let _ = settings;
-        todo!()
+        let url = settings.url.expose();
+        let database = match url.split_once(':') {
+            Some(("postgres" | "postgresql", _)) => {
+                Database::Postgres(postgres::Postgres::open(url, settings.call_timeout)?)
+            }
+            Some(("sqlite", path)) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                Database::Sqlite(sqlite::Sqlite::open(path, settings.call_timeout)?)
+            }
+            Some(_) | None => return Err(bad_url("its scheme is neither postgres nor sqlite")),
+        };
+        Ok(Self { database, call_timeout: settings.call_timeout })
     }
-    /// Applies the migrations that are missing; says which.
+
+    /// Applies the migrations that are missing; says which. Safe from several replicas at once.
     ///
     /// # Errors
     /// When the database is away, or an applied migration was edited.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        todo!()
+        let work = async {
+            match &self.database {
+                Database::Postgres(own) => own.migrate().await,
+                Database::Sqlite(own) => own.migrate().await,
+            }
+        };
+        within(MIGRATION_TIMEOUT, work).await
     }
+
     /// Checks that the schema is current, every backstop constraint exists and is valid, and commits are durable.
     ///
     /// # Errors
     /// [`StoreError::Unfit`] naming what is wrong and the way out; [`StoreError::Unavailable`].
     pub async fn check(&self) -> Result<(), StoreError> {
-        todo!()
+        let work = async {
+            match &self.database {
+                Database::Postgres(own) => own.check().await,
+                Database::Sqlite(own) => own.check().await,
+            }
+        };
+        within(CHECK_TIMEOUT, work).await
     }
+
+    /// Makes this process the only one that serves from a SQLite file, until the last clone of the store is dropped.
+    /// Postgres serves any number. A session claims too, when it first connects.
+    ///
+    /// # Errors
+    /// [`StoreError::Unfit`] naming the file when another process serves from it.
+    pub fn claim(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Postgres(_) => Ok(()),
+            Database::Sqlite(own) => own.claim(),
+        }
+    }
+
     /// A session for a lane.
     #[must_use]
     pub fn session(&self) -> Session {
-        todo!()
+        Session::new(self.database.clone(), self.call_timeout)
     }
+
     /// How many lanes this database serves at once: SQLite has one writer.
     #[must_use]
     pub fn lanes_max(&self) -> usize {
-        todo!()
+        match &self.database {
+            Database::Postgres(_) => usize::MAX,
+            Database::Sqlite(_) => 1,
+        }
     }
 }
 
-impl Session {
-    /// Everything that a batch touches, in one statement and so one snapshot.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn load(&mut self, wanted: &Wanted) -> Result<Snapshot, StoreError> {
-        let _ = wanted;
-        todo!()
-    }
-    /// Writes all of it, or nothing if anything moved since the load.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn save(&mut self, changes: &Changes<'_>) -> Result<(), StoreError> {
-        let _ = changes;
-        todo!()
-    }
-    /// Adds to `events.duplicates`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn count_duplicates(&mut self, counts: &[(Key, i64)]) -> Result<(), StoreError> {
-        let _ = counts;
-        todo!()
-    }
-    /// Grows each time that a connection is lost or reopened: what was remembered before may not hold.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        todo!()
-    }
+/// Runs a call against its deadline. Whoever holds a connection in it must not use that again after a refusal.
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    timeout(limit, call).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis())))
+    })
+}
+
+/// Never shows the URL: it may hold a password.
+fn bad_url(why: &str) -> StoreError {
+    StoreError::Unfit(format!(
+        "database_url: {why}; expected postgres://user:password@host:port/database or sqlite://path/to/file"
+    ))
+}
+
+/// The word of `payments.link`.
+fn link_word(link: &Link) -> &'static str {
+    if link.provisional { "provisional" } else { "known" }
 }

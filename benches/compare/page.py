@@ -1,0 +1,130 @@
+"""Writes the measured part of docs/performance.md, between its markers, and docs/performance.svg."""
+
+import json
+import pathlib
+import statistics
+
+import plot
+
+HERE = pathlib.Path(__file__).parent
+DOCS = HERE.parent.parent / "docs"
+FIGURES = HERE / "results" / "figures.json"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+# Measure, what it is called, what it is.
+LIMITS = [
+    ("pgbench_1", "pgbench, 1 client", "one event a transaction, the product's rows"),
+    ("pgbench_8", "pgbench, 8 clients", "the same"),
+    ("pgbench_32", "pgbench, 32 clients", "the same"),
+    ("ready_batches_1", "ready batches, 1 connection", "the product's load, decision and save, 256 events each"),
+    ("ready_batches", "ready batches, 2 connections", "the same"),
+    ("signature_only", "signature only", "the product's listener and check, nothing behind"),
+    ("redis_pair", "Redis, pipelined", "one `SET NX PX` and one `EVAL` an event"),
+]
+CONTESTANTS = [
+    ("paylatch_local", "Paylatch, `local` lock", "Postgres"),
+    ("paylatch_redis", "Paylatch, `redis` lock", "Postgres"),
+    ("paylatch_postgres", "Paylatch, `postgres` lock", "Postgres"),
+    ("paylatch_sqlite", "Paylatch, `local` lock", "SQLite, `synchronous=FULL`"),
+    ("node", "Node", "Express + stripe + ioredis + pg"),
+    ("python", "Python", "FastAPI + stripe + redis-py + asyncpg"),
+]
+SPECIAL = [
+    ("duplicates", "Paylatch, `local` lock", "duplicates of known events"),
+    ("stored", "Paylatch, `local` lock", "on tables that hold {stored_events:,} events"),
+    ("hot_order", "Paylatch, `local` lock", "orders of 2,000 events, one after the other"),
+]
+SHOWN_LIMITS = ("pgbench_32", "ready_batches", "signature_only")
+
+
+def keep(figures):
+    FIGURES.parent.mkdir(exist_ok=True)
+    FIGURES.write_text(json.dumps(figures, indent=1))
+
+
+def middle(value):
+    return statistics.median(value) if isinstance(value, list) else value
+
+
+def write():
+    figures = json.loads(FIGURES.read_text())
+    page = DOCS / "performance.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{measured(figures)}\n{END}{after}")
+    (DOCS / "performance.svg").write_text(plot.bars(chart(figures)))
+
+
+def chart(figures):
+    """Name, rate and group of each bar."""
+    limits = [(name, middle(figures[key]), "limit") for key, name, _ in LIMITS if key in SHOWN_LIMITS]
+    plain = [(f"{name}, {what}".replace("`", ""), middle(figures[key]), key.partition("_")[0]) for key, name, what in CONTESTANTS]
+    return limits + plain
+
+
+def measured(figures):
+    m = {name: middle(value) for name, value in figures.items()}
+    best_pgbench = max(m["pgbench_1"], m["pgbench_8"], m["pgbench_32"])
+    parts = [
+        f"Medians of {m['rounds']} rounds of {m['seconds']:g} s a turn, lowest and highest in brackets; distinct orders and "
+        f"256 connections unless said. {m['workers']['node']} workers of Node and {m['workers']['python']} of Python served best.",
+        table(["limit", "", "a second", "of pgbench's best"], rates(LIMITS, figures, best_pgbench)),
+        table(["contestant", "", "webhooks a second", "of pgbench's best"], rates(CONTESTANTS, figures, best_pgbench)),
+        table(["Paylatch otherwise", "", "webhooks a second", "of pgbench's best"], rates(SPECIAL, figures, best_pgbench)),
+        latencies(m),
+        bars(m, best_pgbench),
+    ]
+    return "\n\n".join(parts)
+
+
+def rates(rows, figures, reference):
+    for key, name, what in rows:
+        middle_rate, low, high = middle(figures[key]), min(figures[key]), max(figures[key])
+        yield name, what.format(**figures), f"**{middle_rate:,.0f}** ({low:,.0f}-{high:,.0f})", f"{middle_rate / reference:.2f}x"
+
+
+def latencies(m):
+    rows = [
+        ("pgbench, 1 client", "mean", f"{1000 / m['pgbench_1']:.2f}"),
+        ("one connection, `local` lock", "p50", f"{m['single_local_us'] / 1000:.2f}"),
+        ("one connection, `redis` lock", "p50", f"{m['single_redis_us'] / 1000:.2f}"),
+        ("one call to Redis", "p50", f"{m['redis_round_trip_us'] / 1000:.2f}"),
+    ]
+    for lock in ("local", "redis"):
+        half = m[f"half_load_{lock}"]
+        rows.append((f"half of the highest rate ({half['rate']:,}/s, open loop), `{lock}` lock", "p50, p99, p99.9",
+                     ", ".join(f"{half[p] / 1000:.1f}" for p in ("p50", "p99", "p99_9"))))
+    rows += [
+        ("start to ready on a migrated database", "once", f"{m['ready_ms']:.0f}"),
+    ]
+    beside = (f"Resident memory: {m['idle_mb']:.0f} MB idle, {m['full_load_mb']:.0f} MB after full load. "
+              f"WAL: {m['wal_bytes']:,.0f} bytes an event. Sending took {m['client_cpu']:.2f} of the two cores.")
+    return table(["latency", "", "ms"], rows) + "\n\n" + beside
+
+
+def bars(m, best_pgbench):
+    floor = 1 / (1 / m["ready_batches"] + 1 / m["signature_only"] + 1 / m["redis_pair"])
+    peer = max(m["node"], m["python"])
+    single = 1e6 / m["pgbench_1"]
+    redis_single = (m["single_redis_us"] - 2 * m["redis_round_trip_us"]) / single
+    rows = [
+        ("`redis` lock against pgbench's best", ">= 3x", m["paylatch_redis"] / best_pgbench, "x", 3, True),
+        ("`redis` lock against the floor of its parts, " f"{floor:,.0f}/s", ">= 75 %", 100 * m["paylatch_redis"] / floor, " %", 75, True),
+        ("`redis` lock against the best peer", ">= 8x", m["paylatch_redis"] / peer, "x", 8, True),
+        ("one connection, `local` lock, against pgbench's latency", "<= 2.5x", m["single_local_us"] / single, "x", 2.5, False),
+        ("one connection, `redis` lock less two round trips, the same", "<= 2.5x", redis_single, "x", 2.5, False),
+        ("duplicates against signature only", ">= 80 %", 100 * m["duplicates"] / m["signature_only"], " %", 80, True),
+        ("on full tables against empty ones", ">= 75 %", 100 * m["stored"] / m["paylatch_local"], " %", 75, True),
+        ("hot orders against distinct ones", ">= 50 %", 100 * m["hot_order"] / m["paylatch_local"], " %", 50, True),
+        ("SQLite", ">= 5,000/s", m["paylatch_sqlite"], "/s", 5_000, True),
+        ("`redis` lock against `local`", "shown", 100 * m["paylatch_redis"] / m["paylatch_local"], " %", 0, True),
+    ]
+    shown = ((what, wanted, f"**{value:,.{0 if value >= 20 else 2}f}{unit}**",
+              "-" if wanted == "shown" else "yes" if (value >= bar) == upward else "**no**")
+             for what, wanted, value, unit, bar, upward in rows)
+    return table(["bar", "wanted", "measured", "met"], shown)
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

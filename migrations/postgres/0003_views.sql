@@ -1,0 +1,111 @@
+-- Views for people. Amounts are shown in the currency's own decimals.
+
+-- The decimals that ISO 4217 gives a currency.
+create function currency_exponent(currency text) returns int language sql immutable as $$
+    select case
+        when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV',
+                          'XAF', 'XOF', 'XPF') then 0
+        when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
+        when currency in ('CLF', 'UYW') then 4
+        else 2
+    end
+$$;
+comment on function currency_exponent is 'The decimals that ISO 4217 gives a currency.';
+
+create function display_amount(amount bigint, currency text) returns text language sql immutable as $$
+    select round(amount::numeric / power(10::numeric, currency_exponent(currency)), currency_exponent(currency))::text
+$$;
+comment on function display_amount is 'Minor units as people write them: 2000 of USD is 20.00.';
+
+create view v_orders as
+select source, order_id, status, currency,
+       display_amount(authorized, currency) as authorized, display_amount(captured, currency) as captured,
+       display_amount(refunded, currency) as refunded, display_amount(disputed, currency) as disputed,
+       anomaly,
+       (select count(*) from payments p where p.order_id = o.order_id and p.source = o.source) as payments,
+       version, first_event_at, last_event_at, updated_at
+  from orders o;
+comment on view v_orders is 'Orders with amounts as people write them.';
+comment on column v_orders.source is 'The configured account of the provider.';
+comment on column v_orders.order_id is 'The merchant''s id of the order; of a payment that names none, the payment''s id.';
+comment on column v_orders.status is 'Where it stands.';
+comment on column v_orders.currency is 'ISO 4217 code of the amounts.';
+comment on column v_orders.authorized is 'Reserved.';
+comment on column v_orders.captured is 'Captured, less captures that failed.';
+comment on column v_orders.refunded is 'Given back.';
+comment on column v_orders.disputed is 'In disputes that are open or lost.';
+comment on column v_orders.anomaly is 'What a person should look at; null if nothing.';
+comment on column v_orders.payments is 'How many payments the order has.';
+comment on column v_orders.version is 'Changes with every write.';
+comment on column v_orders.first_event_at is 'When the earliest event that tells of its payments happened.';
+comment on column v_orders.last_event_at is 'When the latest did.';
+comment on column v_orders.updated_at is 'When the row was written.';
+
+create view v_events as
+select e.source, e.event_id, e.type, e.outcome, e.reason, e.payment_id, p.order_id, e.kind, e.reference,
+       display_amount(e.amount, e.currency) as amount, e.currency, e.cumulative, e.order_claim, e.claim_rank,
+       e.occurred_at, e.received_at, e.duplicates, encode(e.facts_sha256, 'hex') as facts_sha256,
+       encode(e.body_sha256, 'hex') as body_sha256, e.headers, length(e.payload) as payload_bytes
+  from events e
+  left join payments p on p.payment_id = e.payment_id and p.source = e.source;
+comment on view v_events is 'Events with the order of their payment, without their bodies.';
+comment on column v_events.source is 'The configured account of the provider.';
+comment on column v_events.event_id is 'The provider''s id of the event.';
+comment on column v_events.type is 'The provider''s name for what happened.';
+comment on column v_events.outcome is 'What became of it.';
+comment on column v_events.reason is 'Why, where the outcome does not say it.';
+comment on column v_events.payment_id is 'The provider''s payment that it is about.';
+comment on column v_events.order_id is 'The order that this payment belongs to now.';
+comment on column v_events.kind is 'What its fact says happened to money.';
+comment on column v_events.reference is 'The movement of money.';
+comment on column v_events.amount is 'The amount as people write it.';
+comment on column v_events.currency is 'ISO 4217 code.';
+comment on column v_events.cumulative is 'The amount is a running total of the reference.';
+comment on column v_events.order_claim is 'The merchant''s order that it names.';
+comment on column v_events.claim_rank is 'The rank of the field that named it.';
+comment on column v_events.occurred_at is 'When it happened, by the provider''s clock.';
+comment on column v_events.received_at is 'When it arrived.';
+comment on column v_events.duplicates is 'How often it came again.';
+comment on column v_events.facts_sha256 is 'The digest of everything that the event says, in hex.';
+comment on column v_events.body_sha256 is 'The digest of its bytes, in hex.';
+comment on column v_events.headers is 'The headers that the provider''s definition reads.';
+comment on column v_events.payload_bytes is 'The length of its body; null after a purge.';
+
+create view v_entries as
+select e.source, p.order_id, e.payment_id, e.kind, e.reference, e.currency, e.cumulative,
+       display_amount(max(e.amount), e.currency) as amount, min(e.amount) <> max(e.amount) as restated,
+       count(*) as events, min(e.occurred_at) as first_at, max(e.occurred_at) as last_at
+  from events e
+  left join payments p on p.payment_id = e.payment_id and p.source = e.source
+ where e.kind is not null
+ group by e.source, p.order_id, e.payment_id, e.kind, e.reference, e.currency, e.cumulative;
+comment on view v_entries is 'Facts by movement of money: each movement once, however many events state it.';
+comment on column v_entries.source is 'The configured account of the provider.';
+comment on column v_entries.order_id is 'The order that the payment belongs to.';
+comment on column v_entries.payment_id is 'The payment.';
+comment on column v_entries.kind is 'What happened to money.';
+comment on column v_entries.reference is 'The movement.';
+comment on column v_entries.currency is 'ISO 4217 code.';
+comment on column v_entries.cumulative is 'The amount is a running total.';
+comment on column v_entries.amount is 'The largest amount that it was stated with, as people write it.';
+comment on column v_entries.restated is 'Whether it was stated with different amounts.';
+comment on column v_entries.events is 'How many events state it.';
+comment on column v_entries.first_at is 'When the earliest of them happened.';
+comment on column v_entries.last_at is 'When the latest did.';
+
+create view v_failures as
+select source, event_id, outcome, reason, type, received_at, encode(body_sha256, 'hex') as body_sha256
+  from events
+ where outcome in ('parked', 'dead')
+union all
+select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
+       encode(body_sha256, 'hex')
+  from conflicts;
+comment on view v_failures is 'What needs a person: events that are parked or dead, and bodies in conflict.';
+comment on column v_failures.source is 'The configured account of the provider.';
+comment on column v_failures.event_id is 'The provider''s id of the event.';
+comment on column v_failures.outcome is 'parked, dead or conflict.';
+comment on column v_failures.reason is 'Why.';
+comment on column v_failures.type is 'The provider''s name for what happened, where it could be read.';
+comment on column v_failures.received_at is 'When it arrived.';
+comment on column v_failures.body_sha256 is 'The digest of its bytes, in hex.';

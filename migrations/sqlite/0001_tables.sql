@@ -1,0 +1,75 @@
+-- Events are the truth; payments and orders are caches of what they say, kept in the same commit.
+-- Times are RFC 3339 in UTC with microseconds (2026-01-31T12:00:00.000000Z): 27 characters, sorted by time.
+
+create table order_version ( -- The last version that was given to an order: a number never comes back.
+    one   integer primary key check (one = 1), -- There is one row.
+    value integer not null                     -- The number.
+) strict;
+insert into order_version values (1, 0);
+
+create table events ( -- Every verified event, once, with what was decided and why. Rows are never deleted.
+    event_id     text not null constraint events_event_id_length check (length(event_id) between 1 and 255), -- The provider's id; without a readable one the SHA-256 of the body.
+    source       text not null constraint events_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    type         text not null constraint events_type_length check (length(type) <= 255), -- The provider's name for what happened.
+    outcome      text not null constraint events_outcome_known check (outcome in ('applied', 'restated', 'noted', 'parked', 'dead')), -- What became of it.
+    reason       text, -- Why, where the outcome does not say it.
+    payment_id   text constraint events_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's payment that it is about.
+    kind         text constraint events_kind_known check (kind in ('authorized', 'captured', 'capture_failed', 'failed', 'canceled', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'dispute_lost')), -- What its fact says happened to money; null if it states none.
+    reference    text constraint events_reference_length check (length(reference) between 1 and 255), -- The movement of money: events that state one movement share it.
+    amount       integer constraint events_amount_not_negative check (amount >= 0), -- Minor units of the currency.
+    currency     text constraint events_currency_code check (currency glob '[A-Z][A-Z][A-Z]'), -- ISO 4217 code.
+    cumulative   integer not null constraint events_cumulative_boolean check (cumulative in (0, 1)), -- The amount is a running total of the reference, not its own.
+    order_claim  text constraint events_order_claim_length check (length(order_claim) between 1 and 255), -- The merchant's order that it names for its payment.
+    claim_rank   integer, -- The rank of the field that named the order; the smallest wins; a source's own fields rank below 0.
+    occurred_at  text not null constraint events_occurred_at_length check (length(occurred_at) = 27), -- When it happened, by the provider's clock.
+    received_at  text not null constraint events_received_at_length check (length(received_at) = 27), -- When the delivery that is stored here arrived.
+    duplicates   integer not null default 0 constraint events_duplicates_not_negative check (duplicates >= 0), -- How often it came again, counted about once a second.
+    facts_sha256 blob not null constraint events_facts_sha256_length check (length(facts_sha256) = 32), -- The digest of everything that the event says.
+    body_sha256  blob not null constraint events_body_sha256_length check (length(body_sha256) = 32), -- The digest of its bytes.
+    headers      text not null default '{}' constraint events_headers_json check (json_valid(headers)), -- The headers that the provider's definition reads; never signatures or tokens.
+    payload      blob, -- The exact bytes that were verified; null after a purge.
+    constraint events_pkey primary key (event_id, source),
+    constraint events_fact_whole check ((kind is null) + (reference is null) + (amount is null) + (currency is null) in (0, 4)),
+    constraint events_claim_whole check ((order_claim is null) = (claim_rank is null)),
+    constraint events_fact_or_claim_of_payment check (payment_id is not null or (kind is null and order_claim is null))
+) strict;
+create index events_payment on events (payment_id, source);
+create index events_failed on events (outcome) where outcome in ('parked', 'dead');
+
+create table payments ( -- Which order each payment belongs to: a cache of the claims in events.
+    payment_id text not null constraint payments_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's id of the payment.
+    source     text not null constraint payments_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    order_id   text not null constraint payments_order_id_length check (length(order_id) between 1 and 255), -- The order; while no event has named one, the payment's own id.
+    link       text not null constraint payments_link_known check (link in ('known', 'provisional')), -- Whether an event named the order.
+    constraint payments_pkey primary key (payment_id, source)
+) strict;
+create index payments_order on payments (order_id, source);
+
+create table orders ( -- What is being paid for: a cache, the fold of all facts of the order's payments.
+    order_id       text not null constraint orders_order_id_length check (length(order_id) between 1 and 255), -- The merchant's id of the order; of a payment that names none, the payment's id.
+    source         text not null constraint orders_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    status         text not null constraint orders_status_known check (status in ('charged_back', 'disputed', 'refunded', 'partially_refunded', 'paid', 'authorized', 'canceled', 'failed', 'pending')), -- Where it stands.
+    currency       text constraint orders_currency_code check (currency glob '[A-Z][A-Z][A-Z]'), -- ISO 4217 code of the amounts; facts in another currency are not summed.
+    authorized     integer not null constraint orders_authorized_not_negative check (authorized >= 0), -- Minor units reserved.
+    captured       integer not null constraint orders_captured_not_negative check (captured >= 0), -- Minor units captured, less captures that failed.
+    refunded       integer not null constraint orders_refunded_not_negative check (refunded >= 0), -- Minor units given back.
+    disputed       integer not null constraint orders_disputed_not_negative check (disputed >= 0), -- Minor units in disputes that are open or lost.
+    anomaly        text constraint orders_anomaly_known check (anomaly in ('amount_overflow', 'currency_mismatch', 'refund_exceeds_capture', 'capture_exceeds_authorization', 'order_mismatch', 'amount_restated')), -- What a person should look at; null if nothing.
+    version        integer not null, -- Changes with every write: who decided from another version writes nothing.
+    first_event_at text not null constraint orders_first_event_at_length check (length(first_event_at) = 27), -- When the earliest event that tells of its payments happened.
+    last_event_at  text not null constraint orders_last_event_at_length check (length(last_event_at) = 27), -- When the latest did.
+    updated_at     text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z')) constraint orders_updated_at_length check (length(updated_at) = 27), -- When the row was written.
+    constraint orders_pkey primary key (order_id, source),
+    constraint orders_events_in_order check (first_event_at <= last_event_at)
+) strict;
+create index orders_anomalous on orders (order_id, source) where anomaly is not null;
+
+create table conflicts ( -- Bodies that came under the id of a stored event and say something else. The stored event stands.
+    event_id    text not null constraint conflicts_event_id_length check (length(event_id) between 1 and 255), -- The id that both share.
+    source      text not null constraint conflicts_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    body_sha256 blob not null constraint conflicts_body_sha256_length check (length(body_sha256) = 32), -- The digest of this body.
+    received_at text not null constraint conflicts_received_at_length check (length(received_at) = 27), -- When it first arrived.
+    headers     text not null default '{}' constraint conflicts_headers_json check (json_valid(headers)), -- The headers that the provider's definition reads; never signatures or tokens.
+    payload     blob, -- The exact bytes that were verified; null after a purge.
+    constraint conflicts_pkey primary key (event_id, source, body_sha256)
+) strict;

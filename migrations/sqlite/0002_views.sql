@@ -1,0 +1,105 @@
+-- Views for people. Amounts are shown in the currency's own decimals: the scale is a power of ten, so its zeros are the decimals.
+
+create view v_orders as -- Orders with amounts as people write them.
+with scaled as (
+    select o.*,
+           case
+               when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
+               when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
+               when currency in ('CLF', 'UYW') then 10000
+               else 100
+           end as scale
+      from orders o)
+select source,         -- The configured account of the provider.
+       order_id,       -- The merchant's id of the order; of a payment that names none, the payment's id.
+       status,         -- Where it stands.
+       currency,       -- ISO 4217 code of the amounts.
+       iif(scale = 1, cast(authorized as text), printf('%d.%0*d', authorized / scale, length(scale) - 1, authorized % scale)) as authorized, -- Reserved.
+       iif(scale = 1, cast(captured as text), printf('%d.%0*d', captured / scale, length(scale) - 1, captured % scale)) as captured,         -- Captured, less captures that failed.
+       iif(scale = 1, cast(refunded as text), printf('%d.%0*d', refunded / scale, length(scale) - 1, refunded % scale)) as refunded,         -- Given back.
+       iif(scale = 1, cast(disputed as text), printf('%d.%0*d', disputed / scale, length(scale) - 1, disputed % scale)) as disputed,         -- In disputes that are open or lost.
+       anomaly,        -- What a person should look at; null if nothing.
+       (select count(*) from payments p where p.order_id = scaled.order_id and p.source = scaled.source) as payments, -- How many payments the order has.
+       version,        -- Changes with every write.
+       first_event_at, -- When the earliest event that tells of its payments happened.
+       last_event_at,  -- When the latest did.
+       updated_at      -- When the row was written.
+  from scaled;
+
+create view v_events as -- Events with the order of their payment, without their bodies.
+with scaled as (
+    select e.*,
+           case
+               when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
+               when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
+               when currency in ('CLF', 'UYW') then 10000
+               else 100
+           end as scale
+      from events e)
+select e.source,      -- The configured account of the provider.
+       e.event_id,    -- The provider's id of the event.
+       e.type,        -- The provider's name for what happened.
+       e.outcome,     -- What became of it.
+       e.reason,      -- Why, where the outcome does not say it.
+       e.payment_id,  -- The provider's payment that it is about.
+       p.order_id,    -- The order that this payment belongs to now.
+       e.kind,        -- What its fact says happened to money.
+       e.reference,   -- The movement of money.
+       iif(e.scale = 1, cast(e.amount as text), printf('%d.%0*d', e.amount / e.scale, length(e.scale) - 1, e.amount % e.scale)) as amount, -- The amount as people write it.
+       e.currency,    -- ISO 4217 code.
+       e.cumulative,  -- The amount is a running total of the reference.
+       e.order_claim, -- The merchant's order that it names.
+       e.claim_rank,  -- The rank of the field that named it.
+       e.occurred_at, -- When it happened, by the provider's clock.
+       e.received_at, -- When it arrived.
+       e.duplicates,  -- How often it came again.
+       lower(hex(e.facts_sha256)) as facts_sha256, -- The digest of everything that the event says, in hex.
+       lower(hex(e.body_sha256)) as body_sha256,   -- The digest of its bytes, in hex.
+       e.headers,     -- The headers that the provider's definition reads.
+       length(e.payload) as payload_bytes          -- The length of its body; null after a purge.
+  from scaled e
+  left join payments p on p.payment_id = e.payment_id and p.source = e.source;
+
+create view v_entries as -- Facts by movement of money: each movement once, however many events state it.
+with movements as (
+    select e.source, p.order_id, e.payment_id, e.kind, e.reference, e.currency, e.cumulative,
+           max(e.amount) as amount, min(e.amount) as least, count(*) as events,
+           min(e.occurred_at) as first_at, max(e.occurred_at) as last_at,
+           case
+               when e.currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
+               when e.currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
+               when e.currency in ('CLF', 'UYW') then 10000
+               else 100
+           end as scale
+      from events e
+      left join payments p on p.payment_id = e.payment_id and p.source = e.source
+     where e.kind is not null
+     group by e.source, p.order_id, e.payment_id, e.kind, e.reference, e.currency, e.cumulative)
+select source,     -- The configured account of the provider.
+       order_id,   -- The order that the payment belongs to.
+       payment_id, -- The payment.
+       kind,       -- What happened to money.
+       reference,  -- The movement.
+       currency,   -- ISO 4217 code.
+       cumulative, -- The amount is a running total.
+       iif(scale = 1, cast(amount as text), printf('%d.%0*d', amount / scale, length(scale) - 1, amount % scale)) as amount, -- The largest amount that it was stated with.
+       least <> amount as restated, -- Whether it was stated with different amounts.
+       events,     -- How many events state it.
+       first_at,   -- When the earliest of them happened.
+       last_at     -- When the latest did.
+  from movements;
+
+create view v_failures as -- What needs a person: events that are parked or dead, and bodies in conflict.
+select source,      -- The configured account of the provider.
+       event_id,    -- The provider's id of the event.
+       outcome,     -- parked, dead or conflict.
+       reason,      -- Why.
+       type,        -- The provider's name for what happened, where it could be read.
+       received_at, -- When it arrived.
+       lower(hex(body_sha256)) as body_sha256 -- The digest of its bytes, in hex.
+  from events
+ where outcome in ('parked', 'dead')
+union all
+select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
+       lower(hex(body_sha256))
+  from conflicts;

@@ -1,0 +1,60 @@
+//! `paylatch audit`: whether orders and payments are what the events say.
+
+use clap::Args;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::output::{Output, printable};
+use super::tables::table;
+use crate::config::Needs;
+use crate::store;
+
+#[derive(Args)]
+pub(super) struct Audit {
+    /// Put right what differs.
+    #[arg(long)]
+    repair: bool,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints every difference; tells whether there is none, or none any more.
+pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failure> {
+    let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
+    let store = context.store(&settings)?;
+    let found = store.audit(audit.repair).await?;
+    if audit.json {
+        context.output.json(&found);
+    } else {
+        tell(context.output, &found);
+    }
+    if !audit.repair || found.differences.is_empty() {
+        return Ok(found.differences.is_empty());
+    }
+    let left = store.audit(false).await?.differences.len();
+    let repaired = found.differences.len().saturating_sub(left);
+    context.output.note(format_args!("{repaired} differences repaired, {left} left"));
+    Ok(left == 0)
+}
+
+fn tell(output: Output, found: &store::Audit) {
+    if !found.differences.is_empty() {
+        let rows = found.differences.iter().map(|difference| {
+            let value = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), printable);
+            vec![
+                difference.table.to_owned(),
+                printable(&difference.key),
+                difference.column.to_owned(),
+                value(&difference.stored),
+                value(&difference.expected),
+            ]
+        });
+        output.line(table(&["table", "key", "column", "stored", "by the events"], rows));
+    }
+    let store::Audit { orders, payments, events, unverifiable, differences } = found;
+    output.line(format_args!(
+        "{orders} orders, {payments} payments, {events} events: {} differences, {unverifiable} events without body",
+        differences.len()
+    ));
+}

@@ -1,0 +1,124 @@
+//! `paylatch check`: whether everything is there that serving needs, and what to do if not.
+
+use clap::Args;
+use jiff::Timestamp;
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::output::{Output, Tone};
+use crate::config::{Needs, Settings};
+use crate::lock::{Attempt, Locks};
+use crate::store::{Counts, Store};
+
+/// No clock that is right shows an earlier year.
+const YEAR_MIN: i16 = 2026;
+
+#[derive(Args)]
+pub(super) struct Check {
+    /// Fail also on anything parked, dead, in conflict or anomalous.
+    #[arg(long)]
+    production: bool,
+}
+
+/// What was found, one line for each part.
+struct Report {
+    output: Output,
+    worst: Exit,
+}
+
+/// Looks at every part and prints what it found; the exit code is that of the first part that is wrong.
+pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failure> {
+    let settings = context.settings_or_dev(Needs { database: true, sources: true })?;
+    let mut report = Report { output: context.output, worst: Exit::Ok };
+    let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
+    report.good("settings", format_args!("sources: {}", names.join(", ")));
+    for advice in &settings.advice {
+        report.output.line(format_args!("note  settings   {advice}"));
+    }
+    check_clock(&mut report);
+    check_locks(&mut report, &settings).await;
+    let store = context.store(&settings)?;
+    match store.check().await {
+        Ok(()) => {
+            report.good("database", "reachable, schema current, commits durable");
+            check_contents(&mut report, &store, check.production).await;
+        }
+        Err(error) => report.bad("database", &error.into()),
+    }
+    Ok(report.worst)
+}
+
+/// Signatures carry the time: a clock that is off by minutes refuses every webhook.
+fn check_clock(report: &mut Report) {
+    let now = Timestamp::now();
+    let shown = now.strftime("%Y-%m-%dT%H:%M:%SZ");
+    if now.to_zoned(jiff::tz::TimeZone::UTC).year() < YEAR_MIN {
+        let failure = Failure::new(Exit::Failed, "clock", format!("this machine's clock says {shown}"));
+        report.bad(
+            "clock",
+            &failure.hint("set it: a webhook is refused when its signature's time is minutes off"),
+        );
+    } else {
+        report.good("clock", shown);
+    }
+}
+
+async fn check_locks(report: &mut Report, settings: &Settings) {
+    let backend = &settings.lock.backend;
+    let attempt = match Locks::new(&settings.lock) {
+        Ok(locks) => {
+            let probe = format!("check of {:016x}", rand::random::<u64>());
+            locks.acquire_each(&[probe]).await
+        }
+        Err(problem) => return report.bad("lock", &Failure::new(Exit::Config, "settings", problem)),
+    };
+    match attempt {
+        Attempt::Acquired { lease, .. } => {
+            lease.release().await;
+            report.good("lock", backend);
+        }
+        Attempt::Unavailable => {
+            let failure =
+                Failure::new(Exit::Unavailable, "lock_unavailable", format!("{backend} does not answer"));
+            report.bad(
+                "lock",
+                &failure
+                    .hint("lock.urls says where it is; until it answers, serving is slower, and still right"),
+            );
+        }
+    }
+}
+
+async fn check_contents(report: &mut Report, store: &Store, production: bool) {
+    let counts = match store.counts().await {
+        Ok(counts) => counts,
+        Err(error) => return report.bad("contents", &error.into()),
+    };
+    let Counts { anomalies, parked, dead, conflicts } = counts;
+    let told =
+        format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} orders with an anomaly");
+    if production && parked + dead + conflicts + anomalies > 0 {
+        let failure = Failure::new(Exit::Failed, "needs_a_person", told)
+            .hint("see `paylatch events --outcome parked`, `paylatch events --outcome dead`, `paylatch orders --anomaly`");
+        report.bad("contents", &failure);
+    } else {
+        report.good("contents", told);
+    }
+}
+
+impl Report {
+    fn good(&self, part: &str, told: impl std::fmt::Display) {
+        self.output.line(format_args!("ok    {part:<9}  {told}"));
+    }
+
+    fn bad(&mut self, part: &str, failure: &Failure) {
+        let word = self.output.tone(Tone::Bad, "FAIL");
+        self.output.line(format_args!("{word}  {part:<9}  {}", failure.message()));
+        for hint in failure.hints() {
+            self.output.line(format_args!("      {:<9}  {hint}", ""));
+        }
+        if self.worst == Exit::Ok {
+            self.worst = failure.exit();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What every command starts from: the environment, the settings that were chosen, and where to write.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::data::Data;
+use super::failure::{Exit, Failure};
+use super::output::Output;
+use crate::config::{File, Flag, Layers, Needs, Settings};
+use crate::provider::Source;
+use crate::store::Store;
+use crate::telemetry::start_logs;
+
+/// Read when nothing else is named.
+const SETTINGS_FILE: &str = "paylatch.toml";
+
+/// What every command starts from.
+pub(super) struct Context {
+    pub(super) environment: BTreeMap<String, String>,
+    /// `--config`.
+    pub(super) config: Option<PathBuf>,
+    /// `--set` and the flags that stand for settings.
+    pub(super) flags: Vec<Flag>,
+    pub(super) output: Output,
+}
+
+impl Context {
+    /// The settings for a command that looks at or serves what is configured.
+    pub(super) fn settings(&self, needs: Needs) -> Result<Settings, Failure> {
+        Ok(Settings::read(self.layers()?, needs)?)
+    }
+
+    /// The settings; where none are named, those of the `paylatch dev` of this directory.
+    pub(super) fn settings_or_dev(&self, needs: Needs) -> Result<Settings, Failure> {
+        let Some(data) = Data::find().filter(|_| self.names_no_settings()) else {
+            return self.settings(needs);
+        };
+        self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
+        Ok(Settings::read(data.layers(self)?, needs)?)
+    }
+
+    /// One source of the settings.
+    pub(super) fn source<'s>(&self, settings: &'s Settings, name: &str) -> Result<&'s Source, Failure> {
+        let names = || settings.sources.iter().map(|source| source.name().as_str());
+        settings.sources.iter().find(|source| source.name().as_str() == name).ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, "unknown_source", format!("no source is named {name:?}"));
+            match names().count() {
+                0 => failure.hint("no source is configured; `paylatch dev` makes some for trying out"),
+                _ => {
+                    failure.hint(format_args!("the sources are: {}", names().collect::<Vec<_>>().join(", ")))
+                }
+            }
+        })
+    }
+
+    /// The database of the settings.
+    pub(super) fn store(&self, settings: &Settings) -> Result<Store, Failure> {
+        let missing = || Failure::new(Exit::Config, "settings", "database_url is not set");
+        Ok(Store::open(settings.store.as_ref().ok_or_else(missing)?)?)
+    }
+
+    /// Shows logs from here on, as the settings say.
+    pub(super) fn start_logs(&self, settings: &Settings) -> Result<(), Failure> {
+        let started = start_logs(settings.log_format, &settings.log_filter, self.output.is_colourless());
+        started.map_err(|error| Failure::new(Exit::Config, "settings", format!("log.filter: {error}")))
+    }
+
+    /// Where the settings file is, if there is one.
+    pub(super) fn settings_file(&self) -> Option<PathBuf> {
+        let named = self.config.clone().or_else(|| self.variable("PAYLATCH_CONFIG").map(PathBuf::from));
+        named.or_else(|| Path::new(SETTINGS_FILE).exists().then(|| PathBuf::from(SETTINGS_FILE)))
+    }
+
+    fn layers(&self) -> Result<Layers, Failure> {
+        let file = self.settings_file().map(|path| read_file(&path)).transpose()?;
+        Ok(Layers { flags: self.flags.clone(), environment: self.environment.clone(), file })
+    }
+
+    fn names_no_settings(&self) -> bool {
+        let names_a_database = |setting: &str| setting.starts_with("database_url");
+        self.settings_file().is_none()
+            && self.variable("PAYLATCH_DATABASE_URL").is_none()
+            && self.variable("PAYLATCH_DATABASE_URL_FILE").is_none()
+            && !self.flags.iter().any(|flag| names_a_database(&flag.setting))
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// Reads a settings file.
+pub(super) fn read_file(path: &Path) -> Result<File, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::Config, "settings_file", format!("cannot read {}: {error}", path.display()))
+            .hint("it was named by --config or PAYLATCH_CONFIG, or lies in this directory")
+    })?;
+    Ok(File { path: path.to_owned(), text })
+}

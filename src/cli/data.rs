@@ -1,0 +1,150 @@
+//! The directory of `paylatch dev`: its database, its secrets, an example.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::context::{Context, read_file};
+use super::failure::{Exit, Failure};
+use crate::config::{Flag, Layers};
+use crate::provider::Providers;
+
+/// Beside whatever the developer works on.
+const DIRECTORY: &str = "paylatch-data";
+/// What `dev` decides itself. A developer's shell may be set up for another database.
+const FIXED_VARIABLES: [&str; 6] = [
+    "PAYLATCH_DATABASE_URL",
+    "PAYLATCH_DATABASE_URL_FILE",
+    "PAYLATCH_LOCK_BACKEND",
+    "PAYLATCH_LOCK__BACKEND",
+    "PAYLATCH_LOCK_URLS",
+    "PAYLATCH_LOCK__URLS",
+];
+/// Written into a new secrets file.
+const SECRETS_HEADER: &str = "\
+# Sources of `paylatch dev`, each with a secret that was made here. Keep it to yourself.
+# To take a provider's own test webhooks, put the endpoint's signing secret in.
+";
+/// What the printed curl line sends: a payment of 20.00 USD for an order.
+const EXAMPLE: &str = r#"{
+  "id": "evt_example_1",
+  "object": "event",
+  "api_version": "2024-06-20",
+  "created": 1767225600,
+  "livemode": false,
+  "type": "payment_intent.succeeded",
+  "data": {
+    "object": {
+      "id": "pi_example_1",
+      "object": "payment_intent",
+      "amount": 2000,
+      "amount_received": 2000,
+      "currency": "usd",
+      "status": "succeeded",
+      "metadata": { "order_id": "order-1001" }
+    }
+  }
+}
+"#;
+
+/// The directory, with everything in it.
+#[derive(Debug)]
+pub(super) struct Data {
+    directory: PathBuf,
+}
+
+impl Data {
+    /// The directory that a `paylatch dev` made here earlier.
+    pub(super) fn find() -> Option<Self> {
+        let data = Self { directory: DIRECTORY.into() };
+        data.secrets().is_file().then_some(data)
+    }
+
+    /// Makes the directory, or adds what is missing in it: a secret for each of `providers` that needs nothing else.
+    pub(super) fn prepare(providers: &Providers) -> Result<Self, Failure> {
+        let data = Self { directory: DIRECTORY.into() };
+        let fail = |error: io::Error| {
+            Failure::new(Exit::Failed, "data_directory", format!("cannot write ./{DIRECTORY}: {error}"))
+                .hint("`paylatch dev` keeps its data in the directory that it is started in")
+        };
+        if !data.directory.is_dir() {
+            DirBuilder::new().mode(0o700).create(&data.directory).map_err(fail)?;
+        }
+        data.write_once(".gitignore", "*\n").map_err(fail)?;
+        data.write_once("example.json", EXAMPLE).map_err(fail)?;
+        data.write_once("secrets.toml", SECRETS_HEADER).map_err(fail)?;
+        data.add_secrets(providers)?;
+        Ok(data)
+    }
+
+    /// The settings of a `dev` here: flags and environment apply, except to what makes it a `dev`.
+    pub(super) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
+        let fixed = |setting: &str, value: String| Flag {
+            setting: setting.to_owned(),
+            value,
+            written: "paylatch dev",
+        };
+        let mut flags = context.flags.clone();
+        flags.push(fixed("database_url", format!("sqlite://{}", self.database().display())));
+        flags.push(fixed("lock.backend", "local".to_owned()));
+        let mut environment = context.environment.clone();
+        environment.retain(|name, _| !FIXED_VARIABLES.contains(&name.as_str()));
+        Ok(Layers { flags, environment, file: Some(read_file(&self.secrets())?) })
+    }
+
+    /// The directory, for people.
+    pub(super) fn directory(&self) -> String {
+        format!("./{}", self.directory.display())
+    }
+
+    /// The SQLite file.
+    pub(super) fn database(&self) -> PathBuf {
+        self.directory.join("paylatch.db")
+    }
+
+    /// The generated sources.
+    pub(super) fn secrets(&self) -> PathBuf {
+        self.directory.join("secrets.toml")
+    }
+
+    /// A Stripe webhook's body, by its absolute path, so that a line that names it works anywhere.
+    pub(super) fn example(&self) -> PathBuf {
+        let path = self.directory.join("example.json");
+        std::path::absolute(&path).unwrap_or(path)
+    }
+
+    fn add_secrets(&self, providers: &Providers) -> Result<(), Failure> {
+        let path = self.secrets();
+        let broken = |problem: String| {
+            Failure::new(Exit::Config, "secrets_file", format!("{}: {problem}", path.display()))
+                .hint("correct it, or remove it: new secrets are made")
+        };
+        let present = read_file(&path)?
+            .text
+            .parse::<toml::Table>()
+            .map_err(|error| broken(error.message().to_owned()))?;
+        let present = present.get("sources").and_then(toml::Value::as_table).cloned().unwrap_or_default();
+        let missing = providers
+            .names()
+            .filter(|name| providers.needs_only_a_secret(name) && !present.contains_key(*name));
+        let added: String = missing
+            .map(|name| {
+                let secret = toml::Value::from(providers.generate_secret(name).expose());
+                format!("\n[sources.{name}]\nprovider = \"{name}\"\nsecrets = [{secret}]\n")
+            })
+            .collect();
+        let append = || OpenOptions::new().append(true).open(&path)?.write_all(added.as_bytes());
+        append().map_err(|error| broken(error.to_string()))
+    }
+
+    /// Writes a file that only its owner may read, unless it is there.
+    fn write_once(&self, name: &str, text: &str) -> io::Result<()> {
+        let path: &Path = &self.directory.join(name);
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(mut file) => file.write_all(text.as_bytes()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the command line writes: answers to stdout, remarks and errors to stderr.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use serde::Serialize;
+
+/// Whether colour may be used.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Output {
+    no_colour: bool,
+    colour_out: bool,
+    colour_err: bool,
+}
+
+/// What a piece of text means.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tone {
+    /// Something to look at first.
+    Strong,
+    /// Something that went wrong.
+    Bad,
+    /// A way out.
+    Hint,
+}
+
+impl Output {
+    /// Colour goes to terminals only, and never when `NO_COLOR` says so.
+    pub(super) fn new(no_colour: bool) -> Self {
+        Self {
+            no_colour,
+            colour_out: !no_colour && stdout().is_terminal(),
+            colour_err: !no_colour && stderr().is_terminal(),
+        }
+    }
+
+    /// Whether the user wants no colour anywhere.
+    pub(super) fn is_colourless(self) -> bool {
+        self.no_colour
+    }
+
+    /// A line of the answer.
+    pub(super) fn line(self, text: impl Display) {
+        write_line(&mut stdout().lock(), text);
+    }
+
+    /// The answer as JSON, for programs.
+    pub(super) fn json(self, value: &impl Serialize) {
+        let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("\"{error}\""));
+        self.line(text);
+    }
+
+    /// A remark beside the answer.
+    pub(super) fn note(self, text: impl Display) {
+        write_line(&mut stderr().lock(), text);
+    }
+
+    /// `text` in its tone, for stdout.
+    pub(super) fn tone(self, tone: Tone, text: impl Display) -> String {
+        paint(self.colour_out, tone, text)
+    }
+
+    /// `text` in its tone, for stderr.
+    pub(super) fn tone_err(self, tone: Tone, text: impl Display) -> String {
+        paint(self.colour_err, tone, text)
+    }
+}
+
+/// A reader that went away, as in `paylatch orders | head`, is no error.
+fn write_line(to: &mut impl Write, text: impl Display) {
+    let _ = writeln!(to, "{text}");
+}
+
+fn paint(colour: bool, tone: Tone, text: impl Display) -> String {
+    let code = match tone {
+        Tone::Strong => 1,
+        Tone::Bad => 31,
+        Tone::Hint => 36,
+    };
+    if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
+}
+
+/// `text` with control and direction-changing characters escaped: what a sender chose must not steer a terminal.
+pub(super) fn printable(text: &str) -> String {
+    let is_unsafe = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_unsafe(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_could_steer_a_terminal_is_escaped_and_the_rest_is_kept() {
+        assert_eq!(printable("ord_1 é 注文"), "ord_1 é 注文");
+        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\u{7}"), "a\\u{1b}[2Jb\\u{202e}c\\u{7}");
+    }
+}

@@ -1,0 +1,36 @@
+//! `paylatch providers`: what can be a source's provider.
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::output::printable;
+use super::tables::table;
+use crate::config::Needs;
+use crate::provider::Providers;
+
+#[derive(Args)]
+pub(super) struct ListProviders {
+    /// Print the providers as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the names of all definitions.
+pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure> {
+    let settings = context.settings_or_dev(Needs::default())?;
+    let providers = Providers::load(settings.providers_dir.as_deref())
+        .map_err(|error| Failure::new(Exit::Config, "providers", error.to_string()))?;
+    let names = providers.names().map(|name| (name, providers.needs_only_a_secret(name)));
+    if list.json {
+        let rows =
+            names.map(|(name, only_a_secret)| json!({ "name": name, "needs_only_a_secret": only_a_secret }));
+        context.output.json(&rows.collect::<Vec<_>>());
+    } else {
+        let needs = |only_a_secret| if only_a_secret { "a secret" } else { "more: see its definition" };
+        let rows = names.map(|(name, only_a_secret)| vec![printable(name), needs(only_a_secret).to_owned()]);
+        context.output.line(table(&["provider", "needs"], rows));
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Signs webhooks and sends them over HTTP, as a provider would.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{Request, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+use tokio::time::{sleep, timeout};
+
+use super::clock;
+use super::failure::{Exit, Failure};
+use super::fixtures::Fixture;
+use crate::config::Settings;
+use crate::provider::{Signed, Source};
+
+/// A provider has its answer within 5 s; twice that means that nothing answers.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// The longest answer that is read, in bytes.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a webhook is sent again after 503.
+const RETRIES_MAX: usize = 5;
+/// The longest `Retry-After` that is honoured.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
+
+/// Sends webhooks of one source to one URL. Cheap to clone: connections are shared.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    client: Client<HttpConnector, Full<Bytes>>,
+    url: Uri,
+    source: Source,
+}
+
+/// What became of one webhook that was sent.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    /// The file that it came from.
+    pub(super) fixture: String,
+    /// The answer, or why there is none.
+    pub(super) answer: Result<Answer, String>,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) receipts: Vec<Receipt>,
+    /// What a refusal says.
+    pub(super) title: String,
+}
+
+/// What the server says about one event.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Receipt {
+    pub(super) event: String,
+    pub(super) order: Option<String>,
+    pub(super) outcome: String,
+    pub(super) reason: Option<String>,
+}
+
+/// The body of an answer, of either kind.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AnswerBody {
+    receipts: Vec<Receipt>,
+    title: String,
+}
+
+impl Sent {
+    /// Whether the server took it.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.answer.as_ref().is_ok_and(|answer| (200..300).contains(&answer.status))
+    }
+}
+
+impl Sender {
+    pub(super) fn new(source: Source, url: Uri) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), url, source }
+    }
+
+    /// Sends all `fixtures` with at most `concurrency` at once, and calls `progress` after each. The results are in the
+    /// order of the fixtures.
+    pub(super) async fn send_all(
+        &self,
+        fixtures: Vec<Fixture>,
+        concurrency: usize,
+        progress: impl Fn() + Clone + Send + 'static,
+    ) -> Vec<Sent> {
+        let count = fixtures.len();
+        let shared = std::sync::Arc::new((fixtures, AtomicUsize::new(0)));
+        let mut workers = tokio::task::JoinSet::new();
+        for _ in 0..concurrency.clamp(1, count.max(1)) {
+            let (sender, shared, progress) = (self.clone(), shared.clone(), progress.clone());
+            workers.spawn(async move {
+                let (fixtures, next) = &*shared;
+                let mut sent = Vec::new();
+                loop {
+                    let position = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(fixture) = fixtures.get(position) else { return sent };
+                    sent.push((position, sender.send(fixture).await));
+                    progress();
+                }
+            });
+        }
+        let mut sent: Vec<_> = workers.join_all().await.into_iter().flatten().collect();
+        sent.sort_by_key(|(position, _)| *position);
+        sent.into_iter().map(|(_, sent)| sent).collect()
+    }
+
+    /// Sends one webhook; after 503 again, when the server says so.
+    async fn send(&self, fixture: &Fixture) -> Sent {
+        let mut retries = 0;
+        let answer = loop {
+            match self.attempt(fixture).await {
+                Ok((answer, Some(retry_after))) if answer.status == 503 && retries < RETRIES_MAX => {
+                    retries += 1;
+                    sleep(retry_after.min(RETRY_AFTER_MAX)).await;
+                }
+                Ok((answer, _)) => break Ok(answer),
+                Err(problem) => break Err(problem),
+            }
+        };
+        Sent { fixture: fixture.name(), answer }
+    }
+
+    /// Signs anew, for the signature tells the time.
+    async fn attempt(&self, fixture: &Fixture) -> Result<(Answer, Option<Duration>), String> {
+        let Signed { headers, body } = self.source.sign(&fixture.body, clock::now_seconds());
+        let mut request = Request::post(&self.url);
+        for (name, value) in content_type(&headers, &body).iter().chain(&headers) {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
+        let exchange = async {
+            let response = self.client.request(request).await.map_err(|error| tell_chain(&error))?;
+            let status = response.status().as_u16();
+            let retry_after = response.headers().get(header::RETRY_AFTER);
+            let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+            let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
+            let AnswerBody { receipts, title } = serde_json::from_slice(&body).unwrap_or_default();
+            Ok((Answer { status, receipts, title }, retry_after.map(Duration::from_secs)))
+        };
+        let nothing = |_| format!("no answer within {} s", ANSWER_WITHIN.as_secs());
+        timeout(ANSWER_WITHIN, exchange).await.map_err(nothing)?
+    }
+}
+
+/// The header that says what the body is, unless the provider's own headers do.
+pub(super) fn content_type(headers: &[(String, String)], body: &[u8]) -> Option<(String, String)> {
+    let is_told = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let kind = match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{' | b'[') => "application/json",
+        Some(b'<') => "application/xml",
+        Some(_) | None => "application/x-www-form-urlencoded",
+    };
+    (!is_told).then(|| ("Content-Type".to_owned(), kind.to_owned()))
+}
+
+/// Where `source`'s webhooks go: `url` as it is, or with the usual path if it has none; else the configured listener.
+pub(super) fn webhook_url(url: Option<&str>, settings: &Settings, source: &Source) -> Result<Uri, Failure> {
+    let own = format!("http://{}", settings.listen);
+    let text = url.unwrap_or(&own);
+    let wrong = |problem: &str| {
+        Failure::new(Exit::Usage, "wrong_url", format!("{text:?} {problem}"))
+            .hint("expected a URL such as http://127.0.0.1:8080")
+    };
+    let parsed: Uri = text.parse().map_err(|_| wrong("is no URL"))?;
+    let (Some(scheme), Some(authority)) = (parsed.scheme_str(), parsed.authority()) else {
+        return Err(wrong("names no server"));
+    };
+    if parsed.path() == "/" && parsed.query().is_none() {
+        let with_path = format!("{scheme}://{authority}/webhooks/{}", source.name());
+        return with_path.parse().map_err(|_| wrong("is no URL"));
+    }
+    Ok(parsed)
+}
+
+/// Refuses what this program cannot send to.
+pub(super) fn require_http(url: &Uri) -> Result<(), Failure> {
+    match url.scheme_str() {
+        Some("http") => Ok(()),
+        Some(_) | None => {
+            Err(Failure::new(Exit::Usage, "no_https", format!("cannot send to {url}: only http:// works"))
+                .hint("`paylatch sign --url` prints a curl line that sends one webhook over https"))
+        }
+    }
+}
+
+/// An error with its causes: the outermost alone says only that connecting failed.
+fn tell_chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,95 @@
+//! `paylatch sign`: a webhook as its provider would send it, as a curl line.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::clock;
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use super::fixtures::Fixture;
+use super::send::{content_type, webhook_url};
+use crate::config::Needs;
+use crate::provider::Signed;
+
+/// The longest body that goes into the line itself, in bytes: systems limit the length of an argument.
+const INLINE_BYTES_MAX: usize = 100_000;
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The source whose secret signs.
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// The file with the body.
+    file: PathBuf,
+    /// Where to send it: the whole URL, or the server's alone [default: the configured listener].
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// Prints the curl line.
+pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
+    let settings = context.settings_or_dev(Needs::default())?;
+    let source = context.source(&settings, &sign.source)?;
+    let url = webhook_url(sign.url.as_deref(), &settings, source)?;
+    let fixture = Fixture::read(&sign.file)?;
+    let signed = source.sign(&fixture.body, clock::now_seconds());
+    context.output.line(curl_line(&url.to_string(), &signed, &fixture)?);
+    Ok(())
+}
+
+/// A line that sends `signed` when it is pasted. A body that its provider signs from within differs from the file's, and
+/// is written into the line.
+pub(super) fn curl_line(url: &str, signed: &Signed, fixture: &Fixture) -> Result<String, Failure> {
+    let headers = content_type(&signed.headers, &signed.body);
+    let headers: String = headers
+        .iter()
+        .chain(&signed.headers)
+        .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))))
+        .collect();
+    let body = if signed.body == fixture.body {
+        format!("@{}", fixture.path.display())
+    } else {
+        inline(&signed.body, &fixture.path)?
+    };
+    Ok(format!("curl -sS {}{headers} --data-binary {}", quote(url), quote(&body)))
+}
+
+fn inline(body: &[u8], path: &Path) -> Result<String, Failure> {
+    let text =
+        std::str::from_utf8(body).ok().filter(|text| text.len() <= INLINE_BYTES_MAX && !text.contains('\0'));
+    text.filter(|text| !text.starts_with('@')).map(str::to_owned).ok_or_else(|| {
+        let message = format!("the signed body of {} does not fit into a command line", path.display());
+        Failure::new(Exit::Failed, "body_not_inline", message).hint("`paylatch replay` signs and sends it")
+    })
+}
+
+/// One word for a shell, whatever is in it.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(body: &'static str) -> Fixture {
+        Fixture { path: "it's.json".into(), body: body.into() }
+    }
+
+    #[test]
+    fn the_line_names_the_file_whose_exact_bytes_were_signed() {
+        let signed = Signed { headers: vec![("Sig".into(), "t=1".into())], body: "{}".into() };
+        assert_eq!(
+            curl_line("http://h/webhooks/s", &signed, &fixture("{}")).unwrap(),
+            r"curl -sS 'http://h/webhooks/s' -H 'Content-Type: application/json' -H 'Sig: t=1' --data-binary '@it'\''s.json'"
+        );
+    }
+
+    #[test]
+    fn a_body_that_carries_its_own_signature_stands_in_the_line() {
+        let signed = Signed { headers: Vec::new(), body: r#"{"sig":"it's"}"#.into() };
+        let line = curl_line("http://h/", &signed, &fixture("{}")).unwrap();
+        assert!(line.ends_with(r#"--data-binary '{"sig":"it'\''s"}'"#), "{line}");
+    }
+}

@@ -1,0 +1,115 @@
+//! What settings must be to each other.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+use super::settings::{Needs, Settings, is_sqlite};
+use crate::lock::Locks;
+
+/// The longest that the most impatient providers wait for an answer.
+const PROVIDER_WAIT: Duration = Duration::from_secs(5);
+
+/// Objects to what cannot be, and returns advice about what is probably not meant.
+pub(super) fn check(settings: &Settings, reader: &mut Reader, needs: Needs) -> Vec<String> {
+    check_presence(settings, reader, needs);
+    check_listeners(settings, reader);
+    check_sizes(settings, reader);
+    check_lock(settings, reader);
+    advice(settings)
+}
+
+fn check_presence(settings: &Settings, reader: &mut Reader, needs: Needs) {
+    if needs.database && !reader.is_given("database_url") && !reader.is_given("database_url_file") {
+        let problem = "expected postgres://user@host/database or sqlite://path (`paylatch dev` needs none)";
+        reader.object("database_url", problem);
+    }
+    if needs.sources && !reader.has_read_below("sources") {
+        let problem = "expected at least one source, such as [sources.stripe] with provider and secrets";
+        reader.object("sources", problem);
+    }
+    let token_is_given = reader.is_given("admin_token") || reader.is_given("admin_token_file");
+    if !settings.admin_listen.ip().is_loopback() && !token_is_given {
+        let address = settings.admin_listen;
+        reader.object(
+            "admin_token",
+            format!("expected a token, because admin_listen {address} is not loopback"),
+        );
+    }
+    if settings.admin_token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+        reader.object("admin_token", "is empty; expected a token");
+    }
+}
+
+fn check_listeners(settings: &Settings, reader: &mut Reader) {
+    if settings.listen == settings.admin_listen && settings.listen.port() != 0 {
+        reader.object("admin_listen", format!("is {}, as listen is; expected another port", settings.listen));
+    }
+}
+
+fn check_sizes(settings: &Settings, reader: &mut Reader) {
+    let (intake, http) = (&settings.intake, &settings.http);
+    let body = ("http.body_bytes_max", http.body_bytes_max);
+    for ((small, is), (large, limit)) in [
+        (
+            ("intake.batch_events_max", intake.batch_events_max),
+            ("intake.queue_events_max", intake.queue_events_max),
+        ),
+        (body, ("intake.queue_bytes_max", intake.queue_bytes_max)),
+        (body, ("http.body_bytes_in_flight_max", http.body_bytes_in_flight_max)),
+    ] {
+        if is > limit {
+            reader.object(small, format!("is {is}; expected at most {large}, which is {limit}"));
+        }
+    }
+    if settings.store.as_ref().is_some_and(is_sqlite) && intake.lanes > 1 {
+        reader.object("intake.lanes", format!("is {}; expected 1: SQLite has one writer", intake.lanes));
+    }
+}
+
+fn check_lock(settings: &Settings, reader: &mut Reader) {
+    let backend = settings.lock.backend.as_str();
+    match (backend, settings.lock.urls.is_empty()) {
+        ("local", false) => {
+            reader.object(
+                "lock.urls",
+                "is set, but lock.backend is local; expected another backend, or no urls",
+            );
+        }
+        ("postgres", true) => {
+            reader.object("lock.urls", "expected a Postgres URL, because database_url is none")
+        }
+        (_, true) if backend != "local" => {
+            reader.object("lock.urls", format!("expected the URLs of the {backend} servers"));
+        }
+        // Only the backend can judge the rest.
+        _ => {
+            if let Err(problem) = Locks::new(&settings.lock) {
+                let (setting, problem) = problem
+                    .split_once(' ')
+                    .filter(|(first, _)| first.starts_with("lock."))
+                    .unwrap_or(("lock", &problem));
+                reader.object(setting, problem);
+            }
+        }
+    }
+}
+
+fn advice(settings: &Settings) -> Vec<String> {
+    let (intake, lock) = (&settings.intake, &settings.lock);
+    let mut advice = Vec::new();
+    let mut advise = |applies: bool, text: &str| advice.extend(applies.then(|| text.to_owned()));
+    advise(
+        intake.lock_wait < lock.ttl,
+        "lock.wait_ms is shorter than lock.ttl_ms: after a replica crashed, events of its orders are answered 503 until \
+         its leases end",
+    );
+    advise(
+        intake.lock_wait >= intake.deadline,
+        "lock.wait_ms is not shorter than intake.deadline_ms: an order that stays busy is answered 503 by the deadline",
+    );
+    advise(
+        intake.deadline >= PROVIDER_WAIT,
+        "intake.deadline_ms is 5000 or more: several providers wait no longer than 5 s for an answer",
+    );
+    advice
+}

@@ -1,0 +1,168 @@
+//! Every setting: its name, default, range and unit. This is the one list.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::layers::Layers;
+use super::mistake::Mistakes;
+use super::reader::{Reader, Resolved};
+use super::{relations, sources};
+use crate::provider::Source;
+use crate::secret::Secret;
+use crate::telemetry::LogFormat;
+use crate::{http, intake, lock, store};
+
+/// What a database's URL starts with.
+const DATABASES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where providers send their webhooks.
+    pub listen: SocketAddr,
+    /// Metrics and the API.
+    pub admin_listen: SocketAddr,
+    /// Required of callers of the admin listener; always set when that is not loopback.
+    pub admin_token: Option<Secret>,
+    /// The database, if one is named.
+    pub store: Option<store::Settings>,
+    /// Limits of the listeners.
+    pub http: http::Settings,
+    /// The lock service.
+    pub lock: lock::Settings,
+    /// Limits of the work.
+    pub intake: intake::Settings,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// Which logs appear, as `tracing` writes it.
+    pub log_filter: String,
+    /// Definitions beside the built-in ones.
+    pub providers_dir: Option<PathBuf>,
+    /// The sources, compiled.
+    pub sources: Vec<Source>,
+    /// What is allowed, yet probably not meant.
+    pub advice: Vec<String>,
+    /// Each setting as it holds, in the order of this file.
+    pub resolved: Vec<Resolved>,
+}
+
+/// What a command cannot do without.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Needs {
+    /// A database must be named.
+    pub database: bool,
+    /// At least one source must be there.
+    pub sources: bool,
+}
+
+impl Settings {
+    /// Reads all settings from `layers` and checks them, alone and against each other.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] at once.
+    pub fn read(layers: Layers, needs: Needs) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(layers);
+        let syntax_is_clean = reader.is_clean();
+        let mut settings = Self::take(&mut reader);
+        if syntax_is_clean {
+            settings.advice = relations::check(&settings, &mut reader, needs);
+        }
+        settings.resolved = reader.finish()?;
+        Ok(settings)
+    }
+
+    fn take(reader: &mut Reader) -> Self {
+        let listen = reader.address("listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let admin_listen = reader.address("admin_listen", SocketAddr::from(([127, 0, 0, 1], 8081)));
+        let admin_token = reader.secret("admin_token");
+        let store = take_store(reader);
+        let providers_dir = reader.path("providers_dir");
+        let http = take_http(reader);
+        let (lock, lock_wait) = take_lock(reader, store.as_ref());
+        let intake = take_intake(reader, lock_wait, store.as_ref());
+        let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+        let log_format = reader.choice("log.format", &formats);
+        let log_format = log_format.unwrap_or_else(|| {
+            reader.default("log.format", "auto");
+            LogFormat::Auto
+        });
+        let log_filter =
+            reader.text("log.filter").unwrap_or_else(|| reader.default("log.filter", "info".to_owned()));
+        let sources = sources::take(reader, providers_dir.as_deref());
+        Self {
+            listen,
+            admin_listen,
+            admin_token,
+            store,
+            http,
+            lock,
+            intake,
+            log_format,
+            log_filter,
+            providers_dir,
+            sources,
+            advice: Vec::new(),
+            resolved: Vec::new(),
+        }
+    }
+}
+
+fn take_store(reader: &mut Reader) -> Option<store::Settings> {
+    let url = reader.secret_url("database_url");
+    let is_known = |url: &Secret| DATABASES.iter().any(|scheme| url.expose().starts_with(scheme));
+    if url.as_ref().is_some_and(|url| !is_known(url)) {
+        reader.object("database_url", "expected postgres://user@host/database or sqlite://path");
+    }
+    let call_timeout = reader.millis("database_call_timeout_ms", 2_000, 100..=60_000);
+    Some(store::Settings { url: url?, call_timeout })
+}
+
+fn take_http(reader: &mut Reader) -> http::Settings {
+    http::Settings {
+        body_bytes_max: reader.count("http.body_bytes_max", 1 << 20, 1_024..=64 << 20), // 1 MiB
+        connections_max: reader.count("http.connections_max", 1_024, 1..=1_000_000),
+        body_bytes_in_flight_max: reader.count("http.body_bytes_in_flight_max", 32 << 20, 1_024..=16 << 30), // 32 MiB
+    }
+}
+
+/// The lock service, and how long a busy order is waited for.
+fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Settings, Duration) {
+    const BACKENDS: [&str; 6] = ["local", "redis", "redlock", "postgres", "etcd", "zookeeper"];
+    let backend = reader.choice("lock.backend", &BACKENDS.map(|backend| (backend, backend)));
+    let backend = backend.unwrap_or_else(|| reader.default("lock.backend", "local"));
+    let mut urls = reader.secret_urls("lock.urls");
+    if let (true, "postgres", Some(store)) =
+        (urls.is_empty(), backend, store.filter(|store| !is_sqlite(store)))
+    {
+        urls.push(store.url.clone());
+    }
+    let settings = lock::Settings {
+        backend: backend.to_owned(),
+        urls,
+        ttl: reader.millis("lock.ttl_ms", 2_000, 100..=600_000),
+        call_timeout: reader.millis("lock.call_timeout_ms", 100, 1..=10_000),
+        retry_after: reader.millis("lock.retry_after_ms", 1_000, 1..=600_000),
+    };
+    (settings, reader.millis("lock.wait_ms", 2_500, 0..=600_000))
+}
+
+fn take_intake(
+    reader: &mut Reader,
+    lock_wait: Duration,
+    store: Option<&store::Settings>,
+) -> intake::Settings {
+    let lanes = if store.is_some_and(is_sqlite) { 1 } else { 2 };
+    intake::Settings {
+        lanes: reader.count("intake.lanes", lanes, 1..=64),
+        batch_events_max: reader.count("intake.batch_events_max", 256, 1..=4_096),
+        queue_events_max: reader.count("intake.queue_events_max", 4_096, 1..=1_000_000),
+        queue_bytes_max: reader.count("intake.queue_bytes_max", 32 << 20, 1_024..=16 << 30), // 32 MiB
+        deadline: reader.millis("intake.deadline_ms", 4_000, 100..=60_000),
+        lock_wait,
+    }
+}
+
+pub(super) fn is_sqlite(store: &store::Settings) -> bool {
+    store.url.expose().starts_with("sqlite:")
+}

@@ -1,0 +1,71 @@
+//! The sources: tables with names of the user's choice.
+
+use std::path::Path;
+
+use super::reader::Reader;
+use crate::order::Id;
+use crate::provider::{Mode, Providers, Source, SourceSettings};
+
+/// Reads the definitions and the sources, and compiles these against those.
+pub(super) fn take(reader: &mut Reader, providers_dir: Option<&Path>) -> Vec<Source> {
+    let names = reader.tables_below("sources");
+    reader.allow_empty_table("sources");
+    let settings: Vec<_> = names.iter().filter_map(|name| take_source(reader, name)).collect();
+    if settings.is_empty() && providers_dir.is_none() {
+        return Vec::new();
+    }
+    match Providers::load(providers_dir) {
+        Ok(providers) => {
+            settings.into_iter().filter_map(|source| compile(reader, source, &providers)).collect()
+        }
+        Err(error) => {
+            reader.object("providers_dir", error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn take_source(reader: &mut Reader, name: &str) -> Option<SourceSettings> {
+    let at = |field: &str| format!("sources.{name}.{field}");
+    reader.allow_empty_table(&format!("sources.{name}"));
+    reader.allow_empty_table(&at("params"));
+    let id = source_name(reader, name);
+    let provider = at("provider");
+    Some(SourceSettings {
+        provider: reader.text(&provider).unwrap_or_else(|| reader.default(&provider, name.to_owned())),
+        secrets: reader.secrets(&at("secrets"), &at("secret_files")),
+        tolerance_s: reader
+            .optional_count(&at("tolerance_s"), 0..=366 * 86_400)
+            .map(|seconds| seconds as u64),
+        mode: reader.choice(&at("mode"), &[("live", Mode::Live), ("test", Mode::Test)]),
+        order: reader.list(&at("order")),
+        public_url: reader.text(&at("public_url")),
+        cert_dir: reader.path(&at("cert_dir")),
+        params: reader.open_table(&at("params")),
+        name: id?,
+    })
+}
+
+/// A source's name is part of a URL, a variable's name and a table's name.
+fn source_name(reader: &mut Reader, name: &str) -> Option<Id> {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let id = Id::new(name).ok().filter(|_| is_plain);
+    if id.is_none() {
+        let problem = "is no name of a source; expected 1 to 255 letters, digits, - and _";
+        reader.object(&format!("sources.{name}"), problem);
+    }
+    id
+}
+
+fn compile(reader: &mut Reader, settings: SourceSettings, providers: &Providers) -> Option<Source> {
+    let name = settings.name.clone();
+    match Source::new(settings, providers) {
+        Ok(source) => Some(source),
+        Err(mistakes) => {
+            for (field, expected) in mistakes {
+                reader.object(&format!("sources.{name}.{field}"), expected);
+            }
+            None
+        }
+    }
+}

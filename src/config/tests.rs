@@ -1,0 +1,284 @@
+//! Every layer, every kind of mistake.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{File, Flag, Layers, Mistakes, Needs, Settings};
+
+const CANARY: &str = "whsec_canary";
+
+fn file(text: &str) -> Layers {
+    Layers { file: Some(File { path: "paylatch.toml".into(), text: text.to_owned() }), ..Layers::default() }
+}
+
+fn with_environment(layers: Layers, variables: &[(&str, &str)]) -> Layers {
+    let environment: BTreeMap<_, _> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Layers { environment, ..layers }
+}
+
+fn with_flag(layers: Layers, setting: &str, value: &str) -> Layers {
+    let flag = Flag { setting: setting.to_owned(), value: value.to_owned(), written: "--set" };
+    Layers { flags: vec![flag], ..layers }
+}
+
+fn read(layers: Layers) -> Result<Settings, Mistakes> {
+    Settings::read(layers, Needs::default())
+}
+
+/// The mistakes as they are told.
+fn told(layers: Layers) -> Vec<String> {
+    read(layers).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+fn told_of_file(text: &str) -> Vec<String> {
+    told(file(text))
+}
+
+#[test]
+fn flags_go_before_environment_before_file_before_defaults() {
+    let layers = file("[lock]\nttl_ms = 1000");
+    assert_eq!(read(Layers::default()).unwrap().lock.ttl, Duration::from_millis(2_000));
+    assert_eq!(read(layers.clone()).unwrap().lock.ttl, Duration::from_millis(1_000));
+    let layers = with_environment(layers, &[("PAYLATCH_LOCK__TTL_MS", "3000")]);
+    assert_eq!(read(layers.clone()).unwrap().lock.ttl, Duration::from_millis(3_000));
+    let layers = with_flag(layers, "lock.ttl_ms", "4000");
+    assert_eq!(read(layers).unwrap().lock.ttl, Duration::from_millis(4_000));
+}
+
+#[test]
+fn each_setting_is_shown_with_its_origin_and_without_its_secret() {
+    let layers = file("admin_token = \"whsec_canary\"\n[lock]\nwait_ms = 3000");
+    let variables = [("PAYLATCH_DATABASE_URL", "postgres://app:whsec_canary@db/pay")];
+    let settings = read(with_flag(with_environment(layers, &variables), "listen", "127.0.0.1:0")).unwrap();
+    let shown = |name: &str| {
+        let resolved = settings.resolved.iter().find(|resolved| resolved.setting == name).unwrap();
+        let origin = resolved.origin.as_ref().map_or("default".to_owned(), ToString::to_string);
+        format!("{} from {origin}", resolved.shown)
+    };
+    assert_eq!(
+        ["listen", "database_url", "lock.wait_ms", "admin_token", "lock.ttl_ms"].map(shown),
+        [
+            "127.0.0.1:0 from --set",
+            "postgres://app:****@db/pay from PAYLATCH_DATABASE_URL",
+            "3000 from paylatch.toml:3",
+            "[secret] from paylatch.toml:1",
+            "2000 from default",
+        ]
+    );
+    assert!(!format!("{settings:?}").contains(CANARY));
+}
+
+#[test]
+fn a_mistake_names_the_setting_its_origin_and_what_was_expected() {
+    for (text, expected) in [
+        (
+            "listen = 'localhost'",
+            "listen (paylatch.toml:1): is \"localhost\"; expected an IP address and a port",
+        ),
+        (
+            "\n[lock]\nttl_ms = 'soon'",
+            "lock.ttl_ms (paylatch.toml:3): is \"soon\"; expected a whole number of milliseconds from 100 to 600000",
+        ),
+        ("intake.lanes = 0", "intake.lanes (paylatch.toml:1): is 0; expected a whole number from 1 to 64"),
+        ("intake.lanes = -1", "intake.lanes (paylatch.toml:1): is -1; expected a whole number"),
+        ("intake.lanes = 1.5", "is a number with decimals; expected a whole number"),
+        (
+            "lock.backend = 'reddis'",
+            "expected one of local, redis, redlock, postgres, etcd, zookeeper; did you mean redis?",
+        ),
+        ("lock.urls = 'redis://h'", "lock.urls (paylatch.toml:1): is a text; expected a list of texts"),
+        ("lock.urls = [1]", "is an array of other things than strings; expected a list of texts"),
+        ("lock = 3", "lock (paylatch.toml:1): expected a table: [lock]"),
+        ("lokc.ttl_ms = 3", "lokc.ttl_ms (paylatch.toml:1): is no setting; did you mean lock.ttl_ms?"),
+        (
+            "database_url = 'mysql://root:whsec_canary@h/d'",
+            "database_url (paylatch.toml:1): expected postgres://",
+        ),
+        ("admin_token_file = '/nowhere'", "admin_token_file (paylatch.toml:1): cannot read /nowhere"),
+        ("log.format = true", "log.format (paylatch.toml:1): is a boolean; expected a text"),
+        ("[sources.\"a b\"]", "is no name of a source; expected 1 to 255 letters, digits, - and _"),
+    ] {
+        let told = told_of_file(text);
+        assert!(told.iter().any(|mistake| mistake.contains(expected)), "{text}: {told:?}");
+        assert!(!told.concat().contains(CANARY), "{told:?}");
+    }
+}
+
+#[test]
+fn relations_between_settings_are_checked() {
+    for (text, expected) in [
+        (
+            "admin_listen = '0.0.0.0:8081'",
+            "admin_token (not set): expected a token, because admin_listen 0.0.0.0:8081 is not loopback",
+        ),
+        (
+            "admin_listen = '127.0.0.1:8080'",
+            "admin_listen (paylatch.toml:1): is 127.0.0.1:8080, as listen is",
+        ),
+        (
+            "database_url = 'sqlite://x.db'\nintake.lanes = 2",
+            "intake.lanes (paylatch.toml:2): is 2; expected 1: SQLite has one writer",
+        ),
+        (
+            "intake.batch_events_max = 20\nintake.queue_events_max = 10",
+            "expected at most intake.queue_events_max, which is 10",
+        ),
+        (
+            "http.body_bytes_max = 4096\nhttp.body_bytes_in_flight_max = 2048",
+            "expected at most http.body_bytes_in_flight_max, which is 2048",
+        ),
+        ("lock.backend = 'redis'", "lock.urls (not set): expected the URLs of the redis servers"),
+        ("lock.urls = ['redis://h']", "is set, but lock.backend is local"),
+        (
+            "admin_token = 'a'\nadmin_token_file = 'b'",
+            "admin_token_file (paylatch.toml:2): is set beside admin_token",
+        ),
+    ] {
+        let told = told_of_file(text);
+        assert!(told.iter().any(|mistake| mistake.contains(expected)), "{text}: {told:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let layers = file("listen = 'x'\nadmin_listen = 'y'\n[http]\nbody_bytes_max = 'big'");
+    let layers = with_environment(layers, &[("PAYLATCH_LOCK_TTL_MS", "soon"), ("PAYLATCH_LOCK_TTL", "1")]);
+    let told = told(layers).join("\n");
+    for name in [
+        "listen",
+        "admin_listen",
+        "http.body_bytes_max",
+        "lock.ttl_ms (PAYLATCH_LOCK_TTL_MS)",
+        "PAYLATCH_LOCK_TTL ",
+    ] {
+        assert!(told.contains(name), "{name} is not in:\n{told}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_by_line_and_never_by_its_text() {
+    let told = told_of_file("listen = '127.0.0.1:1'\nadmin_token = \"whsec_canary\n");
+    assert!(told[0].starts_with("the settings file (paylatch.toml:2): is no TOML"), "{told:?}");
+    assert!(!told.concat().contains(CANARY), "{told:?}");
+}
+
+#[test]
+fn what_a_command_needs_is_missed() {
+    let needs = Needs { database: true, sources: true };
+    let told = Settings::read(Layers::default(), needs).unwrap_err().to_string();
+    assert!(told.contains("database_url (not set): expected postgres://"), "{told}");
+    assert!(told.contains("sources (not set): expected at least one source"), "{told}");
+}
+
+#[test]
+fn a_waiting_time_shorter_than_a_lease_is_advised_against() {
+    let settings = read(file("lock.wait_ms = 1000")).unwrap();
+    assert!(settings.advice.concat().contains("lock.wait_ms is shorter than lock.ttl_ms"));
+    assert_eq!(read(Layers::default()).unwrap().advice, Vec::<String>::new());
+}
+
+#[test]
+fn variables_take_a_double_underscore_and_in_the_fixed_tables_a_single_one() {
+    for name in ["PAYLATCH_HTTP_BODY_BYTES_MAX", "PAYLATCH_HTTP__BODY_BYTES_MAX"] {
+        let settings = read(with_environment(Layers::default(), &[(name, "2048")])).unwrap();
+        assert_eq!(settings.http.body_bytes_max, 2_048);
+    }
+    let both = [("PAYLATCH_LOCK_TTL_MS", "1000"), ("PAYLATCH_LOCK__TTL_MS", "1000")];
+    let told = told(with_environment(Layers::default(), &both));
+    assert_eq!(
+        told,
+        ["lock.ttl_ms (PAYLATCH_LOCK_TTL_MS): is set by PAYLATCH_LOCK__TTL_MS also; expected one of them"]
+    );
+}
+
+#[test]
+fn an_unknown_variable_is_a_mistake_but_not_a_foreign_or_an_empty_one() {
+    let foreign = [
+        ("PAYLATCH_SERVICE_HOST", "10.0.0.1"),
+        ("PAYLATCH_PORT_80_TCP", "tcp://"),
+        ("PAYLATCH_LISTN", ""),
+        ("HOME", "/"),
+    ];
+    assert!(read(with_environment(Layers::default(), &foreign)).is_ok());
+    let told = told(with_environment(Layers::default(), &[("PAYLATCH_LISTN", "127.0.0.1:1")]));
+    assert_eq!(told, ["PAYLATCH_LISTN (environment): names no setting; did you mean PAYLATCH_LISTEN?"]);
+}
+
+/// Sources, with the built-in providers.
+mod sources {
+    use super::*;
+
+    fn names(layers: Layers) -> Vec<String> {
+        let settings = read(layers).unwrap();
+        settings.sources.iter().map(|source| source.name().to_string()).collect()
+    }
+
+    #[test]
+    fn a_source_may_come_from_the_file_the_environment_or_both() {
+        let in_file = file("[sources.My_Shop]\nprovider = 'stripe'");
+        let secrets = ("PAYLATCH_SOURCES__MY_SHOP__SECRETS", "whsec_b25l, whsec_dHdv");
+        assert_eq!(names(with_environment(in_file, &[secrets])), ["My_Shop"]);
+        let provider = ("PAYLATCH_SOURCES__MY_SHOP__PROVIDER", "stripe");
+        assert_eq!(names(with_environment(Layers::default(), &[secrets, provider])), ["my-shop"]);
+    }
+
+    #[test]
+    fn the_provider_is_the_source_s_name_unless_it_is_told() {
+        let variables = [("PAYLATCH_SOURCES__STRIPE__SECRETS", "whsec_b25l")];
+        assert_eq!(names(with_environment(Layers::default(), &variables)), ["stripe"]);
+    }
+
+    #[test]
+    fn params_may_come_from_the_environment() {
+        let layers = file("[sources.stripe]\nsecrets = ['whsec_b25l']\nparams.nonsense = 'x'");
+        let told =
+            told(with_environment(layers, &[("PAYLATCH_SOURCES__STRIPE__PARAMS__NOTHING", "x")])).join("\n");
+        assert!(told.contains("sources.stripe.params.nonsense (paylatch.toml:3)"), "{told}");
+        assert!(
+            told.contains("sources.stripe.params.nothing (PAYLATCH_SOURCES__STRIPE__PARAMS__NOTHING)"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn each_mistake_of_a_source_names_its_setting() {
+        for (text, expected) in [
+            (
+                "[sources.shop]\nprovider = 'strype'\nsecrets = ['x']",
+                "sources.shop.provider (paylatch.toml:2)",
+            ),
+            ("[sources.stripe]", "sources.stripe.secrets (not set)"),
+            (
+                "[sources.stripe]\nsecrets = ['']",
+                "sources.stripe.secrets (paylatch.toml:2): holds an empty text",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\nsecret_files = ['/nowhere']",
+                "sources.stripe.secret_files (paylatch.toml:3): cannot read /nowhere",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\nmode = 'life'",
+                "expected one of live, test; did you mean live?",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\ntolerance = 3",
+                "sources.stripe.tolerance (paylatch.toml:3): is no setting; did you mean sources.stripe.tolerance_s?",
+            ),
+            ("sources.stripe = 3", "sources.stripe (paylatch.toml:1): expected a table: [sources.stripe]"),
+        ] {
+            let told = told_of_file(text);
+            assert!(told.iter().any(|mistake| mistake.contains(expected)), "{text}: {told:?}");
+            assert!(!told.concat().contains(CANARY), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_file_is_read_without_its_line_break() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "whsec_b25l\n").unwrap();
+        let text = format!("[sources.stripe]\nsecret_files = [{:?}]", path.display().to_string());
+        assert_eq!(names(file(&text)), ["stripe"]);
+    }
+}

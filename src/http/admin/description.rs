@@ -1,0 +1,40 @@
+//! `/openapi.json`, written from what stands beside the handlers.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{__path_exposition, events, orders};
+
+/// The API of the admin listener.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Paylatch",
+        description = "Orders and events as they are stored. Every refusal is a problem (RFC 9457) with a stable code. \
+                       Besides those listed: 401 and 429 for a token that is missing or wrong, 421 for a name that is \
+                       not this machine's, 503 while the database is away.",
+    ),
+    servers((url = "/")),
+    paths(orders::list, orders::one, events::list, events::one, events::raw, exposition),
+    modifiers(&Token),
+)]
+pub(super) struct Description;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("`admin_token`, if it is set"));
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+pub(super) async fn openapi() -> Response {
+    let text = Description::openapi().to_json().unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+}

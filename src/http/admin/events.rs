@@ -1,0 +1,132 @@
+//! `/api/v1/events`: what came in, what was decided, and the exact bytes.
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use crate::http::problem::Body;
+use crate::http::{Code, Problem};
+use crate::order::{Key, Outcome};
+use crate::store::{EventFilter, EventRow, Store};
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Of this source.
+    source: Option<String>,
+    /// Of this type, in the provider's words.
+    r#type: Option<String>,
+    /// With this outcome, which docs/lifecycle.md explains.
+    #[param(schema_with = outcome_words, required = false)]
+    outcome: Option<String>,
+    /// Of the payments that belong to this order now.
+    order: Option<String>,
+    /// Of this payment.
+    payment: Option<String>,
+    /// Behind this row: `after` of the list before.
+    #[param(pattern = "/")]
+    after: Option<String>,
+    /// How many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+}
+
+/// A list of events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Events {
+    /// By id and source.
+    events: Vec<EventRow>,
+    /// Where the next list begins; null at the end.
+    after: Option<String>,
+}
+
+/// Events, by id and source.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(Which), security((), ("token" = [])), responses(
+    (status = 200, description = "The events", body = Events),
+    (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(store): State<Store>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Events>, Problem> {
+    let which = page::query(which)?;
+    let rows = page::rows(which.limit)?;
+    page::begins(which.after.as_deref())?;
+    page::one_of("outcome", which.outcome.as_deref(), Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
+    let filter = EventFilter {
+        id: None,
+        source: which.source,
+        type_name: which.r#type,
+        outcome: which.outcome,
+        order: which.order,
+        payment: which.payment,
+        after: which.after,
+        limit: rows + 1,
+    };
+    let mut events = store.events(&filter).await?;
+    let after = page::cut(&mut events, rows, |event| format!("{}/{}", event.source, event.event_id));
+    Ok(Json(Events { events, after }))
+}
+
+/// One event, without its body.
+#[utoipa::path(get, path = "/api/v1/events/{source}/{id}", tag = "events", security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The event's id"),
+), responses(
+    (status = 200, description = "The event", body = EventRow),
+    (status = 404, description = "No such event", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn one(
+    State(store): State<Store>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<EventRow>, Problem> {
+    let key = page::key(path, Code::UnknownEvent)?;
+    find(&store, &key).await.map(Json)
+}
+
+/// The exact bytes that were verified.
+#[utoipa::path(get, path = "/api/v1/events/{source}/{id}/raw", tag = "events", security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The event's id"),
+), responses(
+    (status = 200, description = "The bytes", content_type = "application/octet-stream", body = [u8]),
+    (status = 404, description = "No such event", body = Body, content_type = "application/problem+json"),
+    (status = 410, description = "The body was purged", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn raw(
+    State(store): State<Store>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    let key = page::key(path, Code::UnknownEvent)?;
+    let Some(bytes) = store.raw(&key).await? else {
+        find(&store, &key).await?;
+        return Err(Code::BodyPurged.into());
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"event\""),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> {
+    let filter = EventFilter {
+        id: Some(key.id.to_string()),
+        source: Some(key.source.to_string()),
+        limit: 1,
+        ..EventFilter::default()
+    };
+    store.events(&filter).await?.pop().ok_or(Code::UnknownEvent.into())
+}
+
+fn outcome_words() -> Object {
+    page::described(Outcome::ALL.iter().map(|outcome| outcome.as_str()))
+}

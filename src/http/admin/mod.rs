@@ -1,0 +1,58 @@
+//! The admin listener: metrics, the API over orders and events, and its description. It changes nothing.
+
+mod description;
+mod events;
+mod guard;
+mod orders;
+mod page;
+#[cfg(test)]
+mod tests;
+mod viewer;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use self::guard::{Guard, guard};
+use super::public::{nothing_here, only_get};
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
+pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
+    let guarded = Router::new()
+        .route("/api/v1/orders", get(orders::list).fallback(only_get))
+        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
+        .route("/api/v1/events", get(events::list).fallback(only_get))
+        .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
+        .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
+        .with_state(store)
+        .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
+        .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
+    let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
+    guarded.merge(open).fallback(nothing_here).layer(map_response(private))
+}
+
+/// All metrics, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "metrics", security((), ("token" = [])), responses(
+    (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
+))]
+async fn exposition(State(metrics): State<Metrics>) -> Response {
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, metrics.render()).into_response()
+}
+
+/// What is told here is kept nowhere, and taken for nothing but what it is.
+async fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}

@@ -1,0 +1,106 @@
+//! `/api/v1/orders`: orders, and one order with everything that was said about it.
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use crate::http::problem::Body;
+use crate::http::{Code, Problem};
+use crate::order::Status;
+use crate::store::{EventRow, OrderFilter, OrderRow, Store};
+
+/// Which orders.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Of this source.
+    source: Option<String>,
+    /// In this status, which docs/lifecycle.md explains.
+    #[param(schema_with = status_words, required = false)]
+    status: Option<String>,
+    /// With an anomaly (`true`), or without (`false`).
+    anomaly: Option<bool>,
+    /// Behind this row: `after` of the list before.
+    #[param(pattern = "/")]
+    after: Option<String>,
+    /// How many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+}
+
+/// A list of orders.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Orders {
+    /// By id and source.
+    orders: Vec<OrderRow>,
+    /// Where the next list begins; null at the end.
+    after: Option<String>,
+}
+
+/// An order with its events.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderWithTimeline {
+    #[serde(flatten)]
+    order: OrderRow,
+    /// Every event of the order's payments, as they arrived: what was decided, and why.
+    timeline: Vec<EventRow>,
+}
+
+/// Orders, by id and source.
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(Which), security((), ("token" = [])), responses(
+    (status = 200, description = "The orders", body = Orders),
+    (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(store): State<Store>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Orders>, Problem> {
+    let which = page::query(which)?;
+    let rows = page::rows(which.limit)?;
+    page::begins(which.after.as_deref())?;
+    page::one_of("status", which.status.as_deref(), Status::ALL.iter().map(|status| status.as_str()))?;
+    let filter = OrderFilter {
+        id: None,
+        source: which.source,
+        status: which.status,
+        anomaly: which.anomaly,
+        after: which.after,
+        limit: rows + 1,
+    };
+    let mut orders = store.orders(&filter).await?;
+    let after = page::cut(&mut orders, rows, |order| format!("{}/{}", order.source, order.order_id));
+    Ok(Json(Orders { orders, after }))
+}
+
+/// One order, and every event that was said about it.
+#[utoipa::path(get, path = "/api/v1/orders/{source}/{id}", tag = "orders", security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The order's id"),
+), responses(
+    (status = 200, description = "The order", body = OrderWithTimeline),
+    (status = 404, description = "No such order", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn one(
+    State(store): State<Store>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<OrderWithTimeline>, Problem> {
+    let key = page::key(path, Code::UnknownOrder)?;
+    let filter = OrderFilter {
+        id: Some(key.id.to_string()),
+        source: Some(key.source.to_string()),
+        limit: 1,
+        ..OrderFilter::default()
+    };
+    let order = store.orders(&filter).await?.pop().ok_or(Problem::new(Code::UnknownOrder))?;
+    let timeline = store.timeline(&key).await?;
+    Ok(Json(OrderWithTimeline { order, timeline }))
+}
+
+fn status_words() -> Object {
+    page::described(Status::ALL.iter().map(|status| status.as_str()))
+}

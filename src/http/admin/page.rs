@@ -1,0 +1,105 @@
+//! What lists have in common: their length, where the next one begins, and what a database's refusal means.
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query};
+use tracing::{error, warn};
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+use crate::http::{Code, Problem};
+use crate::order::{Id, Key};
+use crate::store::StoreError;
+
+/// Rows of a list, unless asked otherwise.
+const ROWS_DEFAULT: u32 = 50;
+/// Rows of a list at most.
+const ROWS_MAX: u32 = 200;
+
+/// The values of a query.
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    query.map(|Query(query)| query).map_err(|rejection| invalid(rejection.body_text()))
+}
+
+/// The row that `/{source}/{id}` names, or `missing`.
+pub(super) fn key(
+    path: Result<Path<(String, String)>, PathRejection>,
+    missing: Code,
+) -> Result<Key, Problem> {
+    let key = path
+        .ok()
+        .and_then(|Path((source, id))| Some(Key { id: Id::new(&id).ok()?, source: Id::new(&source).ok()? }));
+    key.ok_or(Problem::new(missing))
+}
+
+/// How many rows to show.
+pub(super) fn rows(limit: Option<u32>) -> Result<u32, Problem> {
+    match limit {
+        None => Ok(ROWS_DEFAULT),
+        Some(limit) if (1..=ROWS_MAX).contains(&limit) => Ok(limit),
+        Some(_) => Err(invalid(format!("limit: expected 1 to {ROWS_MAX}"))),
+    }
+}
+
+/// Checks that a list begins where one before it ended.
+pub(super) fn begins(after: Option<&str>) -> Result<(), Problem> {
+    match after {
+        Some(after) if !after.contains('/') => Err(invalid("after: expected the `after` of a list")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Checks that a filter is one of the words that it can be.
+pub(super) fn one_of<'a>(
+    name: &str,
+    word: Option<&str>,
+    mut words: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(), Problem> {
+    let expected = words.clone();
+    match word {
+        Some(word) if !words.any(|known| known == word) => {
+            let expected = expected.collect::<Vec<_>>().join(", ");
+            Err(invalid(format!("{name}: expected one of {expected}")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How a filter that is one of `words` is described.
+pub(super) fn described<'a>(words: impl Iterator<Item = &'a str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
+}
+
+/// Cuts `found`, which has one row more than was asked for if there are more, and says where the rest begins.
+pub(super) fn cut<T>(found: &mut Vec<T>, rows: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
+    let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let more = found.len() > rows;
+    found.truncate(rows);
+    found.last().filter(|_| more).map(cursor)
+}
+
+impl From<StoreError> for Problem {
+    fn from(refused: StoreError) -> Self {
+        match refused {
+            StoreError::Unavailable(reason) => {
+                warn!(reason, "a question to the database failed");
+                Self::new(Code::DatabaseAway)
+            }
+            StoreError::Unfit(reason) => {
+                warn!(reason, "the database cannot be used");
+                Self::new(Code::DatabaseUnfit)
+            }
+            // Only what was asked for can be refused: a text that no row can hold.
+            StoreError::Refused { code, message } => {
+                warn!(code, message, "the database refused a question");
+                invalid("a value that no row can have")
+            }
+            StoreError::Raced(reason) => {
+                error!(reason, "a question raced with a write");
+                Self::new(Code::Internal)
+            }
+        }
+    }
+}
+
+fn invalid(detail: impl Into<String>) -> Problem {
+    Problem::new(Code::QueryInvalid).detail(detail)
+}

@@ -1,0 +1,41 @@
+//! Where the time of arrival enters.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::order::UnixMicros;
+
+/// The latest moment that was given out.
+static LATEST: AtomicI64 = AtomicI64::new(0);
+
+/// The present moment. No two calls in one process get the same one, so it names the webhook that it is given to.
+#[must_use]
+pub fn received_now() -> UnixMicros {
+    #[allow(clippy::disallowed_methods, reason = "the edge: from here time is passed down")]
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
+    unique(&LATEST, now)
+}
+
+/// `now`, or the moment after the latest when the clock stands still or was set back.
+fn unique(latest: &AtomicI64, now: i64) -> UnixMicros {
+    let mut given = now;
+    let advance = |last: i64| {
+        given = now.max(last.saturating_add(1));
+        Some(given)
+    };
+    let _ = latest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
+    UnixMicros(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AtomicI64, UnixMicros, unique};
+
+    #[test]
+    fn a_clock_that_stands_still_or_goes_back_never_gives_a_moment_twice() {
+        let latest = AtomicI64::new(0);
+        let given = [100, 100, 90, 103, 103].map(|now| unique(&latest, now));
+        assert_eq!(given, [100, 101, 102, 103, 104].map(UnixMicros));
+    }
+}

@@ -1,0 +1,48 @@
+//! The public listener's routes. It takes webhooks and says whether it can; nothing can be read here.
+
+use axum::Router;
+use axum::routing::{any, get};
+
+use super::body::BodyLimits;
+use super::health::{Health, livez, readyz};
+use super::problem::{Code, Problem};
+use super::sources::Sources;
+use super::webhooks::{Desk, receive};
+use crate::intake::Intake;
+
+/// The table `[http]` of the settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The largest body, in bytes.
+    pub body_bytes_max: usize,
+    /// Connections open at once, of the public listener.
+    pub connections_max: usize,
+    /// The bodies of all requests in work together, in bytes. At least `body_bytes_max`.
+    pub body_bytes_in_flight_max: usize,
+}
+
+/// The routes of the public listener.
+pub fn public(settings: &Settings, sources: Sources, intake: Intake, health: Health) -> Router {
+    let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
+    let webhooks = Router::new()
+        .route("/webhooks/{source}", any(receive))
+        .with_state(Desk::new(sources, limits, intake));
+    with_health(webhooks, health).fallback(nothing_here)
+}
+
+pub(super) fn with_health(router: Router, health: Health) -> Router {
+    let probes = Router::new()
+        .route("/livez", get(livez).fallback(only_get))
+        .route("/readyz", get(readyz).fallback(only_get));
+    router.merge(probes.with_state(health))
+}
+
+/// The answer to every path without a route.
+pub(super) async fn nothing_here() -> Problem {
+    Problem::new(Code::UnknownPath)
+}
+
+/// The answer to every other method on a path that is only read.
+pub(super) async fn only_get() -> Problem {
+    Problem::method_not_allowed("GET, HEAD")
+}

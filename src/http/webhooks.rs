@@ -1,0 +1,161 @@
+//! `POST /webhooks/{source}`: from the request to receipts.
+//!
+//! The order of the checks is part of the interface: what costs least and tells least comes first. Nothing is stored or
+//! looked up before the signature holds. Intake's own tasks do the storing: the handler only waits for them, and a
+//! sender that hangs up changes nothing.
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use metrics::{counter, histogram};
+use serde::Serialize;
+use tracing::{debug, info};
+
+use super::body::{BodyLimits, Held};
+use super::clock::received_now;
+use super::problem::{Code, Problem};
+use super::sources::Sources;
+use crate::intake::Intake;
+use crate::order::{Event, Receipt};
+use crate::provider::{Rejection, Source, Webhook};
+
+/// The label of a source that is none: senders must not make up labels.
+const UNKNOWN_SOURCE: &str = "unknown";
+
+/// What webhooks are taken with.
+#[derive(Debug, Clone)]
+pub(super) struct Desk {
+    sources: Sources,
+    limits: BodyLimits,
+    intake: Intake,
+}
+
+impl Desk {
+    pub(super) fn new(sources: Sources, limits: BodyLimits, intake: Intake) -> Self {
+        Self { sources, limits, intake }
+    }
+}
+
+/// A refusal with two messages: the problem for the caller, the reason for the log and the metric.
+pub(super) struct Refused {
+    pub(super) problem: Problem,
+    reason: &'static str,
+    detail: String,
+}
+
+impl From<Code> for Refused {
+    fn from(code: Code) -> Self {
+        Self { problem: code.into(), reason: code.as_str(), detail: String::new() }
+    }
+}
+
+impl From<Rejection> for Refused {
+    /// One and the same problem, whatever was wrong with the signature.
+    fn from(Rejection { reason, detail }: Rejection) -> Self {
+        Self { problem: Code::SignatureInvalid.into(), reason, detail }
+    }
+}
+
+/// Takes a webhook and answers when all its events are durable, or why they are not.
+pub(super) async fn receive(
+    State(desk): State<Desk>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
+        return refuse(UNKNOWN_SOURCE, Code::UnknownSource.into());
+    };
+    match take(&desk, &source, request).await {
+        Ok(receipts) => accept(&source, &receipts),
+        Err(refused) => refuse(source.name().as_str(), refused),
+    }
+}
+
+async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
+    let (head, body) = admit(&desk.limits, request).await?;
+    let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    let events = verify(source, &Webhook { path_and_query, headers: &head.headers, body: &body.bytes })?;
+    let receipts = store(desk, events, &body).await;
+    histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
+        .record(body.last_byte_at.elapsed());
+    receipts
+}
+
+/// Checks what can be told without the signature, and reads the body.
+pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Parts, Held), Refused> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        let problem = Problem::method_not_allowed("POST");
+        return Err(Refused { problem, ..Code::MethodNotAllowed.into() });
+    }
+    if head.headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Code::ContentEncoded.into());
+    }
+    match limits.read(body).await {
+        Ok(body) => Ok((head, body)),
+        Err(Code::BodyTooLarge) => {
+            let limit = format!("at most {} bytes", limits.bytes_max());
+            let problem = Problem::new(Code::BodyTooLarge).detail(limit);
+            Err(Refused { problem, ..Code::BodyTooLarge.into() })
+        }
+        Err(code) => Err(code.into()),
+    }
+}
+
+fn verify(source: &Source, webhook: &Webhook<'_>) -> Result<Vec<Event>, Refused> {
+    let received_at = received_now();
+    let verified = source.verify(webhook, received_at.0.div_euclid(1_000_000))?;
+    Ok(verified.events(received_at))
+}
+
+async fn store(desk: &Desk, events: Vec<Event>, body: &Held) -> Result<Vec<Receipt>, Refused> {
+    let receipts = desk.intake.process(events, body.last_byte_at).await;
+    receipts.map_err(|refusal| Code::from(refusal).into())
+}
+
+fn accept(source: &Source, receipts: &[Receipt]) -> Response {
+    for receipt in receipts {
+        let outcome = receipt.outcome.as_str();
+        counter!("paylatch_events_total", "source" => source.name().to_string(), "outcome" => outcome)
+            .increment(1);
+        debug!(source = %source.name(), event = %receipt.event, outcome, "event stored");
+    }
+    match source.success_body() {
+        Some(body) => body.to_owned().into_response(),
+        None => Json(Receipts { receipts: receipts.iter().map(ReceiptBody::from).collect() }).into_response(),
+    }
+}
+
+fn refuse(source: &str, Refused { problem, reason, detail }: Refused) -> Response {
+    counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
+    info!(source, reason, detail, "webhook refused");
+    problem.into_response()
+}
+
+/// The body of a 200.
+#[derive(Serialize)]
+struct Receipts<'a> {
+    receipts: Vec<ReceiptBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReceiptBody<'a> {
+    event: &'a str,
+    order: Option<&'a str>,
+    outcome: &'static str,
+    reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Receipt> for ReceiptBody<'a> {
+    fn from(receipt: &'a Receipt) -> Self {
+        Self {
+            event: receipt.event.as_str(),
+            order: receipt.order.as_ref().map(|order| order.as_str()),
+            outcome: receipt.outcome.as_str(),
+            reason: receipt.reason.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What this process committed lately: a duplicate storm then costs no I/O.
+//!
+//! A hint only. It is filled after a commit, holds a bounded number of ids for a bounded time, and is emptied whenever
+//! a database connection is lost or reopened: the database behind the next one may have forgotten.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::order::{Event, Id, Key, Outcome, Receipt};
+
+/// Ids in each of the two generations.
+const GENERATION_IDS_MAX: usize = 50_000;
+/// How long a generation is filled; an id is remembered for one to two of these.
+const GENERATION_AGE_MAX: Duration = Duration::from_secs(300);
+
+/// Events and links that were committed lately.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<Remembered>);
+
+/// Names a stretch of time in which no connection was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Epoch(u64);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    epoch: u64,
+    events: Recent<Key, Digests>,
+    links: Recent<Key, Id>,
+}
+
+#[derive(Debug)]
+struct Digests {
+    body_sha256: [u8; 32],
+    facts_sha256: [u8; 32],
+}
+
+impl Memory {
+    /// Whether `event` is a duplicate of one that is known to be durable.
+    pub(super) fn knows(&self, event: &Event) -> bool {
+        self.lock().events.get(event.key(), Instant::now()).is_some_and(|known| {
+            known.body_sha256 == event.evidence().body_sha256 || known.facts_sha256 == event.facts_sha256()
+        })
+    }
+
+    /// The receipt of a duplicate.
+    pub(super) fn duplicate_of(&self, event: &Event) -> Receipt {
+        Receipt {
+            event: event.key().id.clone(),
+            order: event.payment_key().and_then(|payment| self.order_of(&payment)),
+            outcome: Outcome::Duplicate,
+            reason: None,
+        }
+    }
+
+    /// The order that a payment belonged to when this process last committed one of its events.
+    pub(super) fn order_of(&self, payment: &Key) -> Option<Id> {
+        self.lock().links.get(payment, Instant::now()).cloned()
+    }
+
+    /// To be taken before a batch is loaded.
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch(self.lock().epoch)
+    }
+
+    /// Remembers a committed event, unless a connection was lost since `epoch`.
+    pub(super) fn remember(&self, epoch: Epoch, event: &Event, receipt: &Receipt) {
+        let now = Instant::now();
+        let mut remembered = self.lock();
+        if remembered.epoch != epoch.0 {
+            return;
+        }
+        if receipt.outcome != Outcome::Conflict {
+            let evidence = event.evidence();
+            let digests = Digests { body_sha256: evidence.body_sha256, facts_sha256: event.facts_sha256() };
+            remembered.events.insert(event.key().clone(), digests, now);
+        }
+        if let (Some(payment), Some(order)) = (event.payment_key(), &receipt.order) {
+            remembered.links.insert(payment, order.clone(), now);
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget(&self) {
+        let mut remembered = self.lock();
+        *remembered = Remembered { epoch: remembered.epoch.wrapping_add(1), ..Remembered::default() };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A map that forgets by generations: at most two, each bounded in count and age.
+#[derive(Debug)]
+struct Recent<K, V> {
+    young: HashMap<K, V>,
+    old: HashMap<K, V>,
+    /// When the young generation began.
+    since: Option<Instant>,
+}
+
+impl<K, V> Default for Recent<K, V> {
+    fn default() -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), since: None }
+    }
+}
+
+impl<K: Eq + Hash, V> Recent<K, V> {
+    fn get(&mut self, key: &K, now: Instant) -> Option<&V> {
+        self.age(now);
+        self.young.get(key).or_else(|| self.old.get(key))
+    }
+
+    fn insert(&mut self, key: K, value: V, now: Instant) {
+        self.age(now);
+        if self.young.len() >= GENERATION_IDS_MAX {
+            self.turn(now);
+        }
+        self.since.get_or_insert(now);
+        self.young.insert(key, value);
+    }
+
+    fn age(&mut self, now: Instant) {
+        let Some(since) = self.since else { return };
+        let age = now.saturating_duration_since(since);
+        if age >= GENERATION_AGE_MAX.saturating_mul(2) {
+            *self = Self::default();
+        } else if age >= GENERATION_AGE_MAX {
+            self.turn(since + GENERATION_AGE_MAX);
+        }
+    }
+
+    fn turn(&mut self, since: Instant) {
+        self.old = std::mem::take(&mut self.young);
+        self.since = Some(since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_forgotten_after_ten_minutes_at_most() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut recent = Recent::default();
+        recent.insert("evt_1", (), start);
+        recent.insert("evt_2", (), at(299));
+        assert_eq!(recent.get(&"evt_1", at(550)), Some(&()));
+        recent.insert("evt_3", (), at(551));
+        assert_eq!(recent.get(&"evt_2", at(600)), None);
+        assert_eq!(recent.get(&"evt_3", at(600)), Some(&()));
+        assert_eq!(recent.get(&"evt_3", at(1151)), None);
+    }
+
+    #[test]
+    fn a_map_never_holds_more_than_two_generations() {
+        let now = Instant::now();
+        let mut recent = Recent::default();
+        for id in 0..GENERATION_IDS_MAX * 3 {
+            recent.insert(id, (), now);
+        }
+        assert_eq!((recent.young.len(), recent.old.len()), (GENERATION_IDS_MAX, GENERATION_IDS_MAX));
+        assert!(recent.get(&0, now).is_none() && recent.get(&(GENERATION_IDS_MAX * 3 - 1), now).is_some());
+    }
+}

@@ -1,0 +1,148 @@
+//! An event on its way through a lane, with those who wait for its receipt.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use crate::order::{Event, Key, Outcome, Receipt};
+
+use super::Refusal;
+
+/// The room that a webhook takes in the queue until the last of its events is answered.
+#[derive(Debug)]
+pub(super) struct Room {
+    events: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Room {
+    pub(super) fn new(events: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit) -> Self {
+        metrics::gauge!("paylatch_queue_events").increment(events.num_permits() as f64);
+        Self { events, _bytes: bytes }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        metrics::gauge!("paylatch_queue_events").decrement(self.events.num_permits() as f64);
+    }
+}
+
+/// An event that waits for its commit.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) event: Event,
+    /// When its sender is told 503, whatever happens.
+    pub(super) deadline: Instant,
+    /// Its order was held by another: since when, and when to try again.
+    pub(super) busy: Option<Busy>,
+    /// The same event again, delivered while this one waited.
+    repeats: Vec<Pending>,
+    reply: oneshot::Sender<Result<Receipt, Refusal>>,
+    _room: Arc<Room>,
+}
+
+/// A wait for a busy order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Busy {
+    pub(super) since: Instant,
+    pub(super) tries: u32,
+    pub(super) again_at: Instant,
+}
+
+/// What a handler awaits.
+pub(super) enum Answer {
+    /// Answered from memory.
+    Known(Receipt),
+    /// In a lane.
+    Awaited(oneshot::Receiver<Result<Receipt, Refusal>>),
+}
+
+impl Answer {
+    /// The receipt, at the deadline at the latest. A lane that fails drops its waiters.
+    pub(super) async fn receipt(self, deadline: Instant) -> Result<Receipt, Refusal> {
+        match self {
+            Self::Known(receipt) => Ok(receipt),
+            Self::Awaited(reply) => match timeout_at(deadline, reply).await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(Refusal::LaneFailed),
+                Err(_) => Err(Refusal::DeadlinePassed),
+            },
+        }
+    }
+}
+
+impl Pending {
+    pub(super) fn new(event: Event, deadline: Instant, room: Arc<Room>) -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        let pending = Self { event, deadline, busy: None, repeats: Vec::new(), reply, _room: room };
+        (pending, Answer::Awaited(answer))
+    }
+
+    /// Tells the sender, and those of its repeats that they were duplicates. A sender that hung up is told by its
+    /// provider's next delivery.
+    pub(super) fn answer(self, answer: Result<Receipt, Refusal>) {
+        let repeated =
+            answer.clone().map(|receipt| Receipt { outcome: Outcome::Duplicate, reason: None, ..receipt });
+        for repeat in self.repeats {
+            repeat.answer(repeated.clone());
+        }
+        drop(self.reply.send(answer));
+    }
+
+    /// How many times the event was repeated while it waited.
+    pub(super) fn repeats(&self) -> usize {
+        self.repeats.len()
+    }
+
+    /// Replaces the event by what can be stored of it.
+    pub(super) fn into_dead(mut self, reason: String) -> Self {
+        let key = self.event.key();
+        self.event =
+            Event::dead(key.source.clone(), Some(key.id.clone()), reason, self.event.evidence().clone());
+        self
+    }
+
+    fn repeats_event(&self, first: &Event) -> bool {
+        self.event.evidence().body_sha256 == first.evidence().body_sha256
+            || self.event.facts_sha256() == first.facts_sha256()
+    }
+}
+
+/// Folds repeats: one id twice is one event. An id that comes with other facts is returned apart: it must meet the
+/// first one in the database.
+pub(super) fn fold_repeats(gathered: Vec<Pending>) -> (Vec<Pending>, Vec<Pending>) {
+    let mut batch: Vec<Pending> = Vec::with_capacity(gathered.len());
+    let mut place: HashMap<Key, usize> = HashMap::with_capacity(gathered.len());
+    let mut contradicting = Vec::new();
+    for pending in gathered {
+        match place.get(pending.event.key()).and_then(|index| batch.get_mut(*index)) {
+            None => {
+                place.insert(pending.event.key().clone(), batch.len());
+                batch.push(pending);
+            }
+            Some(first) if pending.repeats_event(&first.event) => first.repeats.push(pending),
+            Some(_) => contradicting.push(pending),
+        }
+    }
+    (batch, contradicting)
+}
+
+/// Splits a batch into at most `parts` of about equal size; the events of one payment stay together.
+pub(super) fn split(batch: Vec<Pending>, parts: usize) -> Vec<Vec<Pending>> {
+    let mut payments: HashMap<Key, Vec<Pending>> = HashMap::new();
+    for pending in batch {
+        let key = pending.event.payment_key().unwrap_or_else(|| pending.event.key().clone());
+        payments.entry(key).or_default().push(pending);
+    }
+    let mut split: Vec<Vec<Pending>> = Vec::new();
+    split.resize_with(parts.min(payments.len()), Vec::new);
+    for events in payments.into_values() {
+        if let Some(smallest) = split.iter_mut().min_by_key(|part| part.len()) {
+            smallest.extend(events);
+        }
+    }
+    split
+}

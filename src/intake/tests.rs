@@ -1,0 +1,174 @@
+//! Group commit over a real store: what one process promises. Two replicas and faults are in `tests/spec`.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::*;
+use crate::lock;
+use crate::order::{Claim, Currency, Evidence, Fact, Id, Key, Kind, Money, Outcome, Statement, UnixMicros};
+use crate::secret::Secret;
+use crate::store;
+
+struct World {
+    intake: Intake,
+    lanes: JoinHandle<()>,
+    store: Store,
+    _directory: TempDir,
+}
+
+async fn world(change: impl FnOnce(&mut Settings)) -> World {
+    let directory = TempDir::new().unwrap();
+    let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
+    let store = Store::open(&store::Settings { url, call_timeout: Duration::from_secs(2) }).unwrap();
+    store.migrate().await.unwrap();
+    let locks = Locks::new(&lock::Settings {
+        backend: "local".to_owned(),
+        urls: Vec::new(),
+        ttl: Duration::from_secs(2),
+        call_timeout: Duration::from_millis(100),
+        retry_after: Duration::from_secs(1),
+    });
+    let mut settings = Settings {
+        lanes: 1,
+        batch_events_max: 256,
+        queue_events_max: 4096,
+        queue_bytes_max: 1 << 20,
+        deadline: Duration::from_secs(4),
+        lock_wait: Duration::from_millis(2500),
+    };
+    change(&mut settings);
+    let (intake, lanes) = Intake::start(&settings, &locks.unwrap(), &store);
+    World { intake, lanes, store, _directory: directory }
+}
+
+impl World {
+    async fn send(&self, events: Vec<Event>) -> Result<Vec<Receipt>, Refusal> {
+        self.intake.process(events, Instant::now()).await
+    }
+
+    async fn outcomes(&self, events: Vec<Event>) -> Vec<Outcome> {
+        self.send(events).await.unwrap().into_iter().map(|receipt| receipt.outcome).collect()
+    }
+
+    /// Lets the lanes end, so that everything is written.
+    async fn drained(self) -> (Store, TempDir) {
+        drop(self.intake);
+        self.lanes.await.unwrap();
+        (self.store, self._directory)
+    }
+}
+
+/// A capture of `amount`, delivered now: each delivery has its own arrival.
+fn captured(event: &str, payment: &str, amount: i64) -> Event {
+    typed("payment_intent.succeeded", event, payment, amount)
+}
+
+fn typed(type_name: &str, event: &str, payment: &str, amount: i64) -> Event {
+    static ARRIVALS: AtomicI64 = AtomicI64::new(1_000_000);
+    let id = |text: &str| Id::new(text).unwrap();
+    let body = Bytes::from(format!("{event} {payment} {amount} {type_name}"));
+    let fact = Fact {
+        kind: Kind::Captured,
+        reference: id(payment),
+        money: Money { amount, currency: Currency::new("USD").unwrap() },
+        cumulative: false,
+    };
+    let evidence = Evidence {
+        body_sha256: Sha256::digest(&body).into(),
+        body,
+        headers: "{}".to_owned(),
+        received_at: UnixMicros(ARRIVALS.fetch_add(1, Ordering::Relaxed)),
+    };
+    let key = Key { id: id(event), source: id("shop") };
+    let claim = Some(Claim { order: id(&format!("order-of-{payment}")), rank: 0 });
+    let said = (type_name.to_owned(), UnixMicros(1));
+    Event::new(key, said, Some(id(payment)), Statement::Fact(fact), claim, evidence)
+}
+
+#[tokio::test]
+async fn a_webhook_of_many_events_gets_their_receipts_in_its_order() {
+    let world = world(|_| ()).await;
+    let events =
+        vec![captured("evt_1", "pi_1", 10), captured("evt_2", "pi_2", 10), captured("evt_3", "pi_1", 10)];
+    let receipts = world.send(events).await.unwrap();
+    let told: Vec<_> = receipts.iter().map(|r| (r.event.as_str(), r.outcome)).collect();
+    assert_eq!(
+        told,
+        [("evt_1", Outcome::Applied), ("evt_2", Outcome::Applied), ("evt_3", Outcome::Restated)]
+    );
+    assert_eq!(receipts[2].order, Some(Id::new("order-of-pi_1").unwrap()));
+    assert_eq!(world.send(Vec::new()).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn one_id_twice_in_a_batch_is_one_event_and_a_duplicate() {
+    let world = world(|_| ()).await;
+    let outcomes = world.outcomes(vec![captured("evt_1", "pi_1", 10), captured("evt_1", "pi_1", 10)]).await;
+    assert_eq!(outcomes, [Outcome::Applied, Outcome::Duplicate]);
+    assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 10)]).await, [Outcome::Duplicate]);
+
+    let (store, _directory) = world.drained().await;
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
+    let world = world(|_| ()).await;
+    let outcomes = world.outcomes(vec![captured("evt_1", "pi_1", 10), captured("evt_1", "pi_1", 11)]).await;
+    assert_eq!(outcomes, [Outcome::Applied, Outcome::Conflict]);
+    assert_eq!(world.store.counts().await.unwrap().conflicts, 1);
+    assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 12)]).await, [Outcome::Conflict]);
+}
+
+#[tokio::test]
+async fn an_event_that_the_database_refuses_is_dead_and_its_neighbours_are_applied() {
+    let world = world(|_| ()).await;
+    let mut events: Vec<_> = (0..9).map(|n| captured(&format!("evt_{n}"), &format!("pi_{n}"), 10)).collect();
+    events.insert(4, typed(&"x".repeat(300), "evt_poisoned", "pi_poisoned", 10));
+    let outcomes = world.outcomes(events).await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Applied).count(), 9);
+    assert_eq!(outcomes[4], Outcome::Dead);
+
+    let again = world.outcomes(vec![typed(&"x".repeat(300), "evt_poisoned", "pi_poisoned", 10)]).await;
+    assert_eq!(again, [Outcome::Duplicate]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_takes_again_when_there_is_room() {
+    let world = world(|settings| settings.queue_events_max = 2).await;
+    let first = world.send(vec![captured("evt_1", "pi_1", 10), captured("evt_2", "pi_2", 10)]);
+    let mut first = Box::pin(first);
+    assert!(futures_util::poll!(&mut first).is_pending());
+    assert_eq!(world.send(vec![captured("evt_3", "pi_3", 10)]).await, Err(Refusal::QueueFull));
+    first.await.unwrap();
+    assert_eq!(world.outcomes(vec![captured("evt_3", "pi_3", 10)]).await, [Outcome::Applied]);
+}
+
+#[tokio::test]
+async fn a_webhook_larger_than_the_whole_queue_is_taken_when_nothing_else_waits() {
+    let world = world(|settings| settings.queue_events_max = 2).await;
+    let events: Vec<_> = (0..5).map(|n| captured(&format!("evt_{n}"), &format!("pi_{n}"), 10)).collect();
+    assert_eq!(world.outcomes(events).await, [Outcome::Applied; 5]);
+}
+
+#[tokio::test]
+async fn a_webhook_whose_deadline_has_passed_is_refused() {
+    let world = world(|settings| settings.deadline = Duration::ZERO).await;
+    assert_eq!(world.send(vec![captured("evt_1", "pi_1", 10)]).await, Err(Refusal::DeadlinePassed));
+}
+
+#[tokio::test]
+async fn a_sender_that_goes_away_cuts_nothing_and_the_lanes_drain_before_they_end() {
+    let world = world(|_| ()).await;
+    for n in 0..50 {
+        let mut sending = Box::pin(world.send(vec![captured(&format!("evt_{n}"), "pi_1", 10)]));
+        assert!(futures_util::poll!(&mut sending).is_pending());
+    }
+    let (store, _directory) = world.drained().await;
+    let events = store.events(&store::EventFilter { limit: 100, ..Default::default() }).await.unwrap();
+    assert_eq!(events.len(), 50);
+}

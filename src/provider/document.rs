@@ -1,0 +1,96 @@
+//! `docs/providers.md`, written from the definitions so that it cannot say anything else.
+
+use std::fmt::{Error, Write as _};
+
+use super::Providers;
+use super::definition::{Definition, Family, Rule, Texts};
+
+impl Providers {
+    /// What is verified and read for every provider, as Markdown.
+    #[must_use]
+    pub fn document(&self) -> String {
+        let mut page = String::from(
+            "# Providers\n\nWritten from `providers/*.toml`; a test compares the two. `docs/add-a-provider.md` shows how to add one.\n",
+        );
+        for (name, definition) in &self.definitions {
+            // Writing to a String does not fail.
+            let _ = section(&mut page, name, definition);
+        }
+        page
+    }
+}
+
+fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(), Error> {
+    let docs = &definition.docs;
+    writeln!(page, "\n## {} (`{name}`)\n", definition.title)?;
+    writeln!(page, "- **Verified:** {}", docs.verified)?;
+    match &definition.signature.time {
+        Some(time) => {
+            let ahead = if time.ahead { ", in either direction" } else { "" };
+            writeln!(
+                page,
+                "- **Age limit:** {} s{ahead}; `tolerance_s` changes it, 0 switches it off.",
+                time.max_age_s
+            )?;
+        }
+        None => writeln!(page, "- **Age limit:** none; a replay is recognized by the event's id.")?,
+    }
+    for (name, param) in &definition.params {
+        let values =
+            if param.values.is_empty() { String::new() } else { format!(" ({})", param.values.join(" or ")) };
+        let default = param
+            .default
+            .as_ref()
+            .map_or_else(|| ", required".to_owned(), |value| format!(", `{value}` if not set"));
+        writeln!(page, "- **Setting** `params.{name}`{values}{default}: {}.", param.about)?;
+    }
+    writeln!(page, "- **Retries:** {}", docs.retries)?;
+    writeln!(page, "- **Subscribe to:** {}.", code(docs.subscribe.iter().map(String::as_str)))?;
+    if !definition.facts.order.0.is_empty() {
+        writeln!(page, "- **Order, best first:** {}.", places(&definition.facts.order))?;
+    }
+    for gap in &docs.gaps {
+        writeln!(page, "- **Know:** {gap}")?;
+    }
+    if let Some(reason) = &definition.facts.only {
+        writeln!(page, "- **Facts:** none; every event is noted: {reason}.")?;
+    }
+    let facts = || {
+        definition
+            .facts
+            .families
+            .iter()
+            .flat_map(|family| family.rules.iter().map(move |rule| (family, rule)))
+    };
+    if facts().any(|(_, rule)| rule.kind.is_some()) {
+        writeln!(page, "\n| type | when | fact | amount |\n|---|---|---|---|")?;
+        for (family, rule) in facts() {
+            row(page, family, rule)?;
+        }
+    }
+    Ok(())
+}
+
+fn row(page: &mut String, family: &Family, rule: &Rule) -> Result<(), Error> {
+    let Some(kind) = &rule.kind else { return Ok(()) };
+    let types = if rule.types.0.is_empty() { &family.types } else { &rule.types };
+    let amount = if rule.amount.0.is_empty() { &family.amount } else { &rule.amount };
+    let when: Vec<String> = rule
+        .when
+        .iter()
+        .map(|(place, wanted)| match wanted.0.as_slice() {
+            [word] if word == "*" => format!("`{place}` is there"),
+            words => format!("`{place}` = {}", words.join(" or ")),
+        })
+        .collect();
+    let total = if rule.cumulative { " (running total)" } else { "" };
+    writeln!(page, "| {} | {} | {}{total} | {} |", places(types), when.join(", "), kind.0, places(amount))
+}
+
+fn places(texts: &Texts) -> String {
+    code(texts.0.iter().map(String::as_str))
+}
+
+fn code<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    texts.map(|text| format!("`{text}`")).collect::<Vec<_>>().join(", ")
+}

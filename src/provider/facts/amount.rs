@@ -1,0 +1,89 @@
+//! Amounts as providers write them, in minor units of ISO 4217.
+
+use super::super::SourceSettings;
+use super::super::definition::{self, AmountUnit, Texts};
+use super::super::place::{Place, Places, View};
+use crate::order::{BadAmount, Currency, Money, minor_units};
+
+/// Where an amount and its currency are, and how they are written.
+#[derive(Debug, Clone)]
+pub(super) struct Amounts {
+    amount: Vec<Place>,
+    currency: Vec<Place>,
+    unit: AmountUnit,
+    exponents: Vec<(Currency, u32)>,
+}
+
+impl Amounts {
+    /// # Errors
+    /// What was expected.
+    pub(super) fn new(
+        amount: &Texts,
+        currency: &Texts,
+        facts: &definition::Facts,
+        places: &mut Places,
+        source: &SourceSettings,
+    ) -> Result<Self, String> {
+        let exponents = facts
+            .exponents
+            .iter()
+            .map(|(code, exponent)| match Currency::new(code) {
+                Some(currency) if *exponent <= 4 => Ok((currency, *exponent)),
+                Some(_) | None => Err(format!("exponents.{code}: expected a currency code and 0 to 4")),
+            })
+            .collect::<Result<_, String>>()?;
+        Ok(Self {
+            amount: places.all(amount, source)?,
+            currency: places.all(currency, source)?,
+            unit: facts.unit,
+            exponents,
+        })
+    }
+
+    /// # Errors
+    /// Which of the two is missing or unreadable, and why.
+    pub(super) fn read(&self, view: &View<'_>) -> Result<Money, String> {
+        let code = view.first(&self.currency).map_err(|missing| format!("currency {missing}"))?;
+        let currency = Currency::new(&code).ok_or("currency is unreadable")?;
+        let text = view.first(&self.amount).map_err(|missing| format!("amount {missing}"))?;
+        if self.unit == AmountUnit::Minor && text.contains('.') {
+            return Err("amount is not a whole number of minor units".to_owned());
+        }
+        let amount = self.minor(&text, currency).map_err(|error| format!("amount {error}"))?;
+        Ok(Money { amount, currency })
+    }
+
+    fn minor(&self, text: &str, currency: Currency) -> Result<i64, BadAmount> {
+        match self.unit {
+            AmountUnit::Major => minor_units(text, currency.exponent()),
+            AmountUnit::Minor => {
+                let own = self.exponents.iter().find(|(own, _)| *own == currency);
+                let from = own.map_or(currency.exponent(), |(_, exponent)| *exponent);
+                rescale(minor_units(text, 0)?, from, currency.exponent())
+            }
+        }
+    }
+}
+
+/// From the provider's count of decimals to that of ISO 4217.
+fn rescale(amount: i64, from: u32, to: u32) -> Result<i64, BadAmount> {
+    let step = 10_i64.checked_pow(from.abs_diff(to)).ok_or(BadAmount::TooLarge)?;
+    if from <= to {
+        return amount.checked_mul(step).ok_or(BadAmount::TooLarge);
+    }
+    if amount % step == 0 { Ok(amount / step) } else { Err(BadAmount::TooPrecise) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_s_own_decimals_become_those_of_iso_4217() {
+        assert_eq!(rescale(50_000, 2, 0), Ok(500), "Stripe writes 500 kr of ISK as 50000");
+        assert_eq!(rescale(500, 0, 2), Ok(50_000), "and 500 Ar of MGA as 500");
+        assert_eq!(rescale(1_234, 2, 2), Ok(1_234));
+        assert_eq!(rescale(50_001, 2, 0), Err(BadAmount::TooPrecise));
+        assert_eq!(rescale(i64::MAX, 0, 2), Err(BadAmount::TooLarge));
+    }
+}

@@ -1,0 +1,284 @@
+//! Facts from payloads: what a verified webhook says, in our words, by a definition's `[facts]` table.
+
+mod amount;
+mod family;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName};
+use sha2::{Digest, Sha256};
+
+use self::family::Family;
+use super::definition::{self, Definition, Texts, Unit};
+use super::place::{Each, Missing, Place, Places, View};
+use super::reader::{Fields, Scalar};
+use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
+use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
+
+/// How a source's events are read, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    source: Id,
+    places: Places,
+    headers: Vec<HeaderName>,
+    each: Option<Each>,
+    xml: Option<Place>,
+    id: Vec<Vec<Place>>,
+    type_name: Vec<Vec<Place>>,
+    time: Vec<(Place, Unit)>,
+    /// The place that tells, the text that the source wants there, and the word for it.
+    mode: Option<(Place, String, &'static str)>,
+    only: Option<String>,
+    families: Vec<Family>,
+}
+
+impl Facts {
+    /// Compiles a definition's facts for a source. `signed_headers` are kept with the events beside those that facts are read from.
+    ///
+    /// # Errors
+    /// The key and what was expected.
+    pub(super) fn new(
+        definition: &Definition,
+        source: &SourceSettings,
+        signed_headers: &[HeaderName],
+    ) -> Result<Self, Mistake> {
+        let facts = &definition.facts;
+        if facts.only.is_some() != facts.families.is_empty() {
+            let problem = "expected either `only` or at least one [[facts.family]]";
+            return Err(("facts".to_owned(), problem.to_owned()));
+        }
+        let mut places = Places::default();
+        let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
+        let each = at("facts.each", each)?;
+        let xml = facts.xml.as_ref().map(|place| places.place(place, source)).transpose();
+        let xml = at("facts.xml", xml)?;
+        let id = at("facts.id", joined(&facts.id, &mut places, source))?;
+        let type_name = at("facts.type", joined(&facts.type_name, &mut places, source))?;
+        let time = facts.time.iter().map(|time| Ok((places.place(&time.from, source)?, time.unit))).collect();
+        let time = at("facts.time", time)?;
+        let mode = mode_place(definition, source, &mut places)?;
+        // Wrong pointers of the source's own are told by its setting's name.
+        at("order", places.all(&Texts(source.order.clone()), source))?;
+        let families = (1..)
+            .zip(&facts.families)
+            .map(|(position, family)| {
+                let key = format!("facts.family {position} ({})", family.types.0.join(", "));
+                at(&key, Family::new(family, facts, &mut places, source))
+            })
+            .collect::<Result<_, _>>()?;
+        let mut headers = places.headers.clone();
+        headers.extend(signed_headers.iter().filter(|name| !places.headers.contains(name)).cloned());
+        Ok(Self {
+            source: source.name.clone(),
+            places,
+            headers,
+            each,
+            xml,
+            id,
+            type_name,
+            time,
+            mode,
+            only: facts.only.clone(),
+            families,
+        })
+    }
+
+    /// The events of a verified webhook.
+    pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
+        let envelope = match self.places.envelope.read(webhook.body) {
+            _ if self.places.envelope.is_empty() => Ok(Fields::default()),
+            other => other,
+        };
+        let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
+            None => Ok(vec![webhook.body.clone()]),
+            Some(each) => {
+                let items = each.items(envelope)?;
+                Ok(items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect())
+            }
+        });
+        let envelope = envelope.unwrap_or_default();
+        let headers = self.kept_headers(webhook, &envelope);
+        let evidence = |body: Bytes| evidence(body, headers.clone(), received_at);
+        match items {
+            Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone()))],
+            Ok(items) => {
+                items.into_iter().map(|body| self.item(webhook, &envelope, evidence(body))).collect()
+            }
+        }
+    }
+
+    /// What a stored event says by this definition.
+    pub(super) fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
+        let kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
+        let texts: Vec<Option<String>> = self
+            .places
+            .envelope
+            .slots()
+            .map(|(pointer, _)| {
+                kept.get(&format!("envelope:{pointer}"))
+                    .map(|text| serde_json::Value::from(text.as_str()).to_string())
+            })
+            .collect();
+        let sent: HeaderMap = kept
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
+            .collect();
+        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
+        self.item(&webhook, &Fields::kept(&texts), evidence(body.clone(), headers.to_owned(), received_at))
+    }
+
+    /// One event, from the evidence's body.
+    fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
+        let body = evidence.body.clone();
+        let json = self.json_of(webhook, &body);
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
+            Err(reason) => self.dead(None, reason, evidence),
+            Ok(item) => {
+                let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+                self.event(&view, evidence)
+            }
+        }
+    }
+
+    /// The JSON of an event: its bytes, or what its XML comes to.
+    fn json_of<'a>(&self, webhook: &Webhook<'_>, body: &'a Bytes) -> Result<Cow<'a, [u8]>, String> {
+        let Some(place) = &self.xml else { return Ok(Cow::Borrowed(body)) };
+        let view = View { webhook, item: Fields::default(), envelope: Fields::default(), parts: Vec::new() };
+        let Scalar::Text(text) = view.scalar(place) else { return Err("payload is missing".to_owned()) };
+        let compact: String = text.split_ascii_whitespace().collect();
+        let bytes = STANDARD.decode(compact).map_err(|_| "payload is not base64")?;
+        let xml = String::from_utf8(bytes).map_err(|_| "payload is not UTF-8")?;
+        xml::to_json(&xml).map(|json| Cow::Owned(json.into_bytes()))
+    }
+
+    fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
+        let id = match read_id("id", &self.id, ":", view) {
+            Ok(id) => id,
+            Err(reason) => return self.dead(None, reason, evidence),
+        };
+        let type_name = match read_id("type", &self.type_name, ".", view) {
+            Ok(type_name) => type_name,
+            Err(reason) => return self.dead(Some(id), reason, evidence),
+        };
+        let time = |(place, unit): &(Place, Unit)| match view.scalar(place) {
+            _ if *unit == Unit::Received => Some(evidence.received_at),
+            Scalar::Text(text) => unit.read(&text),
+            Scalar::Absent | Scalar::Unreadable => None,
+        };
+        let Some(occurred_at) = self.time.iter().find_map(time) else {
+            return self.dead(Some(id), "time is missing or unreadable".to_owned(), evidence);
+        };
+        let key = Key { id, source: self.source.clone() };
+        let (payment, statement, claim) = match self.other_mode(view) {
+            Some(reason) => (None, Statement::Noted(reason), None),
+            None => self.statement(view, type_name.as_str()),
+        };
+        Event::new(key, (type_name.as_str().to_owned(), occurred_at), payment, statement, claim, evidence)
+    }
+
+    fn statement(&self, view: &View<'_>, type_name: &str) -> (Option<Id>, Statement, Option<Claim>) {
+        if let Some(reason) = &self.only {
+            return (None, Statement::Noted(reason.clone()), None);
+        }
+        let Some(family) = self.families.iter().find(|family| family.reads(type_name)) else {
+            return (None, Statement::Noted("type has no money meaning".to_owned()), None);
+        };
+        let payment = family.payment(view);
+        let statement = family.statement(view, type_name, &payment);
+        (payment.ok(), statement, family.claim(view))
+    }
+
+    /// Why an event of the mode that the source does not want is only noted.
+    fn other_mode(&self, view: &View<'_>) -> Option<String> {
+        let (place, wanted, word) = self.mode.as_ref()?;
+        match view.scalar(place) {
+            Scalar::Text(own) if own == *wanted => None,
+            Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
+                Some(format!("not a {word} event, and this source takes only those"))
+            }
+        }
+    }
+
+    fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
+        Event::dead(self.source.clone(), id, reason, evidence)
+    }
+
+    /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
+    /// `envelope:/pointer`.
+    fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
+        let headers = self.headers.iter().filter_map(|name| {
+            let value = webhook.headers.get(name)?;
+            Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        });
+        let around = self.places.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
+            Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
+            Scalar::Absent | Scalar::Unreadable => None,
+        });
+        let kept: BTreeMap<String, String> = headers.chain(around).collect();
+        serde_json::to_string(&kept).unwrap_or_default()
+    }
+}
+
+fn evidence(body: Bytes, headers: String, received_at: UnixMicros) -> Evidence {
+    Evidence { body_sha256: Sha256::digest(&body).into(), body, headers, received_at }
+}
+
+/// Where the mode is that the source wants, if it wants one.
+fn mode_place(
+    definition: &Definition,
+    source: &SourceSettings,
+    places: &mut Places,
+) -> Result<Option<(Place, String, &'static str)>, Mistake> {
+    let Some(wanted) = source.mode else { return Ok(None) };
+    let Some(field) = &definition.facts.mode else {
+        let problem = "does not say in its events whether money is real; leave `mode` out, and use one source per endpoint";
+        return Err(("mode".to_owned(), format!("{} {problem}", definition.title)));
+    };
+    let (text, word) = match wanted {
+        Mode::Live => (&field.live, "live"),
+        Mode::Test => (&field.test, "test"),
+    };
+    Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
+}
+
+/// The source's own pointers outrank the family's, or else the definition's, whose ranks stay what they are: 0 and up.
+fn ranked_order(
+    family: &Texts,
+    facts: &definition::Facts,
+    source: &SourceSettings,
+    places: &mut Places,
+) -> Result<Vec<(i16, Place)>, String> {
+    let defined = if family.0.is_empty() { &facts.order } else { family };
+    let leading = i16::try_from(source.order.len()).map_err(|_| "too many `order` pointers")?;
+    (-leading..)
+        .zip(source.order.iter().chain(&defined.0))
+        .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
+        .collect()
+}
+
+fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Vec<Place>>, String> {
+    if texts.0.is_empty() {
+        return Err("expected a place or a list of places to join".to_owned());
+    }
+    texts.0.iter().map(|any| places.any_of(any, source)).collect()
+}
+
+/// The id that some places make together. One that is absent stands for nothing, but not all may be.
+fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
+    let mut texts = Vec::with_capacity(places.len());
+    for any in places {
+        match view.first(any) {
+            Ok(text) => texts.push(text),
+            Err(Missing::Absent) => texts.push(Cow::Borrowed("")),
+            Err(Missing::Unreadable) => return Err(format!("{name} is unreadable")),
+        }
+    }
+    if texts.iter().all(|text| text.is_empty()) {
+        return Err(format!("{name} is missing"));
+    }
+    Id::new(&texts.join(separator)).map_err(|error| format!("{name} {error}"))
+}

@@ -1,0 +1,280 @@
+//! Signature schemes: a handful of building blocks, set by a definition's `[signature]` table.
+
+mod certificate;
+mod format;
+mod inside;
+mod key;
+mod sample;
+mod sender;
+mod template;
+mod time;
+
+use http::HeaderName;
+use subtle::ConstantTimeEq;
+
+use self::certificate::Certificates;
+use self::format::ListSetting;
+pub(super) use self::key::key_encoding;
+use self::key::{Key, keys};
+use self::sample::Samples;
+use self::template::{Template, Unwritable};
+use self::time::TimeRule;
+use super::definition::{Definition, Encoding, Format, Proof};
+use super::place::{Each, Missing, Place, Places, View};
+use super::reader::{Fields, Reader, Scalar};
+use super::{Mistake, Rejection, SourceSettings, Webhook, at};
+
+/// A source's scheme, compiled: nothing of it is interpreted from text per request.
+#[derive(Clone)]
+pub(super) struct Scheme {
+    places: Places,
+    each: Option<Each>,
+    from: Vec<Place>,
+    format: Format,
+    list_settings: Vec<ListSetting>,
+    signed: Vec<Template>,
+    prover: Prover,
+    time: Option<TimeRule>,
+    require: Vec<Vec<Place>>,
+    alphabet: Vec<(Place, Vec<bool>)>,
+    sample_form: Option<String>,
+    samples: Samples,
+}
+
+/// What a candidate is held against.
+#[derive(Clone)]
+enum Prover {
+    /// Each secret's own proof, as text in this encoding, or as it is.
+    Keys(Vec<Key>, Option<Encoding>),
+    Certificates(Certificates),
+}
+
+impl Scheme {
+    /// Compiles a definition's scheme for a source.
+    ///
+    /// # Errors
+    /// The key and what was expected, as `signature.time: ..` for the definition's mistakes and `secrets: ..` for the source's.
+    pub(super) fn new(definition: &Definition, source: &SourceSettings) -> Result<Self, Mistake> {
+        let signature = &definition.signature;
+        let mut places = Places::default();
+        let each =
+            signature.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
+        let each = at("signature.each", each)?;
+        let from = at("signature.from", places.all(&signature.from, source))?;
+        // What is left after this is kept with the events; a signature is not.
+        let own_headers = std::mem::take(&mut places.headers);
+        let time = signature.time.as_ref().map(|time| TimeRule::new(time, &mut places, source)).transpose();
+        let time = at("signature.time", time)?.filter(|rule| rule.max_age_s > 0);
+        let signed = signature.signed.0.iter().map(|text| Template::new(text, &mut places, source)).collect();
+        let signed = at("signature.signed", signed)?;
+        let any_of = |any: &String| places.any_of(any, source);
+        let require = at("signature.require", signature.require.0.iter().map(any_of).collect())?;
+        let only =
+            |(place, letters): (&String, &String)| Ok((places.place(place, source)?, letter_set(letters)));
+        let alphabet = at("signature.alphabet", signature.alphabet.iter().map(only).collect())?;
+        let list_settings = at("signature.format", list_settings(&signature.format, source))?;
+        let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
+        let prover = match &signature.proof {
+            Proof::Certificate(proof) => {
+                Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut places, source))?)
+            }
+            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => {
+                let (keys, encoding) = keys(definition, source)?;
+                Prover::Keys(keys, encoding)
+            }
+        };
+        places.headers.retain(|name| !own_headers.contains(name));
+        Ok(Self {
+            places,
+            each,
+            from,
+            format: signature.format.clone(),
+            list_settings,
+            signed,
+            prover,
+            time,
+            require,
+            alphabet,
+            sample_form: signature.sample_form.clone(),
+            samples,
+        })
+    }
+
+    /// The headers that are read beside the signature.
+    pub(super) fn headers(&self) -> &[HeaderName] {
+        &self.places.headers
+    }
+
+    /// Which secret's signature holds, counted from 0; of a webhook whose items are signed, the first item's.
+    ///
+    /// # Errors
+    /// Why none does.
+    pub(super) fn verify(&self, webhook: &Webhook<'_>, now: i64) -> Result<usize, Rejection> {
+        let unreadable = |problem: String| Rejection::new("signature_malformed", problem);
+        let envelope = read_if_asked(&self.places.envelope, webhook.body).map_err(unreadable)?;
+        let Some(each) = &self.each else {
+            let item = read_if_asked(&self.places.item, webhook.body).map_err(unreadable)?;
+            return self.verify_item(&View { webhook, item, envelope, parts: Vec::new() }, now);
+        };
+        let mut first = None;
+        for item in each.items(&envelope).map_err(unreadable)? {
+            let item = read_if_asked(&self.places.item, item.as_bytes()).map_err(unreadable)?;
+            let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+            let position = self.verify_item(&view, now)?;
+            first.get_or_insert(position);
+        }
+        first.ok_or_else(|| Rejection::new("signature_missing", "the list of events is empty"))
+    }
+
+    fn verify_item(&self, view: &View<'_>, now: i64) -> Result<usize, Rejection> {
+        self.check_requirements(view)?;
+        let text = view.first(&self.from).map_err(|missing| match missing {
+            Missing::Absent => Rejection::new("signature_missing", "there is no signature"),
+            Missing::Unreadable => {
+                Rejection::new("signature_malformed", "the signature is there twice, or is no ASCII text")
+            }
+        })?;
+        let received = self
+            .format
+            .read(&text, &self.places.parts, &self.list_settings)
+            .map_err(|problem| Rejection::new("signature_malformed", problem))?;
+        let view = View { parts: received.parts, ..view.clone() };
+        let position = match &self.prover {
+            Prover::Keys(keys, encoding) => {
+                self.matching_key(keys, *encoding, &view, &received.candidates)?
+            }
+            Prover::Certificates(certificates) => {
+                let text = self.signed_text(&view).map_err(|Unwritable| unwritable())?;
+                let candidate = received.candidates.first().copied().unwrap_or_default();
+                certificates.verify(&view, &text, candidate, now).map(|()| 0)?
+            }
+        };
+        self.time.as_ref().map_or(Ok(()), |rule| rule.check(&view, now))?;
+        Ok(position)
+    }
+
+    fn check_requirements(&self, view: &View<'_>) -> Result<(), Rejection> {
+        for any in &self.require {
+            view.first(any).map_err(|missing| {
+                Rejection::new("requirement_missing", format!("{} {missing}", place_names(any)))
+            })?;
+        }
+        for (place, letters) in &self.alphabet {
+            let fits = |text: &str| text.bytes().all(|byte| letters.get(usize::from(byte)) == Some(&true));
+            if !matches!(view.scalar(place), Scalar::Text(text) if fits(&text)) {
+                return Err(Rejection::new(
+                    "signature_malformed",
+                    "a signed field has characters it cannot have",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares as text and in constant time, each candidate with each secret's proof of each template.
+    fn matching_key(
+        &self,
+        keys: &[Key],
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+        candidates: &[&str],
+    ) -> Result<usize, Rejection> {
+        for (position, key) in keys.iter().enumerate() {
+            for proof in self.proofs(key, encoding, view).map_err(|Unwritable| unwritable())? {
+                let matches = |candidate: &&str| match encoding {
+                    Some(Encoding::HexAnyCase) => {
+                        bool::from(candidate.to_ascii_uppercase().as_bytes().ct_eq(&proof))
+                    }
+                    Some(Encoding::Hex | Encoding::Base64) | None => {
+                        bool::from(candidate.as_bytes().ct_eq(&proof))
+                    }
+                };
+                if candidates.iter().any(matches) {
+                    return Ok(position);
+                }
+            }
+        }
+        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), keys.len());
+        Err(Rejection::new("signature_mismatch", detail))
+    }
+
+    /// The texts that would prove the view's signed texts under `key`.
+    fn proofs(
+        &self,
+        key: &Key,
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+    ) -> Result<Vec<Vec<u8>>, Unwritable> {
+        if let Key::Token(_) = key {
+            return Ok(vec![key.prove(|_, _| Ok(()))?]);
+        }
+        let prove = |template: &Template| {
+            let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
+            Ok(match encoding {
+                Some(encoding) => encoding.write(&proof).into_bytes(),
+                None => proof,
+            })
+        };
+        self.signed.iter().map(prove).collect()
+    }
+
+    /// The signed text as bytes; only for schemes whose text does not hold the body.
+    fn signed_text(&self, view: &View<'_>) -> Result<Vec<u8>, Unwritable> {
+        let mut text = Vec::new();
+        for template in self.signed.iter().take(1) {
+            template.write(view, "", &mut |piece| text.extend_from_slice(piece))?;
+        }
+        Ok(text)
+    }
+}
+
+fn unwritable() -> Rejection {
+    Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
+}
+
+/// Does not parse a body of which nothing is read.
+fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+    if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
+}
+
+/// The `where` of a list format: fields and the texts that they may be. A param may be a list, or empty for any text.
+fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<ListSetting>, String> {
+    let Format::List(list) = format else { return Ok(Vec::new()) };
+    let mut settings = Vec::new();
+    for (field, wanted) in &list.only {
+        let texts = match wanted.strip_prefix("param:") {
+            None => wanted,
+            Some(name) => source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?,
+        };
+        if !texts.is_empty() {
+            let texts = texts.split(',').map(|text| text.trim().to_owned()).collect();
+            settings.push(ListSetting { field: field.clone(), texts });
+        }
+    }
+    Ok(settings)
+}
+
+/// `A-Za-z0-9+` as a table of bytes.
+fn letter_set(letters: &str) -> Vec<bool> {
+    let bytes = letters.as_bytes();
+    let is_listed = |byte: u8| {
+        bytes.contains(&byte) && byte != b'-'
+            || bytes
+                .windows(3)
+                .any(|range| matches!(range, [from, b'-', to] if (*from..=*to).contains(&byte)))
+    };
+    (0..=u8::MAX).map(is_listed).collect()
+}
+
+fn place_names(places: &[Place]) -> String {
+    let name = |place: &Place| match place {
+        Place::Header(name) => format!("header {name}"),
+        Place::Query(name) => format!("query field {name}"),
+        Place::Form(name) => format!("form field {name}"),
+        Place::Body | Place::Crc32 | Place::Digest => "body".to_owned(),
+        Place::LastPart(place) => place_names(std::slice::from_ref(place)),
+        Place::Field(_) | Place::Envelope(_) => "a field of the body".to_owned(),
+        Place::Part(_) | Place::Setting(_) | Place::Secret => "a part of the signature".to_owned(),
+    };
+    places.iter().map(name).collect::<Vec<_>>().join(" or ")
+}

@@ -1,1 +1,0 @@
-//! Assembles the stages, serves, and closes them in order.

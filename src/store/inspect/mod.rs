@@ -1,0 +1,265 @@
+//! Looking at what is stored: for the command line, the API and the gauges. Runs beside the lanes, on a pool of its own.
+
+mod audit;
+mod rows;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::order::{Key, UnixMicros};
+
+use super::{Database, Store, StoreError, within};
+
+pub use audit::{Audit, DIFFERENCES_MAX, Difference};
+pub use rows::{EventRow, OrderRow};
+
+/// The most rows that one call answers, whatever its `limit`.
+pub const ROWS_MAX: u32 = 1000;
+/// The longest timeline that is shown.
+const TIMELINE_EVENTS_MAX: u32 = 10_000;
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many rows one purging statement touches, so that nobody waits long for it.
+const PURGE_ROWS: u32 = 1000;
+
+/// Which orders; a filter that is `None` lets all through.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// By id.
+    pub id: Option<String>,
+    /// By source.
+    pub source: Option<String>,
+    /// By status, in the words of the database.
+    pub status: Option<String>,
+    /// Those with an anomaly, or those without.
+    pub anomaly: Option<bool>,
+    /// After this row: `source/id` of the last one seen.
+    pub after: Option<String>,
+    /// How many rows, at most [`ROWS_MAX`].
+    pub limit: u32,
+}
+
+/// Which events; a filter that is `None` lets all through.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// By id.
+    pub id: Option<String>,
+    /// By source.
+    pub source: Option<String>,
+    /// By the provider's name for what happened.
+    pub type_name: Option<String>,
+    /// By outcome, in the words of the database.
+    pub outcome: Option<String>,
+    /// By the order that their payment belongs to now.
+    pub order: Option<String>,
+    /// By payment.
+    pub payment: Option<String>,
+    /// After this row: `source/id` of the last one seen.
+    pub after: Option<String>,
+    /// How many rows, at most [`ROWS_MAX`].
+    pub limit: u32,
+}
+
+/// What a person should look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Orders with an anomaly.
+    pub anomalies: i64,
+    /// Events that are parked.
+    pub parked: i64,
+    /// Events that are dead.
+    pub dead: i64,
+    /// Bodies in conflict with a stored event.
+    pub conflicts: i64,
+}
+
+/// Runs one piece of work on the pool of either database: the statements are the same text for both.
+macro_rules! on_either {
+    ($store:expr, $pool:ident => $work:expr) => {
+        match &$store.database {
+            Database::Postgres(own) => {
+                let $pool = &own.pool;
+                $work
+            }
+            Database::Sqlite(own) => {
+                let $pool = &own.pool;
+                $work
+            }
+        }
+    };
+}
+use on_either;
+
+const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.kind, e.reference, e.amount,
+    e.currency, e.cumulative, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.facts_sha256,
+    e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes";
+
+impl Store {
+    /// Orders by (id, source), from `after` on.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, StoreError> {
+        const SQL: &str = "
+            select order_id, source, status, currency, authorized, captured, refunded, disputed, anomaly, version,
+                   first_event_at, last_event_at, updated_at
+              from orders
+             where (cast($1 as text) is null or order_id = $1)
+               and (cast($2 as text) is null or source = $2)
+               and (cast($3 as text) is null or status = $3)
+               and (cast($4 as boolean) is null or (anomaly is not null) = $4)
+               and (order_id, source) > ($5, $6)
+             order by order_id, source
+             limit $7";
+        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        let rows = async {
+            Ok(on_either!(self, pool => sqlx::query_as(SQL)
+                .bind(filter.id.as_deref())
+                .bind(filter.source.as_deref())
+                .bind(filter.status.as_deref())
+                .bind(filter.anomaly)
+                .bind(after_id)
+                .bind(after_source)
+                .bind(i64::from(filter.limit.min(ROWS_MAX)))
+                .fetch_all(pool)
+                .await?))
+        };
+        within(QUERY_TIMEOUT, rows).await
+    }
+
+    /// Events by (id, source), from `after` on.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<EventRow>, StoreError> {
+        const WHERE: &str = "
+             where (cast($1 as text) is null or e.event_id = $1)
+               and (cast($2 as text) is null or e.source = $2)
+               and (cast($3 as text) is null or e.type = $3)
+               and (cast($4 as text) is null or e.outcome = $4)
+               and (cast($5 as text) is null or exists (
+                       select 1 from payments p
+                        where p.payment_id = e.payment_id and p.source = e.source and p.order_id = $5))
+               and (cast($6 as text) is null or e.payment_id = $6)
+               and (e.event_id, e.source) > ($7, $8)
+             order by e.event_id, e.source
+             limit $9";
+        let sql = || sqlx::AssertSqlSafe(format!("select {EVENT_COLUMNS} from events e {WHERE}"));
+        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        let rows = async {
+            Ok(on_either!(self, pool => sqlx::query_as(sql())
+                .bind(filter.id.as_deref())
+                .bind(filter.source.as_deref())
+                .bind(filter.type_name.as_deref())
+                .bind(filter.outcome.as_deref())
+                .bind(filter.order.as_deref())
+                .bind(filter.payment.as_deref())
+                .bind(after_id)
+                .bind(after_source)
+                .bind(i64::from(filter.limit.min(ROWS_MAX)))
+                .fetch_all(pool)
+                .await?))
+        };
+        within(QUERY_TIMEOUT, rows).await
+    }
+
+    /// Every event of the order's payments, as they arrived.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn timeline(&self, order: &Key) -> Result<Vec<EventRow>, StoreError> {
+        const WHERE: &str = "
+              join payments p on p.payment_id = e.payment_id and p.source = e.source
+             where p.order_id = $1 and p.source = $2
+             order by e.received_at, e.event_id
+             limit $3";
+        let sql = || sqlx::AssertSqlSafe(format!("select {EVENT_COLUMNS} from events e {WHERE}"));
+        let rows = async {
+            Ok(on_either!(self, pool => sqlx::query_as(sql())
+                .bind(order.id.as_str())
+                .bind(order.source.as_str())
+                .bind(i64::from(TIMELINE_EVENTS_MAX))
+                .fetch_all(pool)
+                .await?))
+        };
+        within(QUERY_TIMEOUT, rows).await
+    }
+
+    /// The exact bytes of an event; `None` when it is unknown or its body was purged.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn raw(&self, event: &Key) -> Result<Option<Bytes>, StoreError> {
+        const SQL: &str = "select payload from events where event_id = $1 and source = $2";
+        let payload = async {
+            let payload: Option<Option<Vec<u8>>> = on_either!(self, pool => sqlx::query_scalar(SQL)
+                .bind(event.id.as_str())
+                .bind(event.source.as_str())
+                .fetch_optional(pool)
+                .await?);
+            Ok(payload.flatten().map(Bytes::from))
+        };
+        within(QUERY_TIMEOUT, payload).await
+    }
+
+    /// How much needs a person.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn counts(&self) -> Result<Counts, StoreError> {
+        const SQL: &str = "
+            select (select count(*) from orders where anomaly is not null),
+                   (select count(*) from events where outcome = 'parked'),
+                   (select count(*) from events where outcome = 'dead'),
+                   (select count(*) from conflicts)";
+        let counts = async {
+            let (anomalies, parked, dead, conflicts) =
+                on_either!(self, pool => sqlx::query_as(SQL).fetch_one(pool).await?);
+            Ok(Counts { anomalies, parked, dead, conflicts })
+        };
+        within(QUERY_TIMEOUT, counts).await
+    }
+
+    /// Clears the bodies of events and conflicts that arrived before `older_than`, never their rows, so that a late
+    /// duplicate is still known. Says how many.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was cleared until then stays cleared.
+    pub async fn purge_payloads(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
+        const EVENTS: &str = "
+            update events set payload = null
+             where (event_id, source) in (
+                   select event_id, source from events where payload is not null and received_at < $1 limit $2)";
+        const CONFLICTS: &str = "
+            update conflicts set payload = null
+             where (event_id, source, body_sha256) in (
+                   select event_id, source, body_sha256 from conflicts where payload is not null and received_at < $1 limit $2)";
+        let mut cleared = 0;
+        for sql in [EVENTS, CONFLICTS] {
+            loop {
+                let step = async {
+                    Ok(on_either!(self, pool => sqlx::query(sql)
+                        .bind(older_than)
+                        .bind(i64::from(PURGE_ROWS))
+                        .execute(pool)
+                        .await?
+                        .rows_affected()))
+                };
+                match within(QUERY_TIMEOUT, step).await? {
+                    0 => break,
+                    rows => cleared += rows,
+                }
+            }
+        }
+        Ok(cleared)
+    }
+}
+
+/// `source/id`, as (source, id); before all rows when there is none.
+fn cursor(after: Option<&str>) -> Result<(&str, &str), StoreError> {
+    let Some(after) = after else { return Ok(("", "")) };
+    after.split_once('/').ok_or_else(|| StoreError::Refused {
+        code: "22023".to_owned(),
+        message: "after is not the source/id of a row".to_owned(),
+    })
+}

@@ -1,0 +1,168 @@
+//! Rows as they are shown: field names are the columns, times RFC 3339 in UTC, digests in hex.
+
+use serde::Serialize;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use utoipa::ToSchema;
+
+use crate::order::UnixMicros;
+use crate::store::moment::rfc3339;
+
+/// A row of `orders`; amounts are minor units of its currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Order)]
+pub struct OrderRow {
+    /// The merchant's id of the order; of a payment that names none, the payment's id.
+    pub order_id: String,
+    /// The configured account of the provider.
+    pub source: String,
+    /// Where it stands; paid means that something was captured, the amounts say how much.
+    pub status: String,
+    /// ISO 4217 code of the amounts; facts in another currency are not summed.
+    pub currency: Option<String>,
+    /// Minor units reserved.
+    pub authorized: i64,
+    /// Minor units captured, less captures that failed.
+    pub captured: i64,
+    /// Minor units given back.
+    pub refunded: i64,
+    /// Minor units in disputes that are open or lost.
+    pub disputed: i64,
+    /// What a person should look at; null if nothing.
+    pub anomaly: Option<String>,
+    /// Changes with every write: who decided from another version writes nothing.
+    pub version: i64,
+    /// When the earliest event that tells of its payments happened.
+    #[schema(format = DateTime)]
+    pub first_event_at: String,
+    /// When the latest did.
+    #[schema(format = DateTime)]
+    pub last_event_at: String,
+    /// When the row was written.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
+}
+
+/// A row of `events`, without its body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct EventRow {
+    /// The provider's id of the event; for an event without a readable one the SHA-256 of its body.
+    pub event_id: String,
+    /// The configured account of the provider that it came from.
+    pub source: String,
+    /// The provider's name for what happened.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// applied: money or a link changed. restated: nothing new. noted: no money meaning.
+    /// parked: payment, amount or currency missing. dead: unreadable.
+    pub outcome: String,
+    /// Why, where the outcome does not say it.
+    pub reason: Option<String>,
+    /// The provider's payment that it is about.
+    pub payment_id: Option<String>,
+    /// What its fact says happened to money; null if it states none.
+    pub kind: Option<String>,
+    /// The movement of money: events that state one movement share it.
+    pub reference: Option<String>,
+    /// Minor units of the currency.
+    pub amount: Option<i64>,
+    /// ISO 4217 code.
+    pub currency: Option<String>,
+    /// The amount is a running total of the reference, not its own.
+    pub cumulative: bool,
+    /// The merchant's order that it names for its payment.
+    pub order_claim: Option<String>,
+    /// The rank of the field that named the order; the smallest wins.
+    pub claim_rank: Option<i16>,
+    /// When it happened, by the provider's clock.
+    #[schema(format = DateTime)]
+    pub occurred_at: String,
+    /// When the delivery that is stored here arrived.
+    #[schema(format = DateTime)]
+    pub received_at: String,
+    /// How often it came again, counted about once a second.
+    pub duplicates: i64,
+    /// The digest of everything that the event says.
+    pub facts_sha256: String,
+    /// The digest of its bytes.
+    pub body_sha256: String,
+    /// The headers that the provider's definition reads; never signatures or tokens.
+    #[schema(value_type = Object)]
+    pub headers: serde_json::Value,
+    /// The length of the body; null after a purge.
+    pub payload_bytes: Option<i64>,
+}
+
+impl<'r, R> FromRow<'r, R> for OrderRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            order_id: row.try_get("order_id")?,
+            source: row.try_get("source")?,
+            status: row.try_get("status")?,
+            currency: row.try_get("currency")?,
+            authorized: row.try_get("authorized")?,
+            captured: row.try_get("captured")?,
+            refunded: row.try_get("refunded")?,
+            disputed: row.try_get("disputed")?,
+            anomaly: row.try_get("anomaly")?,
+            version: row.try_get("version")?,
+            first_event_at: time(row, "first_event_at")?,
+            last_event_at: time(row, "last_event_at")?,
+            updated_at: time(row, "updated_at")?,
+        })
+    }
+}
+
+impl<'r, R> FromRow<'r, R> for EventRow
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    i16: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let headers: String = row.try_get("headers")?;
+        Ok(Self {
+            event_id: row.try_get("event_id")?,
+            source: row.try_get("source")?,
+            type_name: row.try_get("type")?,
+            outcome: row.try_get("outcome")?,
+            reason: row.try_get("reason")?,
+            payment_id: row.try_get("payment_id")?,
+            kind: row.try_get("kind")?,
+            reference: row.try_get("reference")?,
+            amount: row.try_get("amount")?,
+            currency: row.try_get("currency")?,
+            cumulative: row.try_get("cumulative")?,
+            order_claim: row.try_get("order_claim")?,
+            claim_rank: row.try_get("claim_rank")?,
+            occurred_at: time(row, "occurred_at")?,
+            received_at: time(row, "received_at")?,
+            duplicates: row.try_get("duplicates")?,
+            facts_sha256: hex::encode(row.try_get::<Vec<u8>, _>("facts_sha256")?),
+            body_sha256: hex::encode(row.try_get::<Vec<u8>, _>("body_sha256")?),
+            headers: serde_json::from_str(&headers).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            payload_bytes: row.try_get("payload_bytes")?,
+        })
+    }
+}
+
+fn time<'r, R>(row: &'r R, column: &'static str) -> Result<String, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    rfc3339(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}

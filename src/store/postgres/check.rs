@@ -1,0 +1,157 @@
+//! Whether this Postgres may be used: its schema is ours, every backstop stands, and a commit is a promise.
+
+use sqlx::PgPool;
+
+use crate::store::{StoreError, schema};
+
+const SERVER_VERSION_MIN: i32 = 13;
+const TABLES: [&str; 6] = ["events", "payments", "orders", "conflicts", "coupons", "redemptions"];
+/// Index, table, columns, whether it is unique: what decides a race, and what keeps every lookup short.
+const INDEXES: [(&str, &str, &[&str], bool); 8] = [
+    ("events_pkey", "events", &["event_id", "source"], true),
+    ("payments_pkey", "payments", &["payment_id", "source"], true),
+    ("orders_pkey", "orders", &["order_id", "source"], true),
+    ("conflicts_pkey", "conflicts", &["event_id", "source", "body_sha256"], true),
+    ("coupons_pkey", "coupons", &["code"], true),
+    ("redemptions_pkey", "redemptions", &["code", "redeemer"], true),
+    ("events_payment", "events", &["payment_id", "source"], false),
+    ("payments_order", "payments", &["order_id", "source"], false),
+];
+
+pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+    server(pool).await?;
+    migrations(pool).await?;
+    tables(pool).await?;
+    indexes(pool).await?;
+    constraints(pool).await?;
+    function(pool, "save_batch", super::SAVE_SQL).await?;
+    function(pool, "redeem_batch", super::COUPONS_SQL).await
+}
+
+async fn server(pool: &PgPool) -> Result<(), StoreError> {
+    let (version, is_standby, read_only, fsync, synchronous_commit): (i32, bool, String, String, String) =
+        sqlx::query_as(
+            "select current_setting('server_version_num')::int4 / 10000, pg_is_in_recovery(),
+                    current_setting('default_transaction_read_only'), current_setting('fsync'),
+                    current_setting('synchronous_commit')",
+        )
+        .fetch_one(pool)
+        .await?;
+    let unfit = |what: String| Err(StoreError::Unfit(what));
+    if version < SERVER_VERSION_MIN {
+        unfit(format!("Postgres {version} is too old; use {SERVER_VERSION_MIN} or newer"))
+    } else if is_standby {
+        unfit("the database is a standby; point database_url at the primary".to_owned())
+    } else if read_only == "on" {
+        unfit("default_transaction_read_only is on; let this user write".to_owned())
+    } else if fsync == "off" {
+        unfit("fsync is off: a crash would lose acknowledged events; set fsync = on".to_owned())
+    } else if synchronous_commit == "off" {
+        unfit("synchronous_commit is off: a crash would lose acknowledged events; set it to on".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+async fn migrations(pool: &PgPool) -> Result<(), StoreError> {
+    let table: Option<String> =
+        sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(pool).await?;
+    let applied = match table {
+        Some(_) => {
+            sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+                .fetch_all(pool)
+                .await?
+        }
+        None => Vec::new(),
+    };
+    schema::compare(&super::migrator(), applied)
+}
+
+async fn tables(pool: &PgPool) -> Result<(), StoreError> {
+    let durable: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class
+          where oid in (select to_regclass(name) from unnest($1::text[]) name) and relpersistence = 'p'",
+    )
+    .bind(TABLES.as_slice())
+    .fetch_all(pool)
+    .await?;
+    TABLES
+        .iter()
+        .find(|table| !durable.iter().any(|durable| durable == *table))
+        .map_or(Ok(()), |table| Err(schema::tampered(format_args!("table {table} is missing or unlogged"))))
+}
+
+async fn indexes(pool: &PgPool) -> Result<(), StoreError> {
+    // An index that is invalid, partial or deferrable would let a second row through.
+    let found: Vec<(String, String, Vec<String>, bool)> = sqlx::query_as(
+        "select c.relname::text, t.relname::text,
+                array(select a.attname::text
+                        from unnest(i.indkey) with ordinality k (number, place)
+                        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number
+                       order by place),
+                i.indisunique and i.indimmediate
+           from pg_index i
+           join pg_class c on c.oid = i.indexrelid
+           join pg_class t on t.oid = i.indrelid
+          where i.indrelid in (select to_regclass(name) from unnest($1::text[]) name)
+            and i.indisvalid and i.indisready and i.indpred is null and i.indexprs is null",
+    )
+    .bind(TABLES.as_slice())
+    .fetch_all(pool)
+    .await?;
+    for (name, table, columns, unique) in INDEXES {
+        let stands =
+            found.iter().any(|own| own.0 == name && own.1 == table && own.2 == columns && (own.3 || !unique));
+        if !stands {
+            let kind = if unique { "unique index" } else { "index" };
+            let columns = columns.join(", ");
+            return Err(schema::tampered(format_args!(
+                "{kind} {name} on {table} ({columns}) is missing or invalid"
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn constraints(pool: &PgPool) -> Result<(), StoreError> {
+    let valid: Vec<String> = sqlx::query_scalar(
+        "select conname::text from pg_constraint
+          where conrelid in (select to_regclass(name) from unnest($1::text[]) name) and contype = 'c' and convalidated",
+    )
+    .bind(TABLES.as_slice())
+    .fetch_all(pool)
+    .await?;
+    named_checks(super::TABLES_SQL)
+        .chain(named_checks(super::COUPONS_SQL))
+        .find(|name| !valid.iter().any(|valid| valid == name))
+        .map_or(Ok(()), |name| {
+            Err(schema::tampered(format_args!("check constraint {name} is missing or not validated")))
+        })
+}
+
+/// The names in `constraint NAME check (..)`.
+fn named_checks(sql: &str) -> impl Iterator<Item = &str> {
+    sql.split("constraint ").filter_map(|rest| {
+        let (name, definition) = rest.split_once(' ')?;
+        definition.starts_with("check").then_some(name)
+    })
+}
+
+/// `sql` holds the function's text between its first two `$$`.
+async fn function(pool: &PgPool, name: &str, sql: &str) -> Result<(), StoreError> {
+    let bodies: Vec<String> = sqlx::query_scalar(
+        "select prosrc from pg_proc where proname = $1 and pronamespace = any (
+             select oid from pg_namespace where nspname = any (current_schemas(false)))",
+    )
+    .bind(name)
+    .fetch_all(pool)
+    .await?;
+    match bodies.as_slice() {
+        [body] if Some(body.as_str()) == sql.split("$$").nth(1) => Ok(()),
+        [_] => Err(schema::tampered(format_args!(
+            "function {name} is not the one that this version was tested with"
+        ))),
+        [] => Err(schema::tampered(format_args!("function {name} is missing"))),
+        [_, _, ..] => Err(schema::tampered(format_args!("there are several functions {name}"))),
+    }
+}

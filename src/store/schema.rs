@@ -1,0 +1,85 @@
+//! Migrations: applied under a lock, compared by checksum ever after.
+
+use std::collections::HashMap;
+
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+
+use super::StoreError;
+
+/// Where sqlx keeps what was applied.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+/// How every complaint about the schema ends.
+pub(super) const WAY_OUT: &str = "run `paylatch migrate`";
+
+/// Applies what is missing, one process at a time, and says what that was.
+///
+/// Migrations that a newer version applied are left alone: replicas of two versions work side by side during a rollout.
+pub(super) async fn migrate<C: Migrate>(
+    connection: &mut C,
+    mut migrator: Migrator,
+) -> Result<Vec<String>, StoreError> {
+    connection.lock().await.map_err(failed)?;
+    connection.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(failed)?;
+    let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(failed)?;
+    migrator.set_ignore_missing(true);
+    migrator.run_direct(None, connection, false).await.map_err(failed)?;
+    connection.unlock().await.map_err(failed)?;
+    let is_new = |version| applied.iter().all(|old| old.version != version);
+    Ok(migrator
+        .iter()
+        .filter(|migration| is_new(migration.version))
+        .map(|migration| format!("{} {}", migration.version, migration.description))
+        .collect())
+}
+
+fn failed(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMismatch(version) => edited(version),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            match StoreError::from(error) {
+                StoreError::Unavailable(why) => StoreError::Unavailable(why),
+                StoreError::Unfit(why) => StoreError::Unfit(why),
+                StoreError::Raced(why) | StoreError::Refused { message: why, .. } => StoreError::Unfit(why),
+            }
+        }
+        other => StoreError::Unfit(other.to_string()),
+    }
+}
+
+/// Compares what a database says was applied (version, checksum) with what this program would apply.
+pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Result<(), StoreError> {
+    let applied: HashMap<i64, Vec<u8>> = applied.into_iter().collect();
+    for migration in migrator.iter() {
+        match applied.get(&migration.version) {
+            None => {
+                return Err(unfit(format_args!(
+                    "migration {} ({}) is not applied",
+                    migration.version, migration.description
+                )));
+            }
+            Some(checksum) if *checksum != *migration.checksum => return Err(edited(migration.version)),
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Something is missing or changed that a migration made.
+pub(super) fn unfit(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Unfit(format!("the database's schema is not this version's: {what}; {WAY_OUT}"))
+}
+
+/// Something that a migration made was removed or changed by hand: applying migrations again would not bring it back.
+pub(super) fn tampered(what: impl std::fmt::Display) -> StoreError {
+    StoreError::Unfit(format!(
+        "the database's schema was changed by hand: {what}; put it back as in `migrations/`, or restore a backup; \
+         on a new database {WAY_OUT}"
+    ))
+}
+
+fn edited(version: i64) -> StoreError {
+    StoreError::Unfit(format!(
+        "migration {version} was edited after it was applied to this database; \
+         use a build with the released migrations, and put changes into a new migration"
+    ))
+}

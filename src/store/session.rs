@@ -1,0 +1,118 @@
+//! A lane's connection: opened when first used, never used again after a call that did not end well.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, SqliteConnection};
+
+use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
+
+use super::coupons::{redeem_postgres, redeem_sqlite};
+use super::{Database, StoreError, Wanted, postgres, sqlite, within};
+
+/// A lane's own connection, opened when first used and again after an error.
+///
+/// Every call has a deadline. While one is in flight the connection belongs to it, so a call that is cut, runs out of
+/// time or fails for an unknown reason takes its connection with it.
+#[derive(Debug)]
+pub struct Session {
+    database: Database,
+    call_timeout: Duration,
+    connection: Option<Connection>,
+    /// How many connections were opened.
+    opened: u64,
+}
+
+#[derive(Debug)]
+enum Connection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+impl Session {
+    pub(super) fn new(database: Database, call_timeout: Duration) -> Self {
+        Self { database, call_timeout, connection: None, opened: 0 }
+    }
+
+    /// Everything that a batch touches, in one statement and so one snapshot.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load(&mut self, wanted: &Wanted) -> Result<Snapshot, StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => within(self.call_timeout, postgres::load(own, wanted)).await,
+            Connection::Sqlite(own) => within(self.call_timeout, sqlite::load(own, wanted)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Writes all of it, or nothing if anything moved since the load.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn save(&mut self, changes: &Changes<'_>) -> Result<(), StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => within(self.call_timeout, postgres::save(own, changes)).await,
+            Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Adds to `events.duplicates`. Each key may occur once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_duplicates(&mut self, counts: &[(Key, i64)]) -> Result<(), StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => {
+                within(self.call_timeout, postgres::count_duplicates(own, counts)).await
+            }
+            Connection::Sqlite(own) => within(self.call_timeout, sqlite::count_duplicates(own, counts)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Redeems coupons for many at once, in their order; each (code, redeemer) may occur once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn redeem(&mut self, asked: &[Redemption]) -> Result<Vec<Redeemed>, StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => within(self.call_timeout, redeem_postgres(own, asked)).await,
+            Connection::Sqlite(own) => within(self.call_timeout, redeem_sqlite(own, asked)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Grows each time that a connection is lost or reopened: what was remembered before may not hold.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.opened + u64::from(self.connection.is_none())
+    }
+
+    async fn take(&mut self) -> Result<Connection, StoreError> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        let connection = match &self.database {
+            Database::Postgres(own) => Connection::Postgres(within(self.call_timeout, own.connect()).await?),
+            Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
+        };
+        self.opened += 1;
+        Ok(connection)
+    }
+
+    /// Keeps the connection only if the database is known to have finished the call.
+    fn settle<T>(&mut self, connection: Connection, answer: Result<T, StoreError>) -> Result<T, StoreError> {
+        match &answer {
+            Ok(_) | Err(StoreError::Raced(_) | StoreError::Refused { .. }) => {
+                self.connection = Some(connection);
+            }
+            Err(StoreError::Unavailable(_) | StoreError::Unfit(_)) => drop(connection),
+        }
+        answer
+    }
+}

@@ -1,0 +1,35 @@
+-- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
+-- 2 a payment, 3 an order's version, 4 an entry (a fact or a claim). Cross joins keep the order of the lookups.
+-- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and every payment's id: [[id, source], ..].
+with
+  known as (
+    select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at
+      from json_each(?1) k
+      cross join events e on e.event_id = k.value ->> 0 and e.source = k.value ->> 1),
+  touched as materialized (
+    select p.order_id, p.source
+      from json_each(?2) k
+      cross join payments p on p.payment_id = k.value ->> 0 and p.source = k.value ->> 1
+    union
+    select value ->> 0, value ->> 1 from json_each(?3)),
+  members as materialized (
+    select p.payment_id, p.source, p.order_id, p.link
+      from touched t
+      cross join payments p on p.order_id = t.order_id and p.source = t.source)
+select 1 as tag, event_id as id, source, null as payment, outcome as word, reason as text, null as number,
+       null as currency, null as cumulative, null as order_id, null as rank, received_at as at,
+       facts_sha256 as facts, body_sha256 as body
+  from known
+union all
+select 2, payment_id, source, null, link, null, null, null, null, order_id, null, null, null, null
+  from members
+union all
+select 3, o.order_id, o.source, null, null, null, o.version, null, null, null, null, null, null, null
+  from touched t
+  cross join orders o on o.order_id = t.order_id and o.source = t.source
+union all
+select 4, e.event_id, e.source, e.payment_id, e.kind, e.reference, e.amount, e.currency, e.cumulative, e.order_claim,
+       e.claim_rank, e.occurred_at, null, null
+  from members m
+  cross join events e on e.payment_id = m.payment_id and e.source = m.source
+ where e.kind is not null or e.order_claim is not null

@@ -1,0 +1,193 @@
+//! SQLite: the same load and save by one writer, in a transaction that holds the write lock from its start.
+
+mod save;
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+
+use crate::order::{Changes, Key, Snapshot};
+
+use super::snapshot::assemble;
+use super::{StoreError, Wanted, schema};
+
+/// Connections for looking at the data: the CLI, the API, gauges. The one lane has its own.
+const INSPECTION_CONNECTIONS_MAX: u32 = 2;
+const INSPECTION_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where the file is.
+#[derive(Debug, Clone)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    options: SqliteConnectOptions,
+    pub(super) pool: SqlitePool,
+    /// Held while this process writes; the operating system lets go of it when the process ends.
+    claim: Arc<Mutex<Option<File>>>,
+}
+
+impl Sqlite {
+    pub(super) fn open(path: &str, call_timeout: Duration) -> Result<Self, StoreError> {
+        if path.is_empty() || path.contains(":memory:") || path.contains('?') {
+            return Err(super::bad_url("it names no file"));
+        }
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(call_timeout);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(INSPECTION_CONNECTIONS_MAX)
+            .acquire_timeout(INSPECTION_ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options.clone());
+        Ok(Self { path: path.into(), options, pool, claim: Arc::default() })
+    }
+
+    /// Makes this process the only one that serves from the file, for as long as the store lives.
+    pub(super) fn claim(&self) -> Result<(), StoreError> {
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        if claim.is_some() {
+            return Ok(());
+        }
+        let name = lock_name(&self.path);
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&name)
+            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", name.display())))?;
+        match file.try_lock() {
+            Ok(()) => {
+                *claim = Some(file);
+                Ok(())
+            }
+            Err(TryLockError::WouldBlock) => Err(StoreError::Unfit(format!(
+                "another process serves from {} (it holds {}); stop it, or give this one a database_url of its own",
+                self.path.display(),
+                name.display()
+            ))),
+            Err(TryLockError::Error(error)) => {
+                Err(StoreError::Unavailable(format!("{}: {error}", name.display())))
+            }
+        }
+    }
+
+    /// Creates the file and its directory, and applies the migrations that are missing.
+    pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        if let Some(directory) = self.path.parent() {
+            std::fs::create_dir_all(directory)
+                .map_err(|error| StoreError::Unavailable(format!("{}: {error}", directory.display())))?;
+        }
+        self.claim()?;
+        let mut connection = self.options.clone().create_if_missing(true).connect().await?;
+        schema::migrate(&mut connection, migrator()).await
+    }
+
+    /// SQLite keeps the text that made each table, index and view: it must be the text of our migrations.
+    pub(super) async fn check(&self) -> Result<(), StoreError> {
+        const OBJECTS: &str = "select name, sql from sqlite_master where sql is not null and name not like '\\_sqlx%' escape '\\'";
+        self.exists()?;
+        let applied: Option<String> =
+            sqlx::query_scalar("select name from sqlite_master where name = '_sqlx_migrations'")
+                .fetch_optional(&self.pool)
+                .await?;
+        let applied = match applied {
+            Some(_) => {
+                sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+                    .fetch_all(&self.pool)
+                    .await?
+            }
+            None => Vec::new(),
+        };
+        schema::compare(&migrator(), applied)?;
+
+        let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
+        schema::migrate(&mut fresh, migrator()).await?;
+        let expected: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&mut fresh).await?;
+        let found: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&self.pool).await?;
+        expected
+            .iter()
+            .find(|object| !found.contains(object))
+            .map_or(Ok(()), |(name, _)| Err(schema::tampered(format_args!("{name} is missing or changed"))))
+    }
+
+    fn exists(&self) -> Result<(), StoreError> {
+        if self.path.exists() {
+            Ok(())
+        } else {
+            Err(schema::unfit(format_args!("there is no file {}", self.path.display())))
+        }
+    }
+
+    /// The writer's connection.
+    pub(super) async fn connect(&self) -> Result<SqliteConnection, StoreError> {
+        self.exists()?;
+        self.claim()?;
+        Ok(self.options.connect().await?)
+    }
+}
+
+fn lock_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// The migrations, oldest first. An applied one is never edited; a change is a new file.
+fn migrator() -> Migrator {
+    let migration = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
+        migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+        migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
+    ])
+}
+
+pub(super) async fn load(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Snapshot, StoreError> {
+    let rows = sqlx::query_as(include_str!("load.sql"))
+        .bind(json(&wanted.events))
+        .bind(json(&wanted.payments))
+        .bind(json(&wanted.orders))
+        .fetch_all(connection)
+        .await?;
+    assemble(rows)
+}
+
+pub(super) async fn save(connection: &mut SqliteConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
+    save::save(connection, changes).await
+}
+
+/// Adds to the counts of known events.
+pub(super) async fn count_duplicates(
+    connection: &mut SqliteConnection,
+    counts: &[(Key, i64)],
+) -> Result<(), StoreError> {
+    let counts: serde_json::Value =
+        counts.iter().map(|(key, n)| serde_json::json!([key.id.as_str(), key.source.as_str(), n])).collect();
+    sqlx::query(
+        "update events set duplicates = duplicates + k.n
+           from (select value ->> 0 as id, value ->> 1 as source, value ->> 2 as n from json_each(?1)) k
+          where events.event_id = k.id and events.source = k.source",
+    )
+    .bind(counts.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// `[[id, source], ..]`
+fn json(keys: &[Key]) -> String {
+    let pairs: serde_json::Value =
+        keys.iter().map(|key| serde_json::json!([key.id.as_str(), key.source.as_str()])).collect();
+    pairs.to_string()
+}

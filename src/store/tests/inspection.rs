@@ -1,0 +1,148 @@
+//! What people see: rows, timelines, counts, audits, purges, views.
+
+use super::world::On;
+use super::world::{Rows, World, deliver, fact, id, stated};
+use crate::order::{Event, Kind, Outcome, Statement, UnixMicros};
+use crate::store::{EventFilter, OrderFilter};
+
+async fn shop(on: On) -> (World, Vec<Event>) {
+    let world = World::new(on).await;
+    let parked = Event::new(
+        crate::order::Key { id: id("e6"), source: id("shop") },
+        ("odd".to_owned(), UnixMicros(6_000_000)),
+        None,
+        Statement::Parked("payment is missing".to_owned()),
+        None,
+        super::world::evidence("{}".to_owned()),
+    );
+    let events = vec![
+        fact("e1", "pay1", Kind::Captured, 1, Some(("order1", 1))),
+        stated("e2", "pay1", (Kind::Refunded, "re1", 400, false), 2, None),
+        fact("e3", "pay2", Kind::Captured, 3, Some(("order2", 1))),
+        stated("e4", "pay2", (Kind::Refunded, "re2", 1500, false), 4, None),
+        fact("e5", "pay3", Kind::Authorized, 5, None),
+        parked,
+    ];
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+    (world, events)
+}
+
+pub(super) async fn orders_are_paged_and_filtered(on: On) {
+    let (world, _) = shop(on).await;
+    let ids = async |filter: OrderFilter| {
+        let rows = world.store.orders(&filter).await.unwrap();
+        rows.into_iter().map(|row| row.order_id).collect::<Vec<_>>()
+    };
+    let all = OrderFilter { limit: 100, ..OrderFilter::default() };
+    assert_eq!(ids(all.clone()).await, ["order1", "order2", "pay3"]);
+    assert_eq!(ids(OrderFilter { anomaly: Some(true), ..all.clone() }).await, ["order2"]);
+    assert_eq!(ids(OrderFilter { anomaly: Some(false), ..all.clone() }).await, ["order1", "pay3"]);
+    assert_eq!(ids(OrderFilter { status: Some("authorized".into()), ..all.clone() }).await, ["pay3"]);
+    assert_eq!(ids(OrderFilter { id: Some("order1".into()), ..all.clone() }).await, ["order1"]);
+    assert_eq!(ids(OrderFilter { limit: 1, ..all.clone() }).await, ["order1"]);
+    assert_eq!(
+        ids(OrderFilter { after: Some("shop/order1".into()), ..all.clone() }).await,
+        ["order2", "pay3"]
+    );
+    assert!(ids(OrderFilter { source: Some("other".into()), ..all }).await.is_empty());
+
+    let row =
+        world.store.orders(&OrderFilter { limit: 1, ..OrderFilter::default() }).await.unwrap().remove(0);
+    assert_eq!((row.captured, row.refunded, row.status.as_str()), (1000, 400, "partially_refunded"));
+    assert_eq!(row.first_event_at, "1970-01-01T00:00:01.000000Z");
+    assert!(row.updated_at.ends_with('Z') && row.updated_at.len() == 27, "{}", row.updated_at);
+}
+
+pub(super) async fn a_timeline_shows_every_event_of_an_order(on: On) {
+    let (world, events) = shop(on).await;
+    let timeline = world.store.timeline(&events[0].key().sibling(&id("order1"))).await.unwrap();
+    assert_eq!(timeline.iter().map(|row| row.event_id.as_str()).collect::<Vec<_>>(), ["e1", "e2"]);
+    let row = &timeline[0];
+    assert_eq!(row.outcome, "applied");
+    assert_eq!(row.headers, serde_json::json!({"x-test": "1"}));
+    assert_eq!(row.body_sha256, hex::encode(events[0].evidence().body_sha256));
+    assert_eq!(row.payload_bytes, Some(events[0].evidence().body.len() as i64));
+    assert_eq!((row.order_claim.as_deref(), row.claim_rank), (Some("order1"), Some(1)));
+    assert_eq!(world.store.raw(events[0].key()).await.unwrap(), Some(events[0].evidence().body.clone()));
+}
+
+pub(super) async fn events_are_paged_and_filtered(on: On) {
+    let (world, _) = shop(on).await;
+    let ids = async |filter: EventFilter| {
+        let rows = world.store.events(&EventFilter { limit: 100, ..filter }).await.unwrap();
+        rows.into_iter().map(|row| row.event_id).collect::<Vec<_>>()
+    };
+    let all = EventFilter::default();
+    assert_eq!(ids(all.clone()).await.len(), 6);
+    assert_eq!(ids(EventFilter { outcome: Some("parked".into()), ..all.clone() }).await, ["e6"]);
+    assert_eq!(ids(EventFilter { type_name: Some("odd".into()), ..all.clone() }).await, ["e6"]);
+    assert_eq!(ids(EventFilter { order: Some("order2".into()), ..all.clone() }).await, ["e3", "e4"]);
+    assert_eq!(ids(EventFilter { payment: Some("pay3".into()), ..all.clone() }).await, ["e5"]);
+    assert_eq!(ids(EventFilter { id: Some("e1".into()), ..all.clone() }).await, ["e1"]);
+    assert_eq!(ids(EventFilter { after: Some("shop/e4".into()), ..all }).await, ["e5", "e6"]);
+}
+
+pub(super) async fn what_needs_a_person_is_counted(on: On) {
+    let (world, _) = shop(on).await;
+    let counts = world.store.counts().await.unwrap();
+    assert_eq!((counts.anomalies, counts.parked, counts.dead, counts.conflicts), (1, 1, 0, 0));
+    assert_eq!(world.texts("select event_id from v_failures").await, ["e6"]);
+}
+
+pub(super) async fn an_audit_finds_every_wrong_row_and_repairs_it(on: On) {
+    let (world, events) = shop(on).await;
+    let audit = world.store.audit(false).await.unwrap();
+    assert_eq!(audit.differences, []);
+    assert_eq!((audit.orders, audit.payments, audit.events, audit.unverifiable), (3, 3, 6, 0));
+
+    for damage in [
+        "update orders set captured = captured + 1, status = 'failed' where order_id = 'order1'",
+        "delete from orders where order_id = 'order2'",
+        "delete from payments where payment_id = 'pay1'",
+        "update payments set order_id = 'order2', link = 'known' where payment_id = 'pay3'",
+        "insert into payments (payment_id, source, order_id, link) values ('ghost', 'shop', 'order1', 'known')",
+        "insert into orders (order_id, source, status, authorized, captured, refunded, disputed, version, first_event_at, last_event_at)
+         select 'ghost', source, status, 0, 0, 0, 0, 1, first_event_at, last_event_at from orders where order_id = 'order1'",
+        "delete from payments; delete from orders",
+    ] {
+        world.sql(damage).await;
+        let audit = world.store.audit(true).await.unwrap();
+        assert!(!audit.differences.is_empty(), "{damage}");
+        assert_eq!(world.store.audit(false).await.unwrap().differences, [], "{damage}");
+        assert_eq!(world.rows().await, Rows::expected(&events), "{damage}");
+    }
+}
+
+pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On) {
+    let (world, events) = shop(on).await;
+    let later = UnixMicros(events[4].evidence().received_at.0 + 1);
+    assert_eq!(world.store.purge_payloads(UnixMicros(0)).await.unwrap(), 0);
+    assert_eq!(world.store.purge_payloads(later).await.unwrap(), 6);
+    assert_eq!(world.store.raw(events[0].key()).await.unwrap(), None);
+    assert_eq!(world.store.audit(false).await.unwrap().unverifiable, 6);
+    let again = fact("e1", "pay1", Kind::Captured, 1, Some(("order1", 1)));
+    let receipts = deliver(&mut world.store.session(), &[&again]).await;
+    assert_eq!(receipts[0].outcome, Outcome::Duplicate);
+}
+
+pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
+    let (world, _) = shop(on).await;
+    let shown =
+        "select order_id || ' ' || captured || ' ' || refunded || ' ' || payments from v_orders order by 1";
+    assert_eq!(world.texts(shown).await, ["order1 10.00 4.00 1", "order2 10.00 15.00 1", "pay3 0.00 0.00 1"]);
+    for (code, amount) in [("JPY", 500), ("KWD", 1), ("USD", 5), ("CLF", 12_345), ("EUR", i64::MAX)] {
+        let currency = crate::order::Currency::new(code).unwrap();
+        world
+            .sql(&format!(
+                "update orders set currency = '{code}', captured = {amount} where order_id = 'order1'"
+            ))
+            .await;
+        let shown = world.texts("select captured from v_orders where order_id = 'order1'").await;
+        assert_eq!(shown, [crate::order::display_amount(amount, currency)]);
+    }
+    let entries = "select kind || ' ' || reference || ' ' || amount || ' ' || events from v_entries
+                    where order_id = 'order1' order by 1";
+    assert_eq!(world.texts(entries).await, ["captured pay1 10.00 1", "refunded re1 4.00 1"]);
+    let events = "select event_id || ' ' || order_id || ' ' || amount from v_events where event_id = 'e2'";
+    assert_eq!(world.texts(events).await, ["e2 order1 4.00"]);
+}

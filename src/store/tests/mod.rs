@@ -1,0 +1,187 @@
+//! The store as specification: the same sentences over Postgres and SQLite where both apply.
+
+mod faults;
+mod inspection;
+mod races;
+mod servers;
+mod stress;
+mod world;
+
+use crate::order::{Entry, Kind, Outcome, decide};
+use crate::store::{StoreError, Wanted};
+use inspection::{
+    a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
+    an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
+    orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
+    what_needs_a_person_is_counted,
+};
+use world::{On, Rows, World, deliver, fact, id, noted, once, stated};
+
+/// Declares a test over each database.
+macro_rules! over_both {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        mod over_postgres { $(#[tokio::test] async fn $name() { super::$name(super::On::Postgres).await } )+ }
+        mod over_sqlite { $(#[tokio::test] async fn $name() { super::$name(super::On::Sqlite).await } )+ }
+    };
+}
+
+over_both! {
+    a_load_gives_back_what_a_save_wrote;
+    a_save_raced_in_any_phase_says_so_and_leaves_nothing;
+    another_event_under_a_known_id_is_kept_aside;
+    data_that_the_database_refuses_is_told_apart_and_the_session_lives_on;
+    an_order_without_payments_has_no_row;
+    duplicates_are_counted;
+    orders_are_paged_and_filtered;
+    a_timeline_shows_every_event_of_an_order;
+    events_are_paged_and_filtered;
+    what_needs_a_person_is_counted;
+    an_audit_finds_every_wrong_row_and_repairs_it;
+    a_purge_clears_bodies_and_keeps_what_tells_duplicates;
+    views_show_amounts_in_the_currency_s_decimals;
+}
+
+async fn a_load_gives_back_what_a_save_wrote(on: On) {
+    let world = World::new(on).await;
+    let mut session = world.store.session();
+    let events = [
+        fact("e1", "pay", Kind::Authorized, 1, None),
+        fact("e2", "pay", Kind::Captured, 2, Some(("order", 1))),
+        stated("e3", "pay", (Kind::Refunded, "re", 300, true), 3, None),
+        noted("e4", "pay", 4, Some(("order", 0))),
+        noted("e5", "pay", 5, None),
+    ];
+    let batch: Vec<_> = events.iter().collect();
+    let receipts = deliver(&mut session, &batch).await;
+    let snapshot = session.load(&Wanted::of(&batch)).await.unwrap();
+
+    for (event, receipt) in events.iter().zip(&receipts) {
+        let known = &snapshot.known[event.key()];
+        assert_eq!((known.outcome, &known.reason), (receipt.outcome, &receipt.reason));
+        assert_eq!(known.facts_sha256, event.facts_sha256());
+        assert_eq!(known.body_sha256, event.evidence().body_sha256);
+        assert_eq!(known.received_at, event.evidence().received_at);
+    }
+    let payment = events[0].payment_key().unwrap();
+    let mut entries = snapshot.entries[&payment].clone();
+    entries.sort_by(|a, b| a.event.cmp(&b.event));
+    assert_eq!(entries, events.iter().filter_map(Entry::of).collect::<Vec<_>>());
+    assert_eq!(snapshot.links[&payment].order, id("order"));
+    assert!(snapshot.versions.contains_key(&payment.sibling(&id("order"))));
+    assert_eq!(world.rows().await, Rows::expected(&events));
+}
+
+/// Two saves decided from the same state, for every table that they can meet in: the second one must notice.
+async fn a_save_raced_in_any_phase_says_so_and_leaves_nothing(on: On) {
+    let before = || {
+        vec![
+            fact("e1", "moving", Kind::Captured, 1, Some(("old", 5))),
+            fact("e2", "other", Kind::Captured, 1, Some(("shared", 5))),
+            fact("e3", "alone", Kind::Captured, 1, None),
+        ]
+    };
+    for (phase, first, second) in [
+        ("event", fact("x", "p1", Kind::Captured, 2, None), fact("x", "p2", Kind::Captured, 2, None)),
+        (
+            "new payment",
+            fact("x", "new", Kind::Captured, 2, None),
+            fact("y", "new", Kind::Captured, 2, Some(("elsewhere", 1))),
+        ),
+        ("link", noted("x", "moving", 2, Some(("here", 1))), noted("y", "moving", 2, Some(("there", 0)))),
+        (
+            "new order",
+            fact("x", "p1", Kind::Captured, 2, Some(("fresh", 1))),
+            fact("y", "p2", Kind::Captured, 2, Some(("fresh", 1))),
+        ),
+        (
+            "order",
+            fact("x", "p1", Kind::Captured, 2, Some(("shared", 1))),
+            fact("y", "p2", Kind::Captured, 2, Some(("shared", 1))),
+        ),
+        (
+            "ended order",
+            noted("x", "alone", 2, Some(("shared", 1))),
+            fact("y", "p2", Kind::Captured, 2, Some(("alone", 1))),
+        ),
+    ] {
+        let world = World::new(on).await;
+        let mut session = world.store.session();
+        let before = before();
+        deliver(&mut session, &before.iter().collect::<Vec<_>>()).await;
+
+        let late = session.load(&Wanted::of(&[&second])).await.unwrap();
+        deliver(&mut session, &[&first]).await;
+        let between = world.rows().await;
+        let (_, changes) = decide(late, &[&second]);
+        let answer = session.save(&changes).await;
+        assert!(matches!(answer, Err(StoreError::Raced(_))), "{phase}: {answer:?}");
+        assert_eq!(world.rows().await, between, "{phase}: a raced save leaves nothing");
+
+        deliver(&mut session, &[&second]).await;
+        let mut all = before;
+        all.push(first);
+        if phase != "event" {
+            all.push(second);
+        }
+        assert_eq!(world.rows().await, Rows::expected(&all), "{phase}");
+    }
+}
+
+async fn another_event_under_a_known_id_is_kept_aside(on: On) {
+    let world = World::new(on).await;
+    let mut session = world.store.session();
+    let (first, other) =
+        (fact("e", "pay", Kind::Captured, 1, None), fact("e", "pay", Kind::Refunded, 1, None));
+    deliver(&mut session, &[&first]).await;
+    for _ in 0..2 {
+        assert_eq!(deliver(&mut session, &[&other]).await[0].outcome, Outcome::Conflict);
+    }
+    assert_eq!(world.number("select count(*) from conflicts").await, 1);
+    assert_eq!(world.rows().await, Rows::expected(&[first]));
+}
+
+async fn data_that_the_database_refuses_is_told_apart_and_the_session_lives_on(on: On) {
+    let world = World::new(on).await;
+    let mut session = world.store.session();
+    let good = fact("good", "pay", Kind::Captured, 1, None);
+    let negative = stated("bad", "pay", (Kind::Refunded, "secret-reference", -5, false), 1, None);
+    let timeless = fact("timeless", "pay", Kind::Captured, 300_000_000_000, None);
+    once(&mut session, &[&good]).await.unwrap();
+    let generation = session.generation();
+    for bad in [negative, timeless] {
+        let answer = once(&mut session, &[&bad]).await;
+        let Err(StoreError::Refused { message, .. }) = answer else { panic!("{answer:?}") };
+        assert!(!message.contains("secret-reference"), "{message}");
+    }
+    assert_eq!(
+        once(&mut session, &[&good]).await.unwrap()[0].outcome,
+        Outcome::Applied,
+        "our own save, again"
+    );
+    assert_eq!(session.generation(), generation);
+    assert_eq!(world.rows().await, Rows::expected(&[good]));
+}
+
+async fn an_order_without_payments_has_no_row(on: On) {
+    let world = World::new(on).await;
+    let mut session = world.store.session();
+    let events = [
+        fact("e1", "pay", Kind::Captured, 1, None),
+        noted("e2", "pay", 2, Some(("cart", 5))),
+        noted("e3", "pay", 3, Some(("order", 0))),
+    ];
+    for (event, order) in events.iter().zip(["pay", "cart", "order"]) {
+        deliver(&mut session, &[event]).await;
+        assert_eq!(world.texts("select order_id from orders").await, [order]);
+    }
+}
+
+async fn duplicates_are_counted(on: On) {
+    let world = World::new(on).await;
+    let mut session = world.store.session();
+    let event = fact("e1", "pay", Kind::Captured, 1, None);
+    deliver(&mut session, &[&event]).await;
+    session.count_duplicates(&[(event.key().clone(), 3)]).await.unwrap();
+    session.count_duplicates(&[(event.key().clone(), 4)]).await.unwrap();
+    assert_eq!(world.number("select duplicates from events").await, 7);
+}

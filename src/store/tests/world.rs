@@ -1,0 +1,251 @@
+//! What the tests are written in: a store over either database, events in one line, deliveries that retry.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use sqlx::AssertSqlSafe;
+use tempfile::TempDir;
+
+use super::servers;
+use crate::order::{
+    Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Money, Order, Receipt, Statement,
+    UnixMicros, decide,
+};
+use crate::secret::Secret;
+use crate::store::{Database, Session, Settings, Store, StoreError, Wanted};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum On {
+    Postgres,
+    Sqlite,
+}
+
+/// A migrated store of its own; the directory lives as long as the world.
+pub(super) struct World {
+    pub(super) store: Store,
+    pub(super) url: String,
+    _directory: Option<TempDir>,
+}
+
+impl World {
+    pub(super) async fn new(on: On) -> Self {
+        let world = Self::empty(on).await;
+        world.store.migrate().await.unwrap();
+        world
+    }
+
+    pub(super) async fn empty(on: On) -> Self {
+        let (url, directory) = match on {
+            On::Postgres => (servers::fresh_database().await, None),
+            On::Sqlite => {
+                let directory = TempDir::new().unwrap();
+                (format!("sqlite://{}/data/paylatch.db", directory.path().display()), Some(directory))
+            }
+        };
+        Self { store: open(&url), url, _directory: directory }
+    }
+
+    /// Runs statements by hand.
+    pub(super) async fn sql(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.store.database {
+            Database::Postgres(own) => drop(sqlx::raw_sql(sql).execute(&own.pool).await.unwrap()),
+            Database::Sqlite(own) => drop(sqlx::raw_sql(sql).execute(&own.pool).await.unwrap()),
+        }
+    }
+
+    /// One number.
+    pub(super) async fn number(&self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.store.database {
+            Database::Postgres(own) => sqlx::query_scalar(sql).fetch_one(&own.pool).await.unwrap(),
+            Database::Sqlite(own) => sqlx::query_scalar(sql).fetch_one(&own.pool).await.unwrap(),
+        }
+    }
+
+    pub(super) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match &self.store.database {
+            Database::Postgres(own) => sqlx::query_scalar(sql).fetch_all(&own.pool).await.unwrap(),
+            Database::Sqlite(own) => sqlx::query_scalar(sql).fetch_all(&own.pool).await.unwrap(),
+        }
+    }
+
+    /// All rows that deliveries determine, as text.
+    pub(super) async fn rows(&self) -> Rows {
+        type PaymentColumns = (String, String, String, String);
+        type Stored = (Vec<OrderColumns>, Vec<PaymentColumns>, Vec<(String, String)>);
+        #[allow(clippy::type_complexity, reason = "it is the row of a table")]
+        type OrderColumns = (
+            String,
+            String,
+            String,
+            Option<String>,
+            i64,
+            i64,
+            i64,
+            i64,
+            Option<String>,
+            UnixMicros,
+            UnixMicros,
+        );
+        const ORDERS: &str =
+            "select source, order_id, status, currency, authorized, captured, refunded, disputed, anomaly,
+                                     first_event_at, last_event_at from orders";
+        const PAYMENTS: &str = "select source, payment_id, order_id, link from payments";
+        const EVENTS: &str = "select source, event_id from events";
+        let (orders, payments, events): Stored = match &self.store.database {
+            Database::Postgres(own) => (
+                sqlx::query_as(ORDERS).fetch_all(&own.pool).await.unwrap(),
+                sqlx::query_as(PAYMENTS).fetch_all(&own.pool).await.unwrap(),
+                sqlx::query_as(EVENTS).fetch_all(&own.pool).await.unwrap(),
+            ),
+            Database::Sqlite(own) => (
+                sqlx::query_as(ORDERS).fetch_all(&own.pool).await.unwrap(),
+                sqlx::query_as(PAYMENTS).fetch_all(&own.pool).await.unwrap(),
+                sqlx::query_as(EVENTS).fetch_all(&own.pool).await.unwrap(),
+            ),
+        };
+        Rows {
+            orders: orders
+                .into_iter()
+                .map(|(source, id, status, currency, a, c, r, d, anomaly, first, last)| {
+                    let (currency, anomaly) = (currency.unwrap_or_default(), anomaly.unwrap_or_default());
+                    let row = format!("{status} {currency} {a} {c} {r} {d} {anomaly} {} {}", first.0, last.0);
+                    (format!("{source}/{id}"), row)
+                })
+                .collect(),
+            payments: payments
+                .into_iter()
+                .map(|(source, id, order, link)| (format!("{source}/{id}"), format!("{order} {link}")))
+                .collect(),
+            events: events
+                .into_iter()
+                .map(|(source, id)| (format!("{source}/{id}"), String::new()))
+                .collect(),
+        }
+    }
+}
+
+pub(super) fn open(url: &str) -> Store {
+    Store::open(&Settings { url: Secret::new(url), call_timeout: Duration::from_secs(10) }).unwrap()
+}
+
+/// Rows by key.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    pub(super) orders: BTreeMap<String, String>,
+    pub(super) payments: BTreeMap<String, String>,
+    pub(super) events: BTreeMap<String, String>,
+}
+
+impl Rows {
+    /// The rows that a set of events comes to, folded from scratch.
+    pub(super) fn expected(events: &[Event]) -> Self {
+        let mut rows = Self::default();
+        let mut payments: BTreeMap<Key, Vec<Entry>> = BTreeMap::new();
+        for event in events {
+            rows.events.insert(event.key().to_string(), String::new());
+            if let (Some(payment), Some(entry)) = (event.payment_key(), Entry::of(event)) {
+                payments.entry(payment).or_default().push(entry);
+            }
+        }
+        let mut orders: BTreeMap<Key, Vec<&[Entry]>> = BTreeMap::new();
+        for (payment, entries) in &payments {
+            let link = Link::learned(payment, entries);
+            rows.payments
+                .insert(payment.to_string(), format!("{} {}", link.order, crate::store::link_word(&link)));
+            orders.entry(payment.sibling(&link.order)).or_default().push(entries);
+        }
+        for (key, entries) in orders {
+            let order = Order::fold(&entries).unwrap();
+            let row = format!(
+                "{} {} {} {} {} {} {} {} {}",
+                order.status,
+                order.currency.map(|currency| currency.to_string()).unwrap_or_default(),
+                order.authorized,
+                order.captured,
+                order.refunded,
+                order.disputed,
+                order.anomaly.map(|anomaly| anomaly.to_string()).unwrap_or_default(),
+                order.first_event_at.0,
+                order.last_event_at.0
+            );
+            rows.orders.insert(key.to_string(), row);
+        }
+        rows
+    }
+}
+
+/// One delivery: load, decide, save.
+pub(super) async fn once(session: &mut Session, events: &[&Event]) -> Result<Vec<Receipt>, StoreError> {
+    let snapshot = session.load(&Wanted::of(events)).await?;
+    let (receipts, changes) = decide(snapshot, events);
+    if !changes.is_empty() {
+        session.save(&changes).await?;
+    }
+    Ok(receipts)
+}
+
+/// Delivers until it is acknowledged.
+pub(super) async fn deliver(session: &mut Session, events: &[&Event]) -> Vec<Receipt> {
+    loop {
+        match once(session, events).await {
+            Ok(receipts) => return receipts,
+            Err(StoreError::Raced(_) | StoreError::Unavailable(_)) => {}
+            Err(error @ (StoreError::Refused { .. } | StoreError::Unfit(_))) => panic!("{error}"),
+        }
+    }
+}
+
+pub(super) fn id(text: &str) -> Id {
+    Id::new(text).unwrap()
+}
+
+/// A fact of 10.00 EUR at second `at` that names `order`, if any.
+pub(super) fn fact(event: &str, payment: &str, kind: Kind, at: i64, order: Option<(&str, i16)>) -> Event {
+    stated(event, payment, (kind, payment, 1000, false), at, order)
+}
+
+/// A fact spelled out: kind, reference, amount, cumulative.
+pub(super) fn stated(
+    event: &str,
+    payment: &str,
+    (kind, reference, amount, cumulative): (Kind, &str, i64, bool),
+    at: i64,
+    order: Option<(&str, i16)>,
+) -> Event {
+    let money = Money { amount, currency: Currency::new("EUR").unwrap() };
+    let fact = Fact { kind, reference: id(reference), money, cumulative };
+    put(event, payment, Statement::Fact(fact), at, order)
+}
+
+pub(super) fn noted(event: &str, payment: &str, at: i64, order: Option<(&str, i16)>) -> Event {
+    put(event, payment, Statement::Noted("tells nothing of money".to_owned()), at, order)
+}
+
+fn put(event: &str, payment: &str, statement: Statement, at: i64, order: Option<(&str, i16)>) -> Event {
+    let claim = order.map(|(order, rank)| Claim { order: id(order), rank });
+    let body = format!("{event} {payment} {statement:?} {at} {claim:?}");
+    Event::new(
+        Key { id: id(event), source: id("shop") },
+        ("test".to_owned(), UnixMicros(at * 1_000_000)),
+        Some(id(payment)),
+        statement,
+        claim,
+        evidence(body),
+    )
+}
+
+pub(super) fn evidence(body: String) -> Evidence {
+    static CLOCK: AtomicI64 = AtomicI64::new(1_700_000_000_123_456);
+    Evidence {
+        body_sha256: Sha256::digest(&body).into(),
+        body: Bytes::from(body),
+        headers: r#"{"x-test":"1"}"#.to_owned(),
+        received_at: UnixMicros(CLOCK.fetch_add(1, Ordering::Relaxed)),
+    }
+}

@@ -1,0 +1,208 @@
+//! Metrics: every name with its meaning in one table, and their rendering for Prometheus.
+//!
+//! Labels come from settings and from our own words, never from what a sender sent.
+
+use std::time::Duration;
+
+use metrics::{describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// How often samples are folded into buckets when nobody asks for them.
+const FOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// From well below two statements of a near database to past every deadline.
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.0, 5.0, 10.0];
+/// Batches double.
+const EVENTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+/// Of a lease's time to live; past 1 it had lapsed.
+const RATIO: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0];
+
+/// What a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Prometheus' own words")]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// A metric that this program has.
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    /// As Prometheus knows it; a histogram's without `_bucket`, `_sum`, `_count`.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it tells.
+    pub means: &'static str,
+}
+
+const fn counter(name: &'static str, means: &'static str) -> Meter {
+    Meter { name, kind: Kind::Counter, means }
+}
+
+const fn gauge(name: &'static str, means: &'static str) -> Meter {
+    Meter { name, kind: Kind::Gauge, means }
+}
+
+const fn histogram(name: &'static str, means: &'static str) -> Meter {
+    Meter { name, kind: Kind::Histogram, means }
+}
+
+/// All of them.
+pub const METERS: &[Meter] = &[
+    counter("paylatch_events_total", "Events answered 2xx, by what became of them."),
+    counter(
+        "paylatch_rejections_total",
+        "Webhooks not answered 2xx, by why; 503s are sent again by the provider.",
+    ),
+    histogram(
+        "paylatch_webhook_seconds",
+        "From a webhook's last byte to its answer, of those whose signature holds.",
+    ),
+    gauge("paylatch_connections", "Open connections."),
+    gauge("paylatch_connections_max", "Connections that may be open."),
+    counter(
+        "paylatch_accept_errors_total",
+        "Connections that could not be accepted, for want of file descriptors.",
+    ),
+    counter("paylatch_handler_panics_total", "Requests answered 500 because this program failed."),
+    gauge("paylatch_queue_events", "Events taken in and not answered yet."),
+    histogram("paylatch_commit_batch_events", "Events committed together."),
+    counter(
+        "paylatch_save_races_total",
+        "Saves refused because another replica was faster, and tried again.",
+    ),
+    counter("paylatch_database_errors_total", "Loads and saves that failed for want of the database."),
+    counter("paylatch_lane_panics_total", "Lanes that failed and were started again."),
+    counter(
+        "paylatch_lock_acquire_total",
+        "Calls for leases, by answer; after `unavailable` work goes on without.",
+    ),
+    histogram("paylatch_lock_wait_seconds", "How long a batch waited for the lock service's answer."),
+    histogram("paylatch_lock_hold_seconds", "How long leases were held."),
+    histogram("paylatch_lock_hold_ratio", "How long leases were held, of their time to live."),
+    counter("paylatch_lock_lost_total", "Leases that lapsed or were taken while their batch was in work."),
+    counter("paylatch_lock_release_total", "Leases given back, by whether they were still ours."),
+    counter("paylatch_lock_extend_total", "Leases renewed, by result."),
+    counter(
+        "paylatch_lock_orphan_cleanup_total",
+        "Leases given back that were granted after we had stopped waiting.",
+    ),
+    counter("paylatch_lock_outages_total", "Times that the lock service went away."),
+    counter("paylatch_redlock_vote_total", "Votes of Redlock's servers, by whether they came in time."),
+    histogram("paylatch_redlock_node_seconds", "How long Redlock's servers took to answer."),
+    gauge("paylatch_orders_with_anomaly", "Orders whose events contradict each other."),
+    gauge("paylatch_events_parked", "Stored events whose payment, amount or currency is missing."),
+    gauge("paylatch_events_dead", "Stored events that could not be read."),
+    gauge("paylatch_conflicts", "Stored events of which another version came under the same id."),
+];
+
+/// The metrics of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Counts from here on; once in a process.
+    ///
+    /// # Errors
+    /// When the process counts already.
+    pub fn start() -> Result<Self, BuildError> {
+        let handle = recorder()?.install_recorder()?;
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// Metrics that nothing is counted in.
+    #[cfg(test)]
+    pub(crate) fn unheard() -> Self {
+        Self(recorder().unwrap().build_recorder().handle())
+    }
+
+    /// All metrics in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Keeps the memory of samples bounded while nobody asks for them. Never returns.
+    pub async fn keep(self) {
+        loop {
+            tokio::time::sleep(FOLD_EVERY).await;
+            self.0.run_upkeep();
+        }
+    }
+}
+
+fn describe() {
+    for meter in METERS {
+        match meter.kind {
+            Kind::Counter => describe_counter!(meter.name, meter.means),
+            Kind::Gauge => describe_gauge!(meter.name, meter.means),
+            Kind::Histogram => describe_histogram!(meter.name, meter.means),
+        }
+    }
+}
+
+fn recorder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_events".to_owned()), EVENTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_ratio".to_owned()), RATIO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{METERS, describe, recorder};
+
+    #[test]
+    fn a_webhook_within_its_deadline_falls_into_a_bucket_that_says_so() {
+        let recorder = recorder().unwrap().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            describe();
+            metrics::histogram!("paylatch_webhook_seconds", "source" => "stripe").record(3.9);
+        });
+        let text = recorder.handle().render();
+        assert!(text.contains("# HELP paylatch_webhook_seconds From a webhook's last byte"), "{text}");
+        assert!(text.contains(r#"paylatch_webhook_seconds_bucket{source="stripe",le="2.5"} 0"#), "{text}");
+        assert!(text.contains(r#"paylatch_webhook_seconds_bucket{source="stripe",le="4"} 1"#), "{text}");
+    }
+
+    #[test]
+    fn the_table_has_every_metric_that_the_code_counts_and_no_other() {
+        let counted = names_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        let uncounted: Vec<_> = METERS
+            .iter()
+            .map(|meter| meter.name)
+            .filter(|name| !counted.iter().any(|own| own == name))
+            .collect();
+        assert!(uncounted.is_empty(), "remove from METERS: {uncounted:?}");
+        let unknown: Vec<_> =
+            counted.iter().filter(|name| !METERS.iter().any(|meter| meter.name == *name)).collect();
+        assert!(unknown.is_empty(), "add to METERS: {unknown:?}");
+    }
+
+    /// What stands between quotes and begins with `paylatch_`, outside this module.
+    fn names_in(folder: &Path) -> Vec<String> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() && !entry.ends_with("telemetry") {
+                names.extend(names_in(&entry));
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&entry).unwrap();
+                let quoted = text.split("!(\"paylatch_").skip(1).filter_map(|rest| rest.split('"').next());
+                names.extend(quoted.map(|rest| format!("paylatch_{rest}")));
+            }
+        }
+        names
+    }
+}

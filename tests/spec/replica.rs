@@ -1,0 +1,224 @@
+//! A replica: the real binary, serving, as a child process.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+
+use http::{Method, StatusCode};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::client::{Answer, Client};
+use crate::servers::{CANARY, Port, Process, eventually};
+use crate::webhooks::Webhook;
+
+/// Settings by dotted name, each value as TOML text: `("lock.ttl_ms", "300")`.
+pub type Settings = BTreeMap<String, String>;
+
+/// A serving process. Its output is searched for secrets when it is dropped.
+pub struct Replica {
+    process: RefCell<Process>,
+    directory: TempDir,
+    settings: Settings,
+    address: SocketAddr,
+    admin_address: SocketAddr,
+    client: Client,
+    _ports: [Port; 2],
+}
+
+impl Replica {
+    /// Starts `paylatch serve` and waits until it is ready.
+    pub async fn start(settings: &Settings) -> Self {
+        let replica = Self::launch(settings);
+        replica.is_ready().await;
+        replica
+    }
+
+    /// Starts `paylatch serve` and waits until it listens, ready or not.
+    pub async fn start_unready(settings: &Settings) -> Self {
+        let replica = Self::launch(settings);
+        replica.answers("/livez").await;
+        replica
+    }
+
+    /// Starts `paylatch serve`.
+    pub fn launch(settings: &Settings) -> Self {
+        let directory = tempfile::Builder::new().prefix("paylatch-replica-").tempdir().expect("a directory");
+        let ports = [Port::reserve(), Port::reserve()];
+        let [address, admin_address] =
+            ports.each_ref().map(|port| (Ipv4Addr::LOCALHOST, port.number()).into());
+        let mut settings = settings.clone();
+        settings.insert("listen".into(), format!("'{address}'"));
+        settings.insert("admin_listen".into(), format!("'{admin_address}'"));
+        write_settings(&settings, &directory.path().join("paylatch.toml"));
+        let process = RefCell::new(serve(directory.path()));
+        Self { process, directory, settings, address, admin_address, client: Client::new(), _ports: ports }
+    }
+
+    /// Starts it again after its end, with the same settings and addresses.
+    pub async fn start_again(&self) {
+        self.process.replace(serve(self.directory.path()));
+        self.is_ready().await;
+    }
+
+    /// Where providers reach it.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its settings, addresses included.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Sends a webhook of the source `stripe`, signed now, and expects an answer.
+    pub async fn send(&self, webhook: &Webhook) -> Answer {
+        self.try_send(webhook).await.expect("an answer")
+    }
+
+    /// Sends a webhook of the source `stripe`, signed now; there may be no answer.
+    pub async fn try_send(&self, webhook: &Webhook) -> Result<Answer, String> {
+        self.post("/webhooks/stripe", &webhook.signed(), webhook.body.clone()).await
+    }
+
+    /// Sends any request to the public listener.
+    pub async fn post(
+        &self,
+        path: &str,
+        headers: &[(String, String)],
+        body: impl Into<bytes::Bytes>,
+    ) -> Result<Answer, String> {
+        self.client.request(Method::POST, (self.address, path), headers, body.into()).await
+    }
+
+    /// Sends any request without a body to the public listener.
+    pub async fn request(&self, method: Method, path: &str) -> Result<Answer, String> {
+        self.client.request(method, (self.address, path), &[], bytes::Bytes::new()).await
+    }
+
+    /// Reads from the admin listener.
+    pub async fn admin(&self, path: &str) -> Answer {
+        let answer = self.client.request(Method::GET, (self.admin_address, path), &[], bytes::Bytes::new());
+        answer.await.expect("an answer of the admin listener")
+    }
+
+    /// The sum of the samples of a metric whose labels contain all of `labels`; 0 when there is none.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let answer = self.admin("/metrics").await;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        text.lines()
+            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
+            .filter(|line| labels.iter().all(|label| line.contains(label)))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+
+    /// Runs a command of the binary with this replica's settings.
+    pub async fn cli(&self, arguments: &[&str]) -> Output {
+        let config = self.directory.path().join("paylatch.toml");
+        run(self.directory.path(), Some(&config), arguments).await
+    }
+
+    /// Stops it where it stands.
+    pub fn freeze(&self) {
+        self.process.borrow().freeze();
+    }
+
+    /// Lets it run on.
+    pub fn thaw(&self) {
+        self.process.borrow().thaw();
+    }
+
+    /// Kills it (`kill -9`).
+    pub fn kill(&self) {
+        self.process.borrow_mut().kill();
+    }
+
+    /// Asks it to end, as a supervisor does (SIGTERM).
+    pub fn terminate(&self) {
+        self.process.borrow().signal(Signal::SIGTERM);
+    }
+
+    /// How it ends.
+    pub async fn ended(&self) -> ExitStatus {
+        eventually("the process ends", async || self.process.borrow_mut().status()).await
+    }
+
+    /// Everything that it has printed.
+    pub fn output(&self) -> String {
+        fs::read_to_string(self.directory.path().join("output.log")).unwrap_or_default()
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn is_ready(&self) {
+        self.answers("/readyz").await;
+    }
+
+    async fn answers(&self, path: &str) {
+        let (client, place) = (self.client.clone(), (self.address, path));
+        eventually(&format!("{path} answers 200"), async || {
+            if let Some(status) = self.process.borrow_mut().status() {
+                panic!("paylatch serve ended with {status}:\n{}", self.output());
+            }
+            let answer = client.request(Method::GET, place, &[], bytes::Bytes::new()).await;
+            answer.ok().filter(|answer| answer.status == StatusCode::OK)
+        })
+        .await;
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.process.borrow_mut().end();
+        let output = self.output();
+        if std::thread::panicking() {
+            eprintln!("--- the replica on {} printed:\n{output}", self.address);
+        } else {
+            assert_no_secret(&output);
+        }
+    }
+}
+
+/// Runs the binary to its end in `directory`, with no environment but the settings' file.
+pub async fn run(directory: &Path, config: Option<&Path>, arguments: &[&str]) -> Output {
+    let mut command = command(directory, config);
+    command.args(arguments);
+    let running = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
+    let output = running.await.expect("no panic");
+    assert_no_secret(&String::from_utf8_lossy(&output.stdout));
+    assert_no_secret(&String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// Writes settings as `paylatch.toml` has them.
+pub fn write_settings(settings: &Settings, path: &Path) {
+    let lines = settings.iter().map(|(name, value)| format!("{name} = {value}\n"));
+    fs::write(path, lines.collect::<String>()).expect("a file of settings");
+}
+
+fn serve(directory: &Path) -> Process {
+    let output =
+        File::options().create(true).append(true).open(directory.join("output.log")).expect("a file");
+    let config = directory.join("paylatch.toml");
+    let mut command = command(directory, Some(&config));
+    command.arg("serve").stdout(output.try_clone().expect("a file")).stderr(output);
+    Process::start(&mut command, Signal::SIGKILL)
+}
+
+fn command(directory: &Path, config: Option<&Path>) -> Command {
+    let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_paylatch")));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.current_dir(directory).env_clear().env("PATH", path).env("RUST_BACKTRACE", "1");
+    if let Some(config) = config {
+        command.env("PAYLATCH_CONFIG", config);
+    }
+    command
+}
+
+fn assert_no_secret(output: &str) {
+    let told = output.lines().find(|line| line.contains(CANARY));
+    assert!(told.is_none(), "a secret was printed: {told:?}");
+}

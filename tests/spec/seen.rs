@@ -1,0 +1,89 @@
+//! Everything can be seen: every event of an order, what was decided and why; in the CLI and over the API.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::servers::eventually;
+use crate::webhooks::payment;
+use crate::world::World;
+
+#[tokio::test]
+async fn an_order_has_a_timeline_with_every_event_and_its_outcome() {
+    for world in World::on_each_database().await {
+        let payment = payment("pi_1").of_order("order-1");
+        let (captured, charged, refunded) =
+            (payment.succeeded(), payment.charge_succeeded(), payment.refunded("re_1", 400));
+        world.outcomes(&[&captured, &charged, &refunded, &refunded]).await;
+
+        let order = json(&world.cli(&["orders", "order-1", "--json"]).await);
+        let over_http = world.replicas[0].admin("/api/v1/orders/stripe/order-1").await.json();
+
+        for order in [order, over_http] {
+            assert_eq!(order["order_id"], "order-1");
+            assert_eq!(order["status"], "partially_refunded");
+            assert_eq!([&order["captured"], &order["refunded"]], [1_000, 400]);
+            assert_eq!(
+                timeline(&order),
+                [
+                    (captured.id.as_str(), "payment_intent.succeeded", "applied"),
+                    (charged.id.as_str(), "charge.succeeded", "restated"),
+                    (refunded.id.as_str(), "refund.created", "applied"),
+                ]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_tells_how_often_it_came_and_what_became_of_it() {
+    for world in World::on_each_database().await {
+        let webhook = payment("pi_1").of_order("order-1").succeeded();
+        world.outcomes(&[&webhook, &webhook, &webhook]).await;
+
+        let event = eventually("the duplicates are counted", async || {
+            let event = json(&world.cli(&["events", &webhook.id, "--json"]).await);
+            let event = event.get(0).unwrap_or(&event).clone();
+            (event["duplicates"] == 2).then_some(event)
+        })
+        .await;
+
+        assert_eq!(event["event_id"], webhook.id);
+        assert_eq!([&event["outcome"], &event["kind"]], ["applied", "captured"]);
+        assert_eq!([&event["amount"], &event["currency"]], [&Value::from(1_000), &Value::from("USD")]);
+        let raw = world.replicas[0].admin(&format!("/api/v1/events/stripe/{}/raw", webhook.id)).await;
+        assert_eq!(raw.body, webhook.body);
+    }
+}
+
+#[tokio::test]
+async fn outcomes_and_rejections_are_counted() {
+    let world = World::start().await;
+    let webhook = payment("pi_1").of_order("order-1").succeeded();
+    world.outcomes(&[&webhook, &webhook]).await;
+    world.replicas[0].post("/webhooks/stripe", &[], webhook.body.clone()).await.unwrap();
+
+    let replica = &world.replicas[0];
+    let events =
+        async |outcome| replica.metric("paylatch_events_total", &["source=\"stripe\"", outcome]).await;
+
+    assert_eq!(events("outcome=\"applied\"").await, 1.0);
+    assert_eq!(events("outcome=\"duplicate\"").await, 1.0);
+    assert_eq!(replica.metric("paylatch_rejections_total", &["reason=\"signature_missing\""]).await, 1.0);
+}
+
+fn timeline(order: &Value) -> Vec<(&str, &str, &str)> {
+    let text =
+        |event: &'_ Value, name: &str| event[name].as_str().unwrap_or_default().to_owned().leak() as &str;
+    let events = order["timeline"].as_array().expect("a timeline");
+    events
+        .iter()
+        .map(|event| (text(event, "event_id"), text(event, "type"), text(event, "outcome")))
+        .collect()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+}

@@ -1,0 +1,61 @@
+//! SIGTERM: what is in work is finished and answered, and then the process ends.
+
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use crate::load::under_load;
+use crate::webhooks::payment;
+use crate::world::{Plan, World};
+
+const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn every_event_acknowledged_before_the_end_is_in_the_database() {
+    for world in World::on_each_database().await {
+        let deliveries = under_load(&world.replicas, async |traffic| {
+            traffic.goes_on_for(100).await;
+            world.replicas[0].terminate();
+            traffic.goes_on_for(50).await;
+        })
+        .await;
+
+        let started = Instant::now();
+        let status = world.replicas[0].ended().await;
+        assert!(status.success(), "{status}");
+        assert!(started.elapsed() < SHUTDOWN_MAX);
+        for delivery in deliveries.iter().filter(|delivery| delivery.is_acknowledged()) {
+            assert!(world.event(&delivery.webhook.id).await.is_some(), "{} is lost", delivery.webhook.id);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_is_being_saved_is_answered_before_the_end() {
+    let world = World::start().await;
+    let webhook = payment("pi_1").of_order("order-1").succeeded();
+
+    let reply = world.proxies[0].hold_reply_to(&webhook.id);
+    let end = async {
+        reply.is_there().await;
+        world.replicas[0].terminate();
+        reply.release();
+    };
+    let (answer, ()) = tokio::join!(world.replicas[0].send(&webhook), end);
+
+    assert_eq!(answer.outcome(), "applied");
+    assert!(world.replicas[0].ended().await.success());
+}
+
+#[tokio::test]
+async fn a_silent_client_does_not_keep_the_process_alive() {
+    let world = Plan::sqlite().start().await;
+    let _silent = TcpStream::connect(world.replicas[0].address()).await.unwrap();
+
+    let started = Instant::now();
+    world.replicas[0].terminate();
+    let status = world.replicas[0].ended().await;
+
+    assert!(status.success(), "{status}");
+    assert!(started.elapsed() < SHUTDOWN_MAX, "{:?}", started.elapsed());
+}

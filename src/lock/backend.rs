@@ -10,6 +10,8 @@ use super::postgres::Postgres;
 use super::redis::Redis;
 use super::redlock::Redlock;
 use super::token::Token;
+#[cfg(feature = "zookeeper")]
+use super::zookeeper::ZooKeeper;
 
 /// The three single calls. None waits for a holder, none retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub(super) enum Backend {
     Redlock(Redlock),
     Postgres(Postgres),
     Etcd(Etcd),
+    #[cfg(feature = "zookeeper")]
+    ZooKeeper(ZooKeeper),
 }
 
 impl Backend {
@@ -64,6 +68,13 @@ impl Backend {
             "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
             "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
             "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
+            #[cfg(feature = "zookeeper")]
+            "zookeeper" => ZooKeeper::new(settings).map(Self::ZooKeeper),
+            #[cfg(not(feature = "zookeeper"))]
+            "zookeeper" => {
+                Err("lock.backend is \"zookeeper\", expected a program built with `--features zookeeper`"
+                    .to_owned())
+            }
             other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
         }
     }
@@ -76,6 +87,8 @@ impl Backend {
             Self::Redlock(_) => "redlock",
             Self::Postgres(_) => "postgres",
             Self::Etcd(_) => "etcd",
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(_) => "zookeeper",
         }
     }
 
@@ -85,6 +98,8 @@ impl Backend {
             Self::Local(_) | Self::Redlock(_) | Self::Etcd(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
             Self::Postgres(postgres) => postgres.ready().await,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(zookeeper) => zookeeper.ready().await,
         }
     }
 
@@ -102,6 +117,8 @@ impl Backend {
             Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
             Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
             Self::Etcd(etcd) => etcd.ask(verb, holds, ttl).await,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(zookeeper) => zookeeper.ask(verb, holds).await,
         }
     }
 
@@ -112,6 +129,8 @@ impl Backend {
             Self::Redlock(redlock) => redlock.health().await,
             Self::Postgres(postgres) => postgres.health().await,
             Self::Etcd(etcd) => etcd.health().await,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(zookeeper) => zookeeper.health().await,
         }
     }
 
@@ -123,8 +142,10 @@ impl Backend {
             Self::Redlock(redlock) => redlock.held().await,
             Self::Postgres(postgres) => postgres.held().await,
             Self::Etcd(etcd) => etcd.held().await,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(zookeeper) => zookeeper.held().await,
         }
     }
 }
 
-const NAMES: [&str; 5] = ["local", "redis", "redlock", "postgres", "etcd"];
+const NAMES: [&str; 6] = ["local", "redis", "redlock", "postgres", "etcd", "zookeeper"];

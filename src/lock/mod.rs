@@ -25,11 +25,14 @@ mod meter;
 
 mod backend;
 mod etcd;
+mod link;
 mod local;
 mod postgres;
 mod redis;
 mod redlock;
 mod token;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 #[cfg(test)]
 mod tests;

@@ -2,9 +2,15 @@
 //!
 //! The servers are real, private to each test, and started here.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking and print what they measured"
+)]
 
 mod conformance;
+mod cost;
 mod deployments;
 mod etcd;
 mod library;
@@ -14,6 +20,8 @@ mod proxy;
 mod redis;
 mod redlock;
 mod servers;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use std::time::Duration;
 

@@ -9,10 +9,10 @@ use crate::conformance::{Service, every_test};
 use crate::servers::{Redis, until};
 use crate::{TTL, is_busy, keys, locks, settings, take, take_all};
 
-struct Nodes([Redis; 3]);
+pub(crate) struct Nodes([Redis; 3]);
 
 impl Nodes {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self([(); 3].map(|()| Redis::start()))
     }
 

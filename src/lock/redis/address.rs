@@ -10,13 +10,21 @@ use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType}
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, TlsMode,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::super::backend::Failure;
+use super::super::link::Dial;
 use crate::secret::Secret;
 
+/// Where Redis is, and how long an answer may take.
+#[derive(Debug)]
+pub(super) struct Address {
+    place: Place,
+    call_timeout: Duration,
+}
+
 /// Read from the scheme of the URLs; see [`Address::new`].
-pub(super) enum Address {
+enum Place {
     Server(Client),
     Cluster(ClusterClient),
     /// The library resolves the master each time that a connection is opened. A connection that failed is never used
@@ -24,7 +32,14 @@ pub(super) enum Address {
     Sentinel(Mutex<SentinelClient>),
 }
 
-/// An open connection, cheap to clone.
+/// What is open. Closed after its first error, not kept as the library's `ConnectionManager` does it: a peer that
+/// vanished without a word would be waited for again and again.
+pub(super) struct Open {
+    pub(super) wire: Wire,
+    pub(super) run_id: OnceCell<String>,
+}
+
+/// A connection, cheap to clone.
 #[derive(Clone)]
 pub(super) enum Wire {
     Server(MultiplexedConnection),
@@ -39,39 +54,46 @@ impl Address {
             return Err("lock.urls is empty, expected redis://host".to_owned());
         };
         let (scheme, _) = first.expose().split_once("://").unwrap_or_default();
-        match scheme.split_once('+') {
+        let place = match scheme.split_once('+') {
             Some((_, "cluster")) => cluster(urls, call_timeout),
             Some((_, "sentinel")) => sentinel(urls),
-            Some(_) | None if urls.len() == 1 => Self::server(first),
+            Some(_) | None if urls.len() == 1 => return Self::server(first, call_timeout),
             Some(_) | None => Err(format!(
                 "lock.urls has {} entries, expected one for a single Redis; a Cluster is redis+cluster://, \
                  Sentinel redis+sentinel://, independent servers lock.backend = \"redlock\"",
                 urls.len()
             )),
-        }
+        };
+        Ok(Self { place: place?, call_timeout })
     }
 
-    pub(super) fn server(url: &Secret) -> Result<Self, String> {
-        Client::open(connection_info(url.expose())?).map(Self::Server).map_err(wrong)
+    pub(super) fn server(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
+        let client = Client::open(connection_info(url.expose())?).map_err(wrong)?;
+        Ok(Self { place: Place::Server(client), call_timeout })
     }
+}
 
-    pub(super) async fn connect(&self, call_timeout: Duration) -> Result<Wire, Failure> {
+impl Dial for Address {
+    type Wire = Open;
+
+    async fn dial(&self) -> Result<Open, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(call_timeout));
+            .set_response_timeout(Some(self.call_timeout));
         let connecting = async {
-            match self {
-                Self::Server(client) => {
+            match &self.place {
+                Place::Server(client) => {
                     client.get_multiplexed_async_connection_with_config(&config).await.map(Wire::Server)
                 }
-                Self::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
-                Self::Sentinel(client) => {
+                Place::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
+                Place::Sentinel(client) => {
                     client.lock().await.get_async_connection_with_config(&config).await.map(Wire::Server)
                 }
             }
         };
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
+            Ok(Ok(wire)) => Ok(Open { wire, run_id: OnceCell::new() }),
+            Ok(Err(error)) => Err(Failure::Unsent(error.to_string())),
             Err(_) => {
                 Err(Failure::Unsent(format!("no connection within {} ms", CONNECT_TIMEOUT.as_millis())))
             }
@@ -79,7 +101,7 @@ impl Address {
     }
 }
 
-fn cluster(urls: &[Secret], call_timeout: Duration) -> Result<Address, String> {
+fn cluster(urls: &[Secret], call_timeout: Duration) -> Result<Place, String> {
     let nodes: Result<Vec<_>, _> =
         urls.iter().map(|url| connection_info(&url.expose().replacen("+cluster", "", 1))).collect();
     // A command that is sent again after a MOVED, or over a new connection, is the same script with the same token.
@@ -91,10 +113,10 @@ fn cluster(urls: &[Secret], call_timeout: Duration) -> Result<Address, String> {
         .min_retry_wait(1)
         .max_retry_wait(10)
         .build();
-    client.map(Address::Cluster).map_err(wrong)
+    client.map(Place::Cluster).map_err(wrong)
 }
 
-fn sentinel(urls: &[Secret]) -> Result<Address, String> {
+fn sentinel(urls: &[Secret]) -> Result<Place, String> {
     let mut sentinels = Vec::with_capacity(urls.len());
     let mut named = None;
     for url in urls {
@@ -125,7 +147,7 @@ fn sentinel(urls: &[Secret]) -> Result<Address, String> {
             .set_client_to_redis_tls_mode(TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(TlsMode::Secure);
     }
-    builder.build().map(|client| Address::Sentinel(Mutex::new(client))).map_err(wrong)
+    builder.build().map(|client| Place::Sentinel(Mutex::new(client))).map_err(wrong)
 }
 
 /// `scheme+sentinel://authority/master[/db]` as the address of the sentinel, with the servers' settings, and the master.
@@ -151,7 +173,7 @@ fn wrong(error: RedisError) -> String {
 }
 
 /// As shown in logs: no user, no password.
-impl std::fmt::Debug for Address {
+impl std::fmt::Debug for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Server(client) => write!(f, "Server({})", client.get_connection_info().addr()),

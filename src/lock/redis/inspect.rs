@@ -10,8 +10,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, from_redis_value};
 use super::super::backend::Failure;
 use super::super::inspect::{Finding, HELD_MAX, Held};
 use super::super::token::Token;
-use super::address::Wire;
-use super::link::Open;
+use super::address::{Open, Wire};
 use super::{Redis, failure, script};
 
 /// A master of a Cluster; a single server has no name.

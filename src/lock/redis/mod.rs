@@ -5,7 +5,6 @@
 
 mod address;
 mod inspect;
-mod link;
 mod script;
 
 use std::collections::HashMap;
@@ -17,24 +16,24 @@ use ::redis::cluster_routing::Slot;
 use tokio::task::JoinSet;
 
 use super::backend::{Failure, Hold, Verb};
+use super::link::Link;
 use crate::secret::Secret;
 use address::{Address, Wire};
-use link::Link;
 
 /// One server, a Cluster, or the master that Sentinel names.
 #[derive(Debug)]
 pub(super) struct Redis {
-    link: Link,
+    link: Link<Address>,
 }
 
 impl Redis {
     pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::new(urls, call_timeout)?, call_timeout) })
+        Ok(Self { link: Link::new(Address::new(urls, call_timeout)?) })
     }
 
     /// One server: no Cluster, no Sentinel.
     pub(super) fn server(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::server(url)?, call_timeout) })
+        Ok(Self { link: Link::new(Address::server(url, call_timeout)?) })
     }
 
     pub(super) async fn ready(&self) -> Result<(), Failure> {

@@ -43,6 +43,7 @@ impl Etcd {
         use std::io::{Read, Write};
         let mut answer = String::new();
         let asked = std::net::TcpStream::connect(("127.0.0.1", self.port)).and_then(|mut stream| {
+            stream.set_read_timeout(Some(std::time::Duration::from_secs(1)))?;
             stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
             stream.read_to_string(&mut answer)
         });

@@ -3,6 +3,8 @@
 mod etcd;
 mod postgres;
 mod redis;
+#[cfg(feature = "zookeeper")]
+mod zookeeper;
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ use nix::unistd::Pid;
 pub(crate) use etcd::Etcd;
 pub(crate) use postgres::{PgBouncer, Postgres};
 pub(crate) use redis::{Redis, Sentinel, cluster};
+#[cfg(feature = "zookeeper")]
+pub(crate) use zookeeper::ZooKeeper;
 
 /// A process that ends with its owner.
 pub(crate) struct Server {

@@ -1,0 +1,230 @@
+//! Leases in `ZooKeeper`: a node for each key, which lives as long as this process' session.
+//!
+//! The session is the lease: its heartbeat renews, its end frees all keys together. Its timeout is the TTL, within what
+//! the server allows (two ticks at least, so 4 s by default). The fence is the transaction that created the node.
+//!
+//! A key is one name below `/paylatch-lock`, with what a path cannot hold as `%XX`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use zookeeper_client::{Acls, Client, CreateMode, Error};
+
+use super::Settings;
+use super::backend::{Failure, Hold, Verb};
+use super::inspect::{Finding, HELD_MAX, Held};
+use super::link::{Dial, Link};
+use super::token::Token;
+
+/// One ensemble.
+#[derive(Debug)]
+pub(super) struct ZooKeeper {
+    link: Link<Ensemble>,
+    call_timeout: Duration,
+}
+
+#[derive(Debug)]
+struct Ensemble {
+    hosts: String,
+    session_timeout: Duration,
+}
+
+impl ZooKeeper {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let expected = "expected zookeeper://host[:2181] for each server, for lock.backend = \"zookeeper\"";
+        let host = |url: &crate::secret::Secret| {
+            let host = url.expose().strip_prefix("zookeeper://").map(|host| host.trim_end_matches('/'));
+            let host = host.filter(|host| !host.is_empty() && !host.contains(['/', '@', ',']));
+            host.map(str::to_owned).ok_or_else(|| format!("lock.urls: {expected}"))
+        };
+        let hosts = settings.urls.iter().map(host).collect::<Result<Vec<_>, _>>()?.join(",");
+        if hosts.is_empty() {
+            return Err(format!("lock.urls is empty, {expected}"));
+        }
+        let ensemble = Ensemble { hosts, session_timeout: settings.ttl };
+        Ok(Self { link: Link::new(ensemble), call_timeout: settings.call_timeout })
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        self.link.open().await.map(drop)
+    }
+
+    /// One request for each key, all on their way together; a second one where somebody's node must be looked at.
+    pub(super) async fn ask(&self, verb: Verb, holds: &[Hold]) -> Result<Vec<Option<u64>>, Failure> {
+        let open = self.link.open().await?;
+        let mut calls = JoinSet::new();
+        for (place, hold) in holds.iter().cloned().enumerate() {
+            let client = Client::clone(&open);
+            calls.spawn(async move {
+                let done = match verb {
+                    Verb::Acquire => acquire(&client, &hold).await,
+                    Verb::Extend => ours(&client, &hold).await,
+                    Verb::Release => release(&client, &hold).await,
+                };
+                (place, done)
+            });
+        }
+        let mut done = vec![None; holds.len()];
+        let all = async {
+            while let Some(call) = calls.join_next().await {
+                let (place, answer) = call.map_err(|_| Error::ClientClosed)?;
+                if let Some(slot) = done.get_mut(place) {
+                    *slot = answer?;
+                }
+            }
+            Ok(())
+        };
+        let failure = match timeout(self.call_timeout, all).await {
+            Ok(Ok(())) => return Ok(done),
+            Ok(Err(error)) => failure(&error),
+            Err(_) => Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis())),
+        };
+        // A session that lives keeps its nodes: only one that has ended is left.
+        if open.state().is_terminated() {
+            self.link.close(&open);
+        }
+        Err(failure)
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        let asked = async {
+            let open = self.link.open().await?;
+            open.check_stat(ROOT).await.map_err(|error| failure(&error))
+        };
+        let unreachable = |failure| vec![Finding::Failure(format!("ZooKeeper is not reachable: {failure}"))];
+        asked.await.map_or_else(unreachable, |_| Vec::new())
+    }
+
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        let open = self.link.open().await?;
+        let names = open.list_children(ROOT).await.map_err(|error| failure(&error))?;
+        let mut held = Vec::new();
+        for name in names.into_iter().take(HELD_MAX) {
+            match open.get_data(&format!("{ROOT}/{name}")).await {
+                Ok((token, _)) => held.push(Held {
+                    key: key(&name),
+                    owner: Token::owner(&String::from_utf8_lossy(&token)),
+                    lapses_in: open.session_timeout(),
+                }),
+                Err(Error::NoNode) => {}
+                Err(error) => return Err(failure(&error)),
+            }
+        }
+        Ok(held)
+    }
+}
+
+impl Dial for Ensemble {
+    type Wire = Client;
+
+    async fn dial(&self) -> Result<Client, Failure> {
+        let connector = Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
+        let root = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        let connecting = async {
+            let client = connector.connect(&self.hosts).await?;
+            match client.create(ROOT, b"", &root).await {
+                Ok(_) | Err(Error::NodeExists) => Ok(client),
+                Err(error) => Err(error),
+            }
+        };
+        match timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
+            Err(_) => Err(Failure::Unsent(format!("no session within {} ms", CONNECT_TIMEOUT.as_millis()))),
+        }
+    }
+}
+
+async fn acquire(client: &Client, hold: &Hold) -> Result<Option<u64>, Error> {
+    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+    match client.create(&path(hold), hold.token.as_str().as_bytes(), &ephemeral).await {
+        Ok((stat, _)) => Ok(Some(stat.czxid.unsigned_abs())),
+        Err(Error::NodeExists) => ours(client, hold).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// The fence of our node, where it is ours.
+async fn ours(client: &Client, hold: &Hold) -> Result<Option<u64>, Error> {
+    match client.get_data(&path(hold)).await {
+        Ok((token, stat)) if token == hold.token.as_str().as_bytes() => Ok(Some(stat.czxid.unsigned_abs())),
+        Ok(_) | Err(Error::NoNode) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Between looking and deleting, our node cannot become another's: it ends with our session, and so would the call.
+async fn release(client: &Client, hold: &Hold) -> Result<Option<u64>, Error> {
+    let Some(fence) = ours(client, hold).await? else { return Ok(None) };
+    match client.delete(&path(hold), None).await {
+        Ok(()) => Ok(Some(fence)),
+        Err(Error::NoNode) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::NoHosts => Failure::Unsent(error.to_string()),
+        Error::ConnectionLoss | Error::Timeout | Error::SessionExpired | Error::ClientClosed => {
+            Failure::Unanswered(error.to_string())
+        }
+        other => Failure::Refused(other.to_string()),
+    }
+}
+
+fn path(hold: &Hold) -> String {
+    let mut path = format!("{ROOT}/");
+    let dots = hold.key.bytes().all(|byte| byte == b'.');
+    for byte in hold.key.bytes() {
+        if byte.is_ascii_graphic() && !matches!(byte, b'/' | b'%') && !dots {
+            path.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(path, "%{byte:02X}");
+        }
+    }
+    path
+}
+
+/// What [`path`] was made of.
+fn key(name: &str) -> String {
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = tail.get(..2).filter(|_| *first == b'%').and_then(|digits| hex::decode(digits).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+const ROOT: &str = "/paylatch-lock";
+/// Longer than a call: it has the name look-up and the session in it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::{Hold, ROOT, Token, key, path};
+
+    #[test]
+    fn any_key_is_one_name_and_comes_back() {
+        for text in ["stripe/ord_1", "..", ".", "100%", "größe", "%2F", "a b", "\u{e000}"] {
+            let hold = Hold { key: text.to_owned(), token: Token::draw("test"), fence: 0 };
+            let path = path(&hold);
+            let name =
+                path.strip_prefix(ROOT).and_then(|name| name.strip_prefix('/')).expect("below the root");
+            assert!(!name.contains('/') && name != ".." && name != "." && name.is_ascii(), "{name}");
+            assert_eq!(key(name), text);
+        }
+    }
+}

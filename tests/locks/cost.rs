@@ -1,0 +1,46 @@
+//! What a lease costs, for the table in `docs/locks.md`:
+//! `cargo test --release --features zookeeper --test locks cost -- --ignored --nocapture --test-threads 1`.
+
+use std::time::{Duration, Instant};
+
+use crate::conformance::Service;
+use crate::servers::{Etcd, Postgres, Redis, cluster};
+use crate::{locks, take};
+
+/// Acquire and release, one key and a hundred, one after another.
+async fn measure(name: &str, service: &impl Service) {
+    let locks = service.contender();
+    for (keys, rounds) in [(1, 500), (100, 200)] {
+        let batch: Vec<String> = (0..keys).map(|n| format!("stripe/order_{n}")).collect();
+        take(&locks, &batch).await.0.release().await;
+        let mut took: Vec<Duration> = Vec::with_capacity(rounds);
+        for _ in 0..rounds {
+            let asked_at = Instant::now();
+            take(&locks, &batch).await.0.release().await;
+            took.push(asked_at.elapsed());
+        }
+        took.sort();
+        println!("{name}, {keys} keys: p50 {:?}, p99 {:?}", took[rounds / 2], took[rounds * 99 / 100]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures, for docs/locks.md"]
+async fn the_cost_of_each_backend() {
+    measure("local", &locks("local", &[])).await;
+    measure("redis", &Redis::start()).await;
+    measure("redis, three nodes of a cluster", &OfCluster(cluster())).await;
+    measure("redlock, three nodes", &crate::redlock::Nodes::start()).await;
+    measure("postgres", &Postgres::start()).await;
+    measure("etcd", &Etcd::start()).await;
+    #[cfg(feature = "zookeeper")]
+    measure("zookeeper", &crate::servers::ZooKeeper::start()).await;
+}
+
+struct OfCluster(([Redis; 3], Redis));
+
+impl Service for OfCluster {
+    fn contender(&self) -> paylatch::lock::Locks {
+        locks("redis", &[self.0.0[0].url().replace("redis://", "redis+cluster://")])
+    }
+}

@@ -1,0 +1,63 @@
+//! Leases in `ZooKeeper`.
+
+use std::time::Duration;
+
+use paylatch::lock::{Attempt, Locks};
+
+use crate::conformance::{Service, every_test};
+use crate::servers::ZooKeeper;
+use crate::{TTL, keys, locks, settings, take};
+
+impl Service for ZooKeeper {
+    fn contender(&self) -> Locks {
+        locks("zookeeper", &[self.url()])
+    }
+
+    /// A session ends at the tick after its timeout.
+    fn lapse(&self) -> Duration {
+        TTL * 3
+    }
+}
+
+every_test!(
+    #[ignore]
+    ZooKeeper::start()
+);
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn the_fence_is_the_transaction_and_grows() {
+    let zookeeper = ZooKeeper::start();
+    let locks = zookeeper.contender();
+    let mut last = 0;
+    for _ in 0..20 {
+        let (lease, _) = take(&locks, &keys(["stripe/order"])).await;
+        let fence = lease.fence("stripe/order").expect("ZooKeeper numbers transactions");
+        assert!(fence > last, "{fence} after {last}");
+        last = fence;
+        lease.release().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_frozen_server_costs_one_call_and_is_used_again_when_it_wakes() {
+    let zookeeper = ZooKeeper::start();
+    let locks = zookeeper.contender();
+    take(&locks, &keys(["probe"])).await.0.release().await;
+    zookeeper.server.freeze();
+    let asked_at = std::time::Instant::now();
+    assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
+    assert!(asked_at.elapsed() < TTL, "{:?}", asked_at.elapsed());
+    tokio::time::sleep(TTL * 2).await;
+    zookeeper.server.thaw();
+    take(&locks, &keys(["probe"])).await.0.release().await;
+}
+
+#[tokio::test]
+async fn addresses_that_do_not_read_are_refused() {
+    for url in ["127.0.0.1:2181", "zookeeper://", "zookeeper://user:canary@host"] {
+        let error = Locks::new(&settings("zookeeper", &[url.to_owned()])).expect_err("wrong");
+        assert!(error.contains("zookeeper://host") && !error.contains("canary"), "{error}");
+    }
+}

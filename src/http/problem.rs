@@ -94,6 +94,18 @@ table! {
     UnknownEvent = 404 "unknown_event" "No such event",
     /// The event is stored, its body was purged.
     BodyPurged = 410 "body_purged" "The event's body was purged",
+    /// A body is not `application/json`.
+    NotJson = 415 "not_json" "The body must be application/json",
+    /// A body is not JSON, misses a field, names an unknown one, or holds a value that cannot be.
+    BodyInvalid = 400 "body_invalid" "The body is not what is expected here",
+    /// No coupon has this code.
+    UnknownCoupon = 404 "unknown_coupon" "No such coupon",
+    /// A coupon of this code stands, with another cap.
+    CouponDiffers = 409 "coupon_differs" "A coupon of this code has another max_redemptions",
+    /// Every redemption of the coupon is taken.
+    SoldOut = 409 "sold_out" "Nothing is left of this coupon",
+    /// The redeemer does not have the coupon.
+    UnknownRedemption = 404 "unknown_redemption" "No such redemption",
     /// A fault of this program.
     Internal = 500 "internal" "This server made a mistake; the log tells which",
 }

@@ -13,7 +13,8 @@ use super::lane::Lane;
 
 /// Redemptions that are committed together.
 const BATCH_MAX: usize = 256;
-/// Tries of a batch on a database that does not answer. A redeemer that was served by a lost try holds the coupon.
+/// Tries of a batch that the database did not answer, or refused because another server was faster. A redeemer that was
+/// served by a lost try holds the coupon.
 const TRIES_MAX: u32 = 3;
 
 /// A redemption that waits for its commit.
@@ -88,7 +89,11 @@ impl RedemptionLane {
         let mut tries = 1;
         loop {
             match self.session.redeem(redemptions).await {
-                Err(StoreError::Raced(_) | StoreError::Unavailable(_)) if tries < TRIES_MAX => tries += 1,
+                Err(StoreError::Raced(_) | StoreError::Refused { .. } | StoreError::Unavailable(_))
+                    if tries < TRIES_MAX =>
+                {
+                    tries += 1;
+                }
                 answer => return answer,
             }
         }

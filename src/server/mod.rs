@@ -128,8 +128,8 @@ impl Server {
     fn spawn(self) -> Running {
         let stop = CancellationToken::new();
         let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
-        let public = http::public(&self.settings.http, self.sources, intake, self.health.clone());
-        let admin = http::admin(self.store.clone(), self.metrics.clone(), self.settings.admin_token);
+        let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
+        let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), self.settings.admin_token);
         let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
         let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
         Running {

@@ -8,7 +8,8 @@ use crate::order::{Id, Redeemed, Redemption};
 use super::{Database, Store, StoreError};
 
 /// A coupon's row.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = Coupon)]
 pub struct CouponRow {
     /// What the customer enters.
     pub code: String,
@@ -59,6 +60,25 @@ impl Store {
             }
         };
         Ok(row.map(|(code, max_redemptions, redeemed)| CouponRow { code, max_redemptions, redeemed }))
+    }
+
+    /// The order for which this redeemer has the coupon, if one was named.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn order_of_redemption(&self, code: &Id, redeemer: &Id) -> Result<Option<String>, StoreError> {
+        const SQL: &str = r#"select "order" from redemptions where code = $1 and redeemer = $2"#;
+        let row: Option<Option<String>> = match &self.database {
+            Database::Postgres(own) => {
+                let read = sqlx::query_scalar(SQL).bind(code.as_str()).bind(redeemer.as_str());
+                self.within(read.fetch_optional(&own.pool)).await?
+            }
+            Database::Sqlite(own) => {
+                let read = sqlx::query_scalar(SQL).bind(code.as_str()).bind(redeemer.as_str());
+                self.within(read.fetch_optional(&own.pool)).await?
+            }
+        };
+        Ok(row.flatten())
     }
 
     /// Takes a redemption back, so that another may have it; tells whether there was one.

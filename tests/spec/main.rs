@@ -16,6 +16,7 @@
 mod any_order;
 mod authentic;
 mod busy;
+mod coupons;
 mod limits;
 mod once;
 mod postgres_dies;

@@ -105,6 +105,20 @@ impl Replica {
         answer.await.expect("an answer of the admin listener")
     }
 
+    /// Sends JSON to the admin listener; there may be no answer.
+    pub async fn post_admin(&self, path: &str, sent: &serde_json::Value) -> Result<Answer, String> {
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let place = (self.admin_address, path);
+        self.client.request(Method::POST, place, &headers, sent.to_string().into()).await
+    }
+
+    /// Deletes by the admin listener.
+    pub async fn delete(&self, path: &str) -> Answer {
+        let answer =
+            self.client.request(Method::DELETE, (self.admin_address, path), &[], bytes::Bytes::new());
+        answer.await.expect("an answer of the admin listener")
+    }
+
     /// The sum of the samples of a metric whose labels contain all of `labels`; 0 when there is none.
     pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let answer = self.admin("/metrics").await;

@@ -5,19 +5,23 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{__path_exposition, events, orders};
+use super::{__path_exposition, coupons, events, orders};
 
 /// The API of the admin listener.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Paylatch",
-        description = "Orders and events as they are stored. Every refusal is a problem (RFC 9457) with a stable code. \
+        description = "Orders and events as they are stored, and coupons. Every refusal is a problem (RFC 9457) with a stable code. \
                        Besides those listed: 401 and 429 for a token that is missing or wrong, 421 for a name that is \
                        not this machine's, 503 while the database is away.",
     ),
     servers((url = "/")),
-    paths(orders::list, orders::one, events::list, events::one, events::raw, exposition),
+    paths(
+        orders::list, orders::one, events::list, events::one, events::raw,
+        coupons::create, coupons::one, coupons::redeem, coupons::give_back,
+        exposition,
+    ),
     modifiers(&Token),
 )]
 pub(super) struct Description;

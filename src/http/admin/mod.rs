@@ -1,5 +1,7 @@
-//! The admin listener: metrics, the API over orders and events, and its description. It changes nothing.
+//! The admin listener: metrics, the API over orders, events and coupons, and its description. Only coupons are changed
+//! here.
 
+mod coupons;
 mod description;
 mod events;
 mod guard;
@@ -20,19 +22,21 @@ use axum::routing::get;
 
 use self::guard::{Guard, guard};
 use super::public::{nothing_here, only_get};
+use crate::intake::Intake;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
-pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
+pub fn admin(store: Store, intake: Intake, metrics: Metrics, token: Option<Secret>) -> Router {
     let guarded = Router::new()
         .route("/api/v1/orders", get(orders::list).fallback(only_get))
         .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
         .route("/api/v1/events", get(events::list).fallback(only_get))
         .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
         .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
-        .with_state(store)
+        .with_state(store.clone())
+        .merge(coupons::routes(store, intake))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
     let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));

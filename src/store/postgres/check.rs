@@ -25,7 +25,8 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     indexes(pool).await?;
     constraints(pool).await?;
     function(pool, "save_batch", super::SAVE_SQL).await?;
-    function(pool, "redeem_batch", super::COUPONS_SQL).await
+    function(pool, "redeem_batch", super::COUPONS_SQL).await?;
+    function(pool, "give_back", super::COUPONS_SQL).await
 }
 
 async fn server(pool: &PgPool) -> Result<(), StoreError> {
@@ -137,8 +138,11 @@ fn named_checks(sql: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `sql` holds the function's text between its first two `$$`.
+/// In `sql`, the function's text stands between the first two `$$` after its name.
 async fn function(pool: &PgPool, name: &str, sql: &str) -> Result<(), StoreError> {
+    let ours = sql
+        .split_once(&format!("create function {name}("))
+        .and_then(|(_, definition)| definition.split("$$").nth(1));
     let bodies: Vec<String> = sqlx::query_scalar(
         "select prosrc from pg_proc where proname = $1 and pronamespace = any (
              select oid from pg_namespace where nspname = any (current_schemas(false)))",
@@ -147,7 +151,7 @@ async fn function(pool: &PgPool, name: &str, sql: &str) -> Result<(), StoreError
     .fetch_all(pool)
     .await?;
     match bodies.as_slice() {
-        [body] if Some(body.as_str()) == sql.split("$$").nth(1) => Ok(()),
+        [body] if Some(body.as_str()) == ours => Ok(()),
         [_] => Err(schema::tampered(format_args!(
             "function {name} is not the one that this version was tested with"
         ))),

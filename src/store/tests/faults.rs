@@ -119,6 +119,13 @@ async fn a_removed_or_changed_backstop_is_named() {
             "conflicts_pkey",
         ),
         ("alter table events drop constraint events_amount_not_negative", "events_amount_not_negative"),
+        ("alter table coupons drop constraint coupons_not_oversold", "coupons_not_oversold"),
+        (
+            "alter table redemptions drop constraint redemptions_pkey",
+            "unique index redemptions_pkey on redemptions (code, redeemer)",
+        ),
+        ("drop function redeem_batch", "redeem_batch is missing"),
+        ("drop function give_back", "give_back is missing"),
         ("alter table orders set unlogged", "table orders is missing or unlogged"),
         ("drop function save_batch", "save_batch is missing"),
         ("delete from _sqlx_migrations where version = 3", "migration 3 (views) is not applied"),
@@ -137,6 +144,7 @@ async fn a_removed_or_changed_backstop_is_named() {
         ("drop table conflicts", "conflicts"),
         ("drop view v_orders", "v_orders"),
         ("alter table orders add column more text", "orders"),
+        ("drop table redemptions", "redemptions"),
     ] {
         let world = World::new(On::Sqlite).await;
         world.store.check().await.unwrap();

@@ -1,5 +1,6 @@
 //! The store as specification: the same sentences over Postgres and SQLite where both apply.
 
+mod coupons;
 mod faults;
 mod inspection;
 mod races;
@@ -9,6 +10,11 @@ mod world;
 
 use crate::order::{Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
+use coupons::{
+    a_coupon_cannot_be_oversold_by_hand, a_coupon_is_created_once_and_keeps_its_cap,
+    a_coupon_is_redeemed_in_order_until_it_is_sold_out, coupons_of_one_batch_are_counted_each_for_itself,
+    sessions_that_race_for_a_coupon_sell_it_exactly_out, what_is_given_back_is_free_for_another,
+};
 use inspection::{
     a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
     an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
@@ -39,6 +45,12 @@ over_both! {
     an_audit_finds_every_wrong_row_and_repairs_it;
     a_purge_clears_bodies_and_keeps_what_tells_duplicates;
     views_show_amounts_in_the_currency_s_decimals;
+    a_coupon_is_redeemed_in_order_until_it_is_sold_out;
+    coupons_of_one_batch_are_counted_each_for_itself;
+    what_is_given_back_is_free_for_another;
+    a_coupon_is_created_once_and_keeps_its_cap;
+    sessions_that_race_for_a_coupon_sell_it_exactly_out;
+    a_coupon_cannot_be_oversold_by_hand;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

@@ -50,10 +50,15 @@ impl World {
 
     /// Runs statements by hand.
     pub(super) async fn sql(&self, sql: &str) {
+        self.try_sql(sql).await.unwrap();
+    }
+
+    /// Runs statements that the database may refuse.
+    pub(super) async fn try_sql(&self, sql: &str) -> sqlx::Result<()> {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.store.database {
-            Database::Postgres(own) => drop(sqlx::raw_sql(sql).execute(&own.pool).await.unwrap()),
-            Database::Sqlite(own) => drop(sqlx::raw_sql(sql).execute(&own.pool).await.unwrap()),
+            Database::Postgres(own) => sqlx::raw_sql(sql).execute(&own.pool).await.map(drop),
+            Database::Sqlite(own) => sqlx::raw_sql(sql).execute(&own.pool).await.map(drop),
         }
     }
 

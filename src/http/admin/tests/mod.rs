@@ -1,5 +1,7 @@
 //! What the admin listener tells, over a SQLite database with known rows.
 
+mod coupons;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +13,8 @@ use utoipa::OpenApi;
 use super::admin;
 use super::description::Description;
 use crate::http::tests::{World, body, statuses};
+use crate::intake::{self, Intake};
+use crate::lock::{self, Locks};
 use crate::order::{
     Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement, UnixMicros, decide,
 };
@@ -37,7 +41,7 @@ impl Office {
         let url = Secret::new(format!("sqlite://{}", directory.path().join("paylatch.db").display()));
         let store = Store::open(&Settings { url, call_timeout: Duration::from_secs(5) }).unwrap();
         store.migrate().await.unwrap();
-        let app = admin(store.clone(), Metrics::unheard(), token.map(Secret::new));
+        let app = admin(store.clone(), intake(&store), Metrics::unheard(), token.map(Secret::new));
         Self { world: World::serving(app).await, store, _directory: directory }
     }
 
@@ -54,13 +58,34 @@ impl Office {
     }
 
     async fn get(&self, path: &str) -> String {
-        self.get_with(path, "").await
+        self.request("GET", path, "", "").await
     }
 
-    async fn get_with(&self, path: &str, headers: &str) -> String {
-        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
-        self.world.exchange(head).await
+    async fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        self.world.exchange(format!("{head}Content-Length: {length}\r\n{headers}\r\n{body}")).await
     }
+}
+
+/// Lanes over `store`; they end with the last handle.
+fn intake(store: &Store) -> Intake {
+    let locks = Locks::new(&lock::Settings {
+        backend: "local".to_owned(),
+        urls: Vec::new(),
+        ttl: Duration::from_secs(2),
+        call_timeout: Duration::from_millis(100),
+        retry_after: Duration::from_secs(1),
+    });
+    let settings = intake::Settings {
+        lanes: 1,
+        batch_events_max: 256,
+        queue_events_max: 4096,
+        queue_bytes_max: 1 << 20,
+        deadline: Duration::from_secs(4),
+        lock_wait: Duration::from_millis(2500),
+    };
+    Intake::start(&settings, &locks.unwrap(), store).0
 }
 
 fn id(text: &str) -> Id {
@@ -202,18 +227,20 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
     let office = Office::with_token(Some("right")).await;
     let description = body(&office.get("/openapi.json").await);
     assert_eq!(description, serde_json::to_value(Description::openapi()).unwrap(), "it needs no token");
-    let paths: Vec<String> = description["paths"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(paths.len(), 6);
-    for path in paths {
+    let paths = description["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, methods)| {
         let path = path.replace("{source}", "stripe").replace("{id}", "x");
-        let answer = office.get(&path).await;
-        assert_eq!(statuses(&answer), [401], "{path}");
+        methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
+    });
+    let operations: Vec<_> = operations.collect();
+    assert_eq!(operations.len(), 10);
+    for (method, path) in operations {
+        let answer = office.request(&method, &path, "", "").await;
+        assert_eq!(statuses(&answer), [401], "{method} {path}");
         assert!(answer.contains("www-authenticate: Bearer\r\n"), "{answer}");
-        let answer = office.get_with(&path, "Authorization: Bearer right\r\n").await;
-        assert!(
-            !answer.contains("unknown_path") && [vec![200], vec![404]].contains(&statuses(&answer)),
-            "{answer}"
-        );
+        let answer = office.request(&method, &path, "Authorization: Bearer right\r\n", "").await;
+        let served = [vec![200], vec![404], vec![415]].contains(&statuses(&answer));
+        assert!(served && !answer.contains("unknown_path"), "{answer}");
     }
 }
 
@@ -243,7 +270,7 @@ async fn a_database_that_is_away_is_said_to_be_away() {
     let directory = tempfile::tempdir().unwrap();
     let url = Secret::new(format!("sqlite://{}", directory.path().join("none/paylatch.db").display()));
     let store = Store::open(&Settings { url, call_timeout: Duration::from_secs(1) }).unwrap();
-    let world = World::serving(admin(store, Metrics::unheard(), None)).await;
+    let world = World::serving(admin(store.clone(), intake(&store), Metrics::unheard(), None)).await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;
     assert_eq!((statuses(&answer), &body(&answer)["code"]), (vec![503], &"database_away".into()));

@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What the modules of the flow may name of each other. `secret` may be named by all; the rest of the modules assemble
-/// these and may name anything.
+/// these and may name anything. `http` shows at `/metrics` what `telemetry` has gathered.
 const MAY_NAME: [(&str, &[&str]); 6] = [
     ("order", &[]),
     ("provider", &["order"]),
     ("lock", &[]),
     ("store", &["order"]),
     ("intake", &["order", "lock", "store"]),
-    ("http", &["order", "provider", "lock", "store", "intake"]),
+    ("http", &["order", "provider", "lock", "store", "intake", "telemetry"]),
 ];
 const MAY_BE_NAMED_BY_ALL: &str = "secret";
 

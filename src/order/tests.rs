@@ -342,8 +342,11 @@ fn an_event_that_our_own_save_stored_before_its_reply_was_lost_answers_its_own_o
     assert_eq!(again[0].outcome, Outcome::Applied);
 }
 
+/// Payment, moment, kind of statement, fact, and a claim as order and rank.
+type Told = (usize, i64, u8, Option<Fact>, Option<(u8, i16)>);
+
 /// One event of a small world: few payments, orders, references and times, so that everything collides.
-fn any_event() -> impl Strategy<Value = (usize, i64, u8, Option<Fact>, Option<(u8, i16)>)> {
+fn any_event() -> impl Strategy<Value = Told> {
     let kind = prop::sample::select(Kind::ALL);
     let money = (1_i64..4, prop::sample::select(vec!["USD", "USD", "USD", "EUR"]));
     let stated =
@@ -362,7 +365,7 @@ fn any_event() -> impl Strategy<Value = (usize, i64, u8, Option<Fact>, Option<(u
     )
 }
 
-fn events_of(world: Vec<(usize, i64, u8, Option<Fact>, Option<(u8, i16)>)>) -> Vec<Event> {
+fn events_of(world: Vec<Told>) -> Vec<Event> {
     let named = |order: u8| ["ord_a", "ord_b", "pi_1"][usize::from(order)];
     world
         .into_iter()

@@ -35,7 +35,7 @@ pub enum ServerError {
     /// A part ended by itself, which none should.
     #[error("the {0} ended unexpectedly")]
     Ended(&'static str),
-    /// The end took longer than [`SHUTDOWN_MAX`].
+    /// The end took longer than `SHUTDOWN_MAX`.
     #[error("work in flight did not end within {} s", SHUTDOWN_MAX.as_secs())]
     Overdue,
     /// A second signal came.

@@ -1,7 +1,7 @@
 //! Assembly: store, locks, intake, sources and the two listeners, started together and ended in order.
 //!
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
-//! dropped with them, the lanes drain, the leases are given back. All of it has [`SHUTDOWN_MAX`].
+//! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
 mod error;
 mod signals;

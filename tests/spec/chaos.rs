@@ -1,8 +1,6 @@
 //! Everything at once: replicas killed and frozen, connections cut, Redis emptied and frozen, under load.
 
-use futures_util::future::join_all;
-
-use crate::load::under_load;
+use crate::load::{deliver_all, under_load};
 use crate::world::{Plan, World};
 
 const ROUNDS: usize = 15;
@@ -43,7 +41,7 @@ async fn whatever_breaks_every_event_is_applied_once() {
     })
     .await;
 
-    join_all(deliveries.iter().map(|delivery| world.deliver(&delivery.webhook))).await;
+    deliver_all(&world, deliveries.iter()).await;
     assert_eq!(world.count("events").await, deliveries.len() as i64);
     let captured = world.database.number("select sum(captured)::bigint from orders").await;
     assert_eq!(captured, 1_000 * deliveries.len() as i64);

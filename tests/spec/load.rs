@@ -1,17 +1,24 @@
 //! Steady traffic, while a test breaks things.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::client::Answer;
 use crate::replica::Replica;
 use crate::servers::eventually;
 use crate::webhooks::{Webhook, payment};
+use crate::world::World;
 
 /// Webhooks on their way at once.
 const SENDERS: usize = 16;
+
+/// A replica that is gone refuses at once; without a pause most of the traffic would be refusals.
+const PAUSE_AFTER_NO_ANSWER: Duration = Duration::from_millis(20);
 
 /// A webhook, and what its sender was told.
 pub struct Delivery {
@@ -51,6 +58,12 @@ pub async fn under_load(replicas: &[Replica], events: impl AsyncFnOnce(&Traffic)
     deliveries.into_iter().flatten().collect()
 }
 
+/// Delivers webhooks as a provider does in the end: each until it is accepted, some at once.
+pub async fn deliver_all<'a>(world: &World, deliveries: impl Iterator<Item = &'a Delivery>) {
+    let deliver = async |delivery: &Delivery| drop(world.deliver(&delivery.webhook).await);
+    stream::iter(deliveries).for_each_concurrent(SENDERS, deliver).await;
+}
+
 async fn send(sender: usize, replicas: &[Replica], traffic: &Traffic) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     while !traffic.is_over.load(Ordering::Relaxed) {
@@ -59,6 +72,9 @@ async fn send(sender: usize, replicas: &[Replica], traffic: &Traffic) -> Vec<Del
         let order = format!("order-{}-{}", sender / 4, number);
         let webhook = payment(&format!("pi_{sender}_{number}")).of_order(&order).succeeded();
         let answer = replicas[(sender + number) % replicas.len()].try_send(&webhook).await;
+        if answer.is_err() {
+            sleep(PAUSE_AFTER_NO_ANSWER).await;
+        }
         deliveries.push(Delivery { webhook, answer });
         traffic.answered.send_modify(|answered| *answered += 1);
     }

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use http::Method;
 
-use crate::load::under_load;
+use crate::load::{deliver_all, under_load};
 use crate::replica::Replica;
 use crate::servers::eventually;
 use crate::webhooks::payment;
@@ -37,7 +36,7 @@ async fn a_crash_of_postgres_under_load_loses_nothing_that_was_acknowledged() {
     }
     let refused: Vec<_> = deliveries.iter().filter(|delivery| !delivery.is_acknowledged()).collect();
     assert!(!refused.is_empty(), "Postgres was away");
-    join_all(refused.iter().map(|delivery| world.deliver(&delivery.webhook))).await;
+    deliver_all(&world, refused.into_iter()).await;
     assert_eq!(world.count("events").await, deliveries.len() as i64);
     world.audit_is_clean().await;
 }
@@ -56,7 +55,7 @@ async fn connections_that_are_cut_under_load_lose_nothing_and_double_nothing() {
     })
     .await;
 
-    join_all(deliveries.iter().map(|delivery| world.deliver(&delivery.webhook))).await;
+    deliver_all(&world, deliveries.iter()).await;
     assert_eq!(world.count("events").await, deliveries.len() as i64);
     world.audit_is_clean().await;
 }

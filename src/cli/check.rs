@@ -30,7 +30,8 @@ struct Report {
 pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: true })?;
     let mut report = Report { output: context.output, worst: Exit::Ok };
-    report.good("settings", format_args!("{} sources", settings.sources.len()));
+    let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
+    report.good("settings", format_args!("sources: {}", names.join(", ")));
     for advice in &settings.advice {
         report.output.line(format_args!("note  settings   {advice}"));
     }

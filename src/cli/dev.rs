@@ -50,10 +50,10 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
     context.start_logs(&settings)?;
     let rehearsal = dev.replay.as_deref().map(|path| Rehearsal::new(context, &settings, path)).transpose()?;
-    context.store(&settings)?.migrate().await?;
+    let store = context.store(&settings)?;
+    store.migrate().await?;
     let sources = settings.sources.clone();
-    let server = Server::start(settings).await?;
-    let store = server.store();
+    let server = Server::start(settings, store.clone()).await?;
     let (public, admin) = (server.public_address(), server.admin_address());
     let welcome = || tell_welcome(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);

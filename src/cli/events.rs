@@ -85,7 +85,8 @@ async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> 
 
 /// A line for each event.
 pub(super) fn events_table(rows: &[EventRow]) -> String {
-    let header = ["occurred", "event", "type", "says", "amount", "payment", "outcome", "again", "reason"];
+    let header =
+        ["occurred", "event", "type", "says", "amount", "payment", "outcome", "duplicates", "reason"];
     let cells = rows.iter().map(|row| {
         let cells = [
             row.occurred_at.clone(),

@@ -72,6 +72,14 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    /// In one line, for a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.message)?;
+        self.facts.iter().try_for_each(|fact| write!(f, "; {fact}"))
+    }
+}
+
 impl From<Mistakes> for Failure {
     fn from(Mistakes(mistakes): Mistakes) -> Self {
         let message = match mistakes.len() {

@@ -40,11 +40,19 @@ use crate::config::Flag;
 #[command(name = "paylatch", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 69 dependency unavailable, 78 settings.")]
 struct Paylatch {
-    /// The settings file [default: PAYLATCH_CONFIG, else ./paylatch.toml if there is one].
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The settings file [default: PAYLATCH_CONFIG, else ./paylatch.toml if there is one]"
+    )]
     config: Option<PathBuf>,
-    /// A setting, ahead of environment and file, such as lock.ttl_ms=3000; may be repeated.
-    #[arg(long = "set", global = true, value_name = "NAME=VALUE")]
+    #[arg(
+        long = "set",
+        global = true,
+        value_name = "NAME=VALUE",
+        help = "A setting, ahead of environment and file, such as lock.ttl_ms=3000; may be repeated"
+    )]
     settings: Vec<String>,
     #[command(subcommand)]
     command: Command,

@@ -121,13 +121,24 @@ fn key(order: &OrderRow) -> Result<Key, Failure> {
 }
 
 fn orders_table(rows: &[OrderRow]) -> String {
-    let header = ["order", "source", "status", "captured", "refunded", "disputed", "currency", "anomaly"];
+    let header = [
+        "order",
+        "source",
+        "status",
+        "authorized",
+        "captured",
+        "refunded",
+        "disputed",
+        "currency",
+        "anomaly",
+    ];
     let cells = rows.iter().map(|row| {
         let money = |minor| amount(minor, row.currency.as_deref());
         let cells = [
             row.order_id.clone(),
             row.source.clone(),
             row.status.clone(),
+            money(row.authorized),
             money(row.captured),
             money(row.refunded),
             money(row.disputed),
@@ -141,7 +152,6 @@ fn orders_table(rows: &[OrderRow]) -> String {
 
 fn tell_one(output: Output, order: &OrderRow, timeline: &[EventRow]) {
     output.line(orders_table(std::slice::from_ref(order)));
-    output.line(format_args!("\nauthorized {}", amount(order.authorized, order.currency.as_deref())));
-    output.line(format_args!("first event {}, last event {}\n", order.first_event_at, order.last_event_at));
+    output.line(format_args!("\nfirst event {}, last event {}\n", order.first_event_at, order.last_event_at));
     output.line(events::events_table(timeline));
 }

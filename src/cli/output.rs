@@ -28,7 +28,7 @@ impl Output {
     /// Colour goes to terminals only, and never when `NO_COLOR` says so.
     pub(super) fn new(no_colour: bool) -> Self {
         Self {
-            no_colour: no_colour,
+            no_colour,
             colour_out: !no_colour && stdout().is_terminal(),
             colour_err: !no_colour && stderr().is_terminal(),
         }

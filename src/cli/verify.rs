@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use serde_json::json;
 
 use super::clock;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::output::printable;
+use super::output::{Output, printable};
 use crate::config::Needs;
 use crate::provider::{Rejection, Source, Webhook};
 
@@ -49,14 +50,19 @@ pub(super) fn run(context: &Context, verify: &Verify) -> Result<bool, Failure> {
     let webhook = Webhook { path_and_query: &path_and_query, headers: &headers, body: &fixture.body };
     match (judge(source, &webhook, verify), verify.json) {
         (Ok(told), false) => context.output.line(told),
-        (Ok(_), true) => context.output.line(serde_json::json!({ "valid": true, "reason": null })),
+        (Ok(_), true) => tell_verdict(context.output, None),
         (Err(rejection), false) => return Err(explain(&rejection, source, &webhook, verify)),
         (Err(rejection), true) => {
-            context.output.line(serde_json::json!({ "valid": false, "reason": rejection.reason }));
+            tell_verdict(context.output, Some(rejection.reason));
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// `{"valid":bool,"reason":...}`, for programs.
+fn tell_verdict(output: Output, reason: Option<&str>) {
+    output.line(format_args!(r#"{{"valid":{},"reason":{}}}"#, reason.is_none(), json!(reason)));
 }
 
 /// What a webhook that verifies says, or why it does not.

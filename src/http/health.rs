@@ -68,12 +68,6 @@ impl Health {
     pub fn draining(&self) {
         self.0.send_modify(|parts| parts.draining = true);
     }
-
-    /// Waits until the database is ready.
-    pub async fn ready(&self) {
-        let mut parts = self.0.subscribe();
-        let _ = parts.wait_for(|parts| parts.database == Database::Ready).await;
-    }
 }
 
 #[derive(Serialize)]

@@ -129,7 +129,8 @@ impl Conversation {
             .header_read_timeout(HEAD_READ_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .half_close(false)
+            // A sender may close its side, or leave, as soon as it has sent: what was sent whole is taken all the same.
+            .half_close(true)
             .serve_connection(TokioIo::new(socket), service_fn(|request| self.clone().answer(request)));
         let ended = tokio::select! {
             ended = &mut connection => ended,

@@ -10,7 +10,7 @@ use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
 use crate::store::{StoreError, Wanted};
 
 use super::Refusal;
-use super::lane::Lane;
+use super::events::EventLane;
 use super::pending::{Pending, split};
 
 /// After so many races a batch is split: a large one starves beside single events.
@@ -37,7 +37,7 @@ impl Part {
     }
 }
 
-impl Lane {
+impl EventLane {
     /// Commits a batch and answers every event of it.
     pub(super) async fn commit(&mut self, batch: Vec<Pending>) {
         let mut parts = VecDeque::from([Part::of(batch)]);

@@ -1,164 +1,35 @@
-//! A lane: the loop that gathers, leases, commits, answers and releases.
+//! What every lane is: a task that commits all that has gathered in its queue, again and again.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use rand::RngExt;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
-use crate::lock::{Attempt, Lease, Locks};
-use crate::order::{Event, Key};
-use crate::store::{Session, Store};
-
-use super::pending::{Busy, Pending, fold_repeats};
-use super::{Refusal, Shared};
-
-/// The first wait for a busy order is up to this; it doubles with each try.
-const BUSY_RETRY_MIN: Duration = Duration::from_millis(25);
-/// The longest wait between two tries.
-const BUSY_RETRY_MAX: Duration = Duration::from_millis(250);
 /// A lane that panics twice within this is broken, not unlucky.
 const PANIC_APART_MIN: Duration = Duration::from_secs(60);
 
-/// One stream of batches, with a database connection of its own.
-pub(super) struct Lane {
-    queue: mpsc::Receiver<Pending>,
-    queue_is_open: bool,
-    /// Events whose order is held by another, until they are due again.
-    aside: Vec<Pending>,
-    locks: Locks,
-    database: Store,
-    pub(super) session: Session,
-    pub(super) shared: Arc<Shared>,
+/// A queue whose requests are committed in groups, over a database session of its own.
+pub(super) trait Lane: Send {
+    /// Commits what has gathered until the queue is closed and drained.
+    fn run(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Replaces what a panic may have left half done.
+    fn reopen(&mut self);
 }
 
-impl Lane {
-    pub(super) fn new(
-        queue: mpsc::Receiver<Pending>,
-        store: Store,
-        locks: Locks,
-        shared: Arc<Shared>,
-    ) -> Self {
-        let session = store.session();
-        Self { queue, queue_is_open: true, aside: Vec::new(), locks, database: store, session, shared }
-    }
-
-    /// Runs until the queue is closed and drained. A panic costs the waiters of one batch a 503; a second one soon
-    /// after ends the lane, and with it the process.
-    pub(super) async fn supervised(mut self) {
-        let mut panicked_at: Option<Instant> = None;
-        while let Err(panic) = AssertUnwindSafe(self.run()).catch_unwind().await {
-            metrics::counter!("paylatch_lane_panics_total").increment(1);
-            if panicked_at.is_some_and(|at| at.elapsed() < PANIC_APART_MIN) {
-                tracing::error!("a lane panicked again; the process must end");
-                resume_unwind(panic);
-            }
-            tracing::error!("a lane panicked; its waiters are told to send again, and it goes on");
-            panicked_at = Some(Instant::now());
-            self.session = self.database.session();
+/// Runs a lane to its end. A panic costs the waiters of one batch a 503; a second one soon after ends the lane, and with
+/// it the process.
+pub(super) async fn supervised(mut lane: impl Lane) {
+    let mut panicked_at: Option<Instant> = None;
+    while let Err(panic) = AssertUnwindSafe(lane.run()).catch_unwind().await {
+        metrics::counter!("paylatch_lane_panics_total").increment(1);
+        if panicked_at.is_some_and(|at| at.elapsed() < PANIC_APART_MIN) {
+            tracing::error!("a lane panicked again; the process must end");
+            resume_unwind(panic);
         }
-    }
-
-    async fn run(&mut self) {
-        while let Some(gathered) = self.gather().await {
-            let (batch, contradicting) = fold_repeats(gathered);
-            self.aside.extend(contradicting);
-            let (batch, lease) = self.lease(batch).await;
-            if !batch.is_empty() {
-                metrics::histogram!("paylatch_commit_batch_events").record(batch.len() as f64);
-                self.commit(batch).await;
-            }
-            if let Some(lease) = lease {
-                lease.release().await;
-            }
-        }
-    }
-
-    /// Everything that has gathered: what is due again of the events set aside, then what waits in the queue.
-    /// `None` when there will be no more.
-    async fn gather(&mut self) -> Option<Vec<Pending>> {
-        let events_max = self.shared.settings.batch_events_max.max(1);
-        let mut gathered = self.due_again(events_max);
-        while gathered.is_empty() {
-            let next_due =
-                self.aside.iter().filter_map(|pending| pending.busy.map(|busy| busy.again_at)).min();
-            if !self.queue_is_open && next_due.is_none() {
-                return None;
-            }
-            tokio::select! {
-                biased;
-                taken = self.queue.recv_many(&mut gathered, events_max), if self.queue_is_open => {
-                    self.queue_is_open = taken > 0;
-                }
-                () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {
-                    gathered = self.due_again(events_max);
-                }
-            }
-        }
-        while gathered.len() < events_max
-            && let Ok(pending) = self.queue.try_recv()
-        {
-            gathered.push(pending);
-        }
-        Some(gathered)
-    }
-
-    fn due_again(&mut self, events_max: usize) -> Vec<Pending> {
-        let now = Instant::now();
-        let is_due = |pending: &mut Pending| pending.busy.is_none_or(|busy| busy.again_at <= now);
-        let mut due: Vec<Pending> = self.aside.extract_if(.., is_due).collect();
-        self.aside.extend(due.split_off(due.len().min(events_max)));
-        due
-    }
-
-    /// Leases the orders of the batch that are free; events of busy ones wait aside. Without a lock service the batch
-    /// goes on without a lease: the database decides.
-    async fn lease(&mut self, batch: Vec<Pending>) -> (Vec<Pending>, Option<Lease>) {
-        let orders: Vec<Option<String>> = batch.iter().map(|pending| self.lock_key(&pending.event)).collect();
-        let mut keys: Vec<String> = orders.iter().flatten().cloned().collect();
-        keys.sort_unstable();
-        keys.dedup();
-        if keys.is_empty() {
-            return (batch, None);
-        }
-        let Attempt::Acquired { lease, busy } = self.locks.acquire_each(&keys).await else {
-            return (batch, None);
-        };
-        let busy: HashSet<String> = busy.into_iter().collect();
-        let mut free = Vec::with_capacity(batch.len());
-        for (pending, order) in batch.into_iter().zip(orders) {
-            if order.is_some_and(|order| busy.contains(&order)) {
-                self.set_aside(pending);
-            } else {
-                free.push(pending);
-            }
-        }
-        (free, Some(lease))
-    }
-
-    /// The event's order as far as it tells or is remembered, else its payment. Two keys may turn out to be one order;
-    /// its version catches that.
-    fn lock_key(&self, event: &Event) -> Option<String> {
-        let payment = event.payment_key()?;
-        let claimed = event.claim().map(|claim| &claim.order).cloned();
-        let order = claimed.or_else(|| self.shared.memory.order_of(&payment));
-        let key: Key = order.map_or_else(|| payment.clone(), |order| payment.sibling(&order));
-        Some(key.to_string())
-    }
-
-    fn set_aside(&mut self, mut pending: Pending) {
-        let now = Instant::now();
-        let (since, tries) = pending.busy.map_or((now, 0), |busy| (busy.since, busy.tries));
-        if now.duration_since(since) >= self.shared.settings.lock_wait {
-            return pending.answer(Err(Refusal::LockBusy));
-        }
-        let longest = BUSY_RETRY_MIN.saturating_mul(1 << tries.min(8)).min(BUSY_RETRY_MAX);
-        let wait = rand::rng().random_range(Duration::ZERO..=longest);
-        pending.busy = Some(Busy { since, tries: tries.saturating_add(1), again_at: now + wait });
-        self.aside.push(pending);
+        tracing::error!("a lane panicked; its waiters are told to send again, and it goes on");
+        panicked_at = Some(Instant::now());
+        lane.reopen();
     }
 }

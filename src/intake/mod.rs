@@ -11,11 +11,15 @@
 //! statements; a busy one commits hundreds with one flush. Lanes are tasks of their own: a provider that hangs up
 //! cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped, the queues close and the lanes drain.
 
-mod commit;
 mod lane;
+
+mod commit;
+mod events;
 mod memory;
 mod pending;
 mod tally;
+
+mod redemptions;
 #[cfg(test)]
 mod tests;
 
@@ -28,12 +32,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::lock::Locks;
-use crate::order::{Event, Receipt};
+use crate::order::{Event, Receipt, Redeemed, Redemption};
 use crate::store::Store;
 
-use self::lane::Lane;
+use self::events::EventLane;
+use self::lane::supervised;
 use self::memory::Memory;
 use self::pending::{Answer, Pending, Room};
+use self::redemptions::{Asked, RedemptionLane};
 use self::tally::Tally;
 
 /// The limits of intake.
@@ -83,6 +89,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Intake {
     lanes: Vec<mpsc::Sender<Pending>>,
+    redemptions: mpsc::Sender<Asked>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     shared: Arc<Shared>,
@@ -113,11 +120,16 @@ impl Intake {
         let mut tasks = JoinSet::new();
         let senders = (0..lanes).map(|_| {
             let (sender, queue) = mpsc::channel(settings.queue_events_max + WEBHOOK_EVENTS_MAX);
-            tasks.spawn(Lane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared)).supervised());
+            let lane = EventLane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared));
+            tasks.spawn(supervised(lane));
             sender
         });
+        let lanes = senders.collect();
+        let (redemptions, queue) = mpsc::channel(settings.queue_events_max.max(1));
+        tasks.spawn(supervised(RedemptionLane::new(queue, store.clone())));
         let intake = Self {
-            lanes: senders.collect(),
+            lanes,
+            redemptions,
             events: Arc::new(Semaphore::new(settings.queue_events_max)),
             bytes: Arc::new(Semaphore::new(settings.queue_bytes_max)),
             shared: Arc::clone(&shared),
@@ -144,6 +156,15 @@ impl Intake {
             receipts.push(answer.receipt(deadline).await?);
         }
         Ok(receipts)
+    }
+
+    /// Redeems a coupon, in a group with all who ask at the same time.
+    ///
+    /// # Errors
+    /// [`Refusal`] when it is not known to be durable. Asked again, a redeemer who was served holds the coupon.
+    pub async fn redeem(&self, redemption: Redemption, asked_at: Instant) -> Result<Redeemed, Refusal> {
+        let deadline = asked_at + self.shared.settings.deadline;
+        redemptions::redeem(&self.redemptions, redemption, deadline).await
     }
 
     /// Takes room for those events that are not remembered; remembered ones need none.

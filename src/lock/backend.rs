@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::etcd::Etcd;
+use super::inspect::{Finding, Held};
 use super::local::Local;
 use super::postgres::Postgres;
 use super::redis::Redis;
@@ -51,6 +53,7 @@ pub(super) enum Backend {
     Redis(Redis),
     Redlock(Redlock),
     Postgres(Postgres),
+    Etcd(Etcd),
 }
 
 impl Backend {
@@ -60,6 +63,7 @@ impl Backend {
             "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
             "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
             "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
+            "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
             other => Err(format!("lock.backend is \"{other}\", expected one of: {}", NAMES.join(", "))),
         }
     }
@@ -71,13 +75,14 @@ impl Backend {
             Self::Redis(_) => "redis",
             Self::Redlock(_) => "redlock",
             Self::Postgres(_) => "postgres",
+            Self::Etcd(_) => "etcd",
         }
     }
 
     /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Local(_) | Self::Redlock(_) => Ok(()),
+            Self::Local(_) | Self::Redlock(_) | Self::Etcd(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
             Self::Postgres(postgres) => postgres.ready().await,
         }
@@ -96,8 +101,30 @@ impl Backend {
             Self::Redis(redis) => redis.ask(verb, holds, ttl).await,
             Self::Redlock(redlock) => redlock.ask(verb, holds, ttl).await,
             Self::Postgres(postgres) => postgres.ask(verb, holds, ttl).await,
+            Self::Etcd(etcd) => etcd.ask(verb, holds, ttl).await,
+        }
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.health().await,
+            Self::Redlock(redlock) => redlock.health().await,
+            Self::Postgres(postgres) => postgres.health().await,
+            Self::Etcd(etcd) => etcd.health().await,
+        }
+    }
+
+    /// At least [`super::HELD_MAX`] of what is held, where there is as much.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        match self {
+            Self::Local(local) => Ok(local.held()),
+            Self::Redis(redis) => redis.held().await,
+            Self::Redlock(redlock) => redlock.held().await,
+            Self::Postgres(postgres) => postgres.held().await,
+            Self::Etcd(etcd) => etcd.held().await,
         }
     }
 }
 
-const NAMES: [&str; 4] = ["local", "redis", "redlock", "postgres"];
+const NAMES: [&str; 5] = ["local", "redis", "redlock", "postgres", "etcd"];

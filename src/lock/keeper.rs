@@ -249,8 +249,8 @@ impl Keeper {
         }
     }
 
-    pub(super) fn backend_name(&self) -> &'static str {
-        self.backend.name()
+    pub(super) fn backend(&self) -> &Backend {
+        &self.backend
     }
 
     pub(super) fn ttl(&self) -> Duration {

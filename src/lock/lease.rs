@@ -1,15 +1,16 @@
 //! Keys held for a while.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::backend::Hold;
 use super::keeper::{Keeper, Origin};
 use super::live::Term;
-use super::meter;
+use super::{NotHeld, meter};
 
 /// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives.
 #[derive(Debug)]
@@ -51,6 +52,31 @@ impl Lease {
         !self.holds.is_empty() && self.term.borrow().is_lost()
     }
 
+    /// How long it is still held for sure, if the next renewal fails.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        let term = *self.term.borrow();
+        if term.gone { Duration::ZERO } else { term.until.saturating_duration_since(Instant::now()) }
+    }
+
+    /// Checks, without a call, that the lease lasts for `margin` yet: before each effect that cannot be taken back.
+    ///
+    /// # Errors
+    /// [`NotHeld::Lost`] when it does not.
+    pub fn ensure(&self, margin: Duration) -> Result<(), NotHeld> {
+        if !self.is_lost() && self.remaining() >= margin { Ok(()) } else { Err(NotHeld::Lost) }
+    }
+
+    /// Returns when the lease is lost, for `select!`. Never returns while it is renewed.
+    pub async fn lost(&self) {
+        let mut term = self.term.clone();
+        while !self.is_lost() {
+            let until = term.borrow_and_update().until;
+            // Either the term changes, or it ends.
+            drop(timeout_at(until, term.changed()).await);
+        }
+    }
+
     /// Gives the keys back in one round trip, those only that are still ours.
     ///
     /// Waits for at most one call; a service that does not answer is asked again in the background.
@@ -65,7 +91,7 @@ impl Lease {
         let holds = std::mem::take(&mut self.holds);
         let token = &holds.first()?.token;
         self.keeper.leave(token);
-        meter::held(self.keeper.backend_name(), self.since.elapsed(), self.keeper.ttl());
+        meter::held(self.keeper.backend().name(), self.since.elapsed(), self.keeper.ttl());
         let until = self.term.borrow().until;
         self.keeper.hand_back(holds, until, Origin::Lease)
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backend::{Hold, Verb};
+use super::inspect::Held;
 use super::token::Token;
 
 /// Keys with their owners and deadlines. What has lapsed counts as free, and is swept as the table grows.
@@ -29,6 +30,16 @@ impl Local {
             table.sweep(now);
         }
         holds.iter().map(|hold| table.apply(verb, hold, now, ttl).then_some(0)).collect()
+    }
+
+    pub(super) fn held(&self) -> Vec<Held> {
+        let now = Instant::now();
+        let held = |(key, (token, until)): (&String, &(Token, Instant))| Held {
+            key: key.clone(),
+            owner: Token::owner(token.as_str()),
+            lapses_in: until.saturating_duration_since(now),
+        };
+        self.table().owners.iter().map(held).filter(|held| !held.lapses_in.is_zero()).collect()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -16,11 +16,15 @@
 mod keeper;
 mod lease;
 
+mod inspect;
+mod run;
+
 mod breaker;
 mod live;
 mod meter;
 
 mod backend;
+mod etcd;
 mod local;
 mod postgres;
 mod redis;
@@ -33,7 +37,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use inspect::{Finding, HELD_MAX, Held};
 pub use lease::Lease;
+pub use run::NotHeld;
 
 use backend::Backend;
 use keeper::Keeper;

@@ -7,6 +7,7 @@
 //!
 //! The fence is 0: no number that one node issues orders the holders of several.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::backend::{Failure, Hold, Verb};
+use super::inspect::{Finding, Held};
 use super::meter;
 use super::redis::Redis;
 use crate::secret::Secret;
@@ -23,6 +25,7 @@ use crate::secret::Secret;
 pub(super) struct Redlock {
     nodes: Vec<Arc<Node>>,
     node_timeout: Duration,
+    made_at: Instant,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,7 @@ impl Redlock {
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
-        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE) })
+        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE), made_at: Instant::now() })
     }
 
     pub(super) async fn ask(
@@ -95,6 +98,60 @@ impl Redlock {
             });
         }
         votes
+    }
+}
+
+/// For people.
+impl Redlock {
+    /// What each node says, and whether their clocks agree.
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        let (mut findings, mut clocks) = (Vec::new(), Vec::new());
+        for node in &self.nodes {
+            let place = format!("entry {} of lock.urls: ", node.place + 1);
+            let mut said = node.redis.health().await;
+            if let Ok(run_id) = node.redis.run_id().await {
+                said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
+            }
+            findings.extend(said.into_iter().map(|finding| match finding {
+                Finding::Warning(text) => Finding::Warning(place.clone() + &text),
+                Finding::Failure(text) => Finding::Failure(place.clone() + &text),
+            }));
+            let asked_at = Instant::now();
+            if let Ok(clock) = node.redis.clock().await {
+                clocks.push(Duration::from_micros(clock).saturating_sub(asked_at - self.made_at));
+            }
+        }
+        let skew = clocks.iter().max().zip(clocks.iter().min()).map(|(last, first)| *last - *first);
+        if let Some(skew) = skew.filter(|skew| *skew > SKEW_MAX) {
+            let skew_ms = skew.as_millis();
+            findings
+                .push(Finding::Warning(format!("the nodes' clocks differ by {skew_ms} ms: is NTP running?")));
+        }
+        findings
+    }
+
+    /// What a majority holds for one owner.
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        let (mut found, mut failures) = (HashMap::<(String, String), Vec<Duration>>::new(), Vec::new());
+        for node in &self.nodes {
+            match node.redis.held().await {
+                Ok(held) => held.into_iter().for_each(|held| {
+                    found.entry((held.key, held.owner)).or_default().push(held.lapses_in);
+                }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let majority = self.nodes.len() / 2 + 1;
+        if self.nodes.len() - failures.len() < majority {
+            return Err(failures.swap_remove(0));
+        }
+        let held = found.into_iter().filter(|(_, nodes)| nodes.len() >= majority);
+        let entry = |((key, owner), mut left): (_, Vec<Duration>)| {
+            // It lapses when it loses its majority.
+            left.sort_unstable_by(|one, other| other.cmp(one));
+            Held { key, owner, lapses_in: left.get(majority - 1).copied().unwrap_or_default() }
+        };
+        Ok(held.map(entry).collect())
     }
 }
 
@@ -181,6 +238,8 @@ impl Ballot {
     }
 }
 
+/// Beyond this something is wrong with a clock.
+const SKEW_MAX: Duration = Duration::from_millis(500);
 /// The part of `call_timeout` that a node has, so that the rest of the call fits too.
 const NODE_SHARE: f64 = 0.8;
 

@@ -16,12 +16,22 @@ impl Token {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A positive number out of its random part, for services that name leases by numbers.
+    pub(super) fn lease_id(&self) -> i64 {
+        let digits = self.0.get(self.0.len().saturating_sub(15)..).unwrap_or_default();
+        i64::from_str_radix(digits, 16).unwrap_or_default().max(1)
+    }
+
+    /// The instance that drew `token`, as people may see it: the random part would let its reader release the key.
+    pub(super) fn owner(token: &str) -> String {
+        token.split(':').next().unwrap_or_default().to_owned()
+    }
 }
 
-/// Says whose it is; the random part would let its reader release the key.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.split(':').next().unwrap_or_default())
+        f.write_str(&Self::owner(&self.0))
     }
 }
 

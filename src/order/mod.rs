@@ -4,6 +4,7 @@
 //! claims of a payment fold to sums and a link; the payments of an order fold to its row. Both folds depend on the set
 //! of events only, so shuffled, late or repeated delivery ends in the same rows. [`decide()`] applies this to a batch.
 
+mod coupon;
 mod decide;
 mod event;
 mod fold;
@@ -13,6 +14,7 @@ mod payment;
 #[cfg(test)]
 mod tests;
 
+pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use event::{Claim, Event, Evidence, Fact, Kind, Outcome, Receipt, Statement, UnixMicros};
 pub use fold::{Anomaly, Order, Status};

@@ -23,6 +23,7 @@ impl Unit {
             Self::Rfc3339 => text.parse::<Timestamp>().ok()?.as_microsecond(),
             Self::Utc => without_offset(text, tz::offset(0))?,
             Self::UtcPlus7 => without_offset(text, tz::offset(7))?,
+            Self::Received => return None,
         };
         UnixMicros::new(micros)
     }

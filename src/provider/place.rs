@@ -1,8 +1,10 @@
 //! Where a text is: a header, a field of the body, a part of the signature, a setting. Compiled once, read per request.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use http::HeaderName;
+use sha2::{Digest, Sha256};
 
 use super::definition::Texts;
 use super::reader::{Fields, Reader, Scalar, Slot};
@@ -32,6 +34,12 @@ pub(super) enum Place {
     Secret,
     /// `body`
     Body,
+    /// `crc32`: the body's CRC-32 as an unsigned decimal number.
+    Crc32,
+    /// `body-sha256`: for events that have no id.
+    Digest,
+    /// `last-part-of:PLACE`: what comes after the last `/` of a URL.
+    LastPart(Box<Place>),
 }
 
 /// Everything that a part of a definition reads.
@@ -74,6 +82,15 @@ impl Places {
                     self.parts.len() - 1
                 })))
             }
+            // The setting names the place; without one there is none.
+            ("place-in-param", name) => match source.params.get(name) {
+                None => Err(format!("param `{name}` is not declared under [params]")),
+                Some(place) if place.is_empty() => Ok(Place::Setting(String::new())),
+                Some(place) => {
+                    self.place(place, source).map_err(|problem| format!("params.{name}: {problem}"))
+                }
+            },
+            ("last-part-of", place) => Ok(Place::LastPart(Box::new(self.place(place, source)?))),
             ("param", name) => source
                 .params
                 .get(name)
@@ -82,10 +99,34 @@ impl Places {
             ("url", "") => Ok(Place::Setting(source.public_url.clone().unwrap_or_default())),
             ("secret", "") => Ok(Place::Secret),
             ("body", "") => Ok(Place::Body),
+            ("crc32", "") => Ok(Place::Crc32),
+            ("body-sha256", "") => Ok(Place::Digest),
             _ => Err(format!(
                 "`{text}` is no place; expected /pointer, envelope:/pointer, header:NAME, query:NAME, form:NAME, sig:NAME, param:NAME, url, secret or body"
             )),
         }
+    }
+
+    /// Compiles a `when` table.
+    ///
+    /// # Errors
+    /// As [`Places::place`].
+    pub(super) fn conditions(
+        &mut self,
+        when: &BTreeMap<String, Texts>,
+        source: &SourceSettings,
+    ) -> Result<Vec<Condition>, String> {
+        when.iter()
+            .map(|(place, texts)| Ok(Condition { place: self.place(place, source)?, texts: texts.0.clone() }))
+            .collect()
+    }
+
+    /// Compiles `a|b`: the first that is there.
+    ///
+    /// # Errors
+    /// As [`Places::place`].
+    pub(super) fn any_of(&mut self, texts: &str, source: &SourceSettings) -> Result<Vec<Place>, String> {
+        texts.split('|').map(|text| self.place(text, source)).collect()
     }
 
     /// Compiles several.
@@ -94,6 +135,25 @@ impl Places {
     /// As [`Places::place`].
     pub(super) fn all(&mut self, texts: &Texts, source: &SourceSettings) -> Result<Vec<Place>, String> {
         texts.0.iter().map(|text| self.place(text, source)).collect()
+    }
+}
+
+/// That a place holds one of some texts. `*` is anything, an empty text is nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    place: Place,
+    texts: Vec<String>,
+}
+
+impl Condition {
+    /// Whether it does.
+    pub(super) fn holds(&self, view: &View<'_>) -> bool {
+        match view.scalar(&self.place) {
+            Scalar::Text(text) if text.is_empty() => self.texts.iter().any(String::is_empty),
+            Scalar::Text(text) => self.texts.iter().any(|own| *own == text || own == "*"),
+            Scalar::Absent => self.texts.iter().any(String::is_empty),
+            Scalar::Unreadable => self.texts.iter().any(|own| own == "*"),
+        }
     }
 }
 
@@ -108,7 +168,12 @@ pub(super) struct View<'a> {
 
 impl<'a> View<'a> {
     /// What is at a place. A header, query or form field that is there twice is unreadable: which counts would be a guess.
-    pub(super) fn scalar(&'a self, place: &'a Place, secret: &'a str) -> Scalar<'a> {
+    pub(super) fn scalar(&'a self, place: &'a Place) -> Scalar<'a> {
+        self.scalar_with(place, "")
+    }
+
+    /// The same where the secret may be asked for, which only a signed text does.
+    pub(super) fn scalar_with(&'a self, place: &'a Place, secret: &'a str) -> Scalar<'a> {
         match place {
             Place::Field(slot) => self.item.scalar(*slot),
             Place::Envelope(slot) => self.envelope.scalar(*slot),
@@ -136,6 +201,14 @@ impl<'a> View<'a> {
             Place::Secret => Scalar::Text(Cow::Borrowed(secret)),
             // Only asked whether there is one; what is signed streams the bytes.
             Place::Body => Scalar::Text(String::from_utf8_lossy(self.webhook.body)),
+            Place::Crc32 => Scalar::Text(Cow::Owned(crc32fast::hash(self.webhook.body).to_string())),
+            Place::Digest => Scalar::Text(Cow::Owned(hex::encode(Sha256::digest(self.webhook.body)))),
+            Place::LastPart(place) => match self.scalar_with(place, secret) {
+                Scalar::Text(url) => Scalar::Text(
+                    url.rsplit('/').next().map(|part| Cow::Owned(part.to_owned())).unwrap_or_default(),
+                ),
+                other @ (Scalar::Absent | Scalar::Unreadable) => other,
+            },
         }
     }
 
@@ -146,7 +219,7 @@ impl<'a> View<'a> {
     pub(super) fn first(&'a self, places: &'a [Place]) -> Result<Cow<'a, str>, Missing> {
         let mut missing = Missing::Absent;
         for place in places {
-            match self.scalar(place, "") {
+            match self.scalar(place) {
                 Scalar::Text(text) if !text.is_empty() => return Ok(text),
                 Scalar::Text(_) | Scalar::Absent => {}
                 Scalar::Unreadable => missing = Missing::Unreadable,

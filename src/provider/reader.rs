@@ -2,7 +2,8 @@
 //!
 //! The pointers of a definition are compiled once into a tree. A walk descends only where the tree does, keeps the JSON
 //! text of the values it was asked for (numbers exactly as spelled) and skips everything else without building it.
-//! Skipping does not recurse, so depth costs no stack. A member that is asked for and occurs twice is refused: which of
+//! Skipping does not recurse, so depth costs no stack. Beside members and positions a step may be `[rel=up]`: the element of
+//! a list whose member `rel` is `up`. A member that is asked for and occurs twice is refused: which of
 //! the two counts would be a guess.
 
 use std::borrow::Cow;
@@ -29,6 +30,16 @@ pub(super) struct Reader {
 struct Node {
     slot: Option<usize>,
     children: Vec<(String, Node)>,
+}
+
+impl Node {
+    /// The children of a list's elements that are chosen by a member: its name, its value, the child.
+    fn chosen(&self) -> impl Iterator<Item = (&str, &str, &Self)> {
+        self.children.iter().filter_map(|(step, node)| {
+            let (member, value) = step.strip_prefix('[')?.strip_suffix(']')?.split_once('=')?;
+            Some((member, value, node))
+        })
+    }
 }
 
 impl Reader {
@@ -65,6 +76,22 @@ impl Reader {
         Ok(Slot(slot))
     }
 
+    /// The member names on the way to a slot.
+    pub(super) fn steps(&self, slot: Slot) -> Vec<String> {
+        let pointer = self.pointers.get(slot.0).map_or("", String::as_str);
+        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+    }
+
+    /// Every pointer with its slot.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, Slot)> {
+        self.pointers.iter().enumerate().map(|(slot, pointer)| (pointer.as_str(), Slot(slot)))
+    }
+
+    /// What is read of a document without any of the fields.
+    pub(super) fn nothing<'a>(&self) -> Fields<'a> {
+        Fields(vec![None; self.pointers.len()])
+    }
+
     /// Whether nothing is asked for.
     pub(super) fn is_empty(&self) -> bool {
         self.pointers.is_empty()
@@ -79,7 +106,7 @@ impl Reader {
         if !text.trim_ascii_start().starts_with('{') {
             return Err("body is not a JSON object".to_owned());
         }
-        let mut fields = Fields(vec![None; self.pointers.len()]);
+        let mut fields = self.nothing();
         let mut json = serde_json::Deserializer::from_str(text);
         Walk { node: &self.root, fields: &mut fields }
             .deserialize(&mut json)
@@ -94,6 +121,11 @@ impl Reader {
 pub(super) struct Fields<'a>(Vec<Option<&'a str>>);
 
 impl<'a> Fields<'a> {
+    /// Fields that were kept apart from their document, as JSON texts in the order of the reader's slots.
+    pub(super) fn kept(texts: &'a [Option<String>]) -> Self {
+        Self(texts.iter().map(Option::as_deref).collect())
+    }
+
     /// A value's JSON text.
     pub(super) fn json(&self, slot: Slot) -> Option<&'a str> {
         self.0.get(slot.0).copied().flatten()
@@ -178,6 +210,9 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
+        if self.node.chosen().next().is_some() {
+            return self.choose_elements(elements);
+        }
         let mut index = 0_usize;
         loop {
             let child = self.node.children.iter().find(|(name, _)| name.parse() == Ok(index));
@@ -211,6 +246,32 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
         Ok(())
     }
     fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+impl<'a> Walk<'_, '_, 'a> {
+    fn choose_elements<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
+        let mut choices = Vec::new();
+        for (member, value, node) in self.node.chosen() {
+            let mut probe = Reader::default();
+            let slot = probe.slot(&format!("/{member}")).map_err(A::Error::custom)?;
+            choices.push((probe, slot, value, node, false));
+        }
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            for (probe, slot, value, node, is_found) in &mut choices {
+                let own = probe.read(element.get().as_bytes()).map(|fields| fields.scalar(*slot));
+                if own != Ok(Scalar::Text(Cow::Borrowed(value))) {
+                    continue;
+                }
+                if std::mem::replace(is_found, true) {
+                    return Err(A::Error::custom(format_args!("two elements of a list are `{value}`")));
+                }
+                Walk { node, fields: &mut *self.fields }
+                    .deserialize(&mut serde_json::Deserializer::from_str(element.get()))
+                    .map_err(A::Error::custom)?;
+            }
+        }
         Ok(())
     }
 }
@@ -272,6 +333,18 @@ mod tests {
         assert_eq!(
             read(&["/a/b", "/a/c/1/d", "/a/c/0", "/e~0~1f", "/a/missing", "/a/z"], json).unwrap(),
             [Some("yes".into()), Some("true".into()), Some("1".into()), None, None, Some("?".into())]
+        );
+    }
+
+    #[test]
+    fn an_element_can_be_chosen_by_a_member() {
+        let json = r#"{"l":[{"rel":"self","href":"a"},7,{"href":"b","rel":"up"}]}"#;
+        assert_eq!(one("/l/[rel=up]/href", json).as_deref(), Some("b"));
+        assert_eq!(one("/l/[rel=down]/href", json), None);
+        assert!(
+            read(&["/l/[rel=x]/href"], r#"{"l":[{"rel":"x"},{"rel":"x"}]}"#)
+                .unwrap_err()
+                .contains("two elements")
         );
     }
 

@@ -1,5 +1,6 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
+mod coupons;
 mod error;
 mod inspect;
 mod moment;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 use crate::order::{Event, Key, Link};
 use crate::secret::Secret;
 
+pub use coupons::CouponRow;
 pub use error::StoreError;
 pub use inspect::{
     Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use sqlx::{PgConnection, SqliteConnection};
 
-use crate::order::{Changes, Key, Snapshot};
+use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
 
+use super::coupons::{redeem_postgres, redeem_sqlite};
 use super::{Database, StoreError, Wanted, postgres, sqlite, within};
 
 /// A lane's own connection, opened when first used and again after an error.
@@ -69,6 +70,19 @@ impl Session {
                 within(self.call_timeout, postgres::count_duplicates(own, counts)).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::count_duplicates(own, counts)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Redeems coupons for many at once, in their order; each (code, redeemer) may occur once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn redeem(&mut self, asked: &[Redemption]) -> Result<Vec<Redeemed>, StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => within(self.call_timeout, redeem_postgres(own, asked)).await,
+            Connection::Sqlite(own) => within(self.call_timeout, redeem_sqlite(own, asked)).await,
         };
         self.settle(connection, answer)
     }

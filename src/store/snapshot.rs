@@ -69,8 +69,8 @@ fn add(snapshot: &mut Snapshot, row: LoadRow) -> Option<()> {
             let entry = Entry {
                 event: key.id.clone(),
                 occurred_at: at?,
-                fact: fact(word, text, number, currency, cumulative)?,
-                claim: claim(order, rank)?,
+                fact: fact(word.as_deref(), text.as_deref(), number, currency.as_deref(), cumulative)?,
+                claim: claim(order.as_deref(), rank)?,
             };
             snapshot.entries.entry(key.sibling(&id_of(&payment?)?)).or_default().push(entry);
         }
@@ -81,25 +81,25 @@ fn add(snapshot: &mut Snapshot, row: LoadRow) -> Option<()> {
 
 /// `Some(None)`: the entry states no fact.
 pub(super) fn fact(
-    kind: Option<String>,
-    reference: Option<String>,
+    kind: Option<&str>,
+    reference: Option<&str>,
     amount: Option<i64>,
-    currency: Option<String>,
+    currency: Option<&str>,
     cumulative: Option<bool>,
 ) -> Option<Option<Fact>> {
     let Some(kind) = kind else { return Some(None) };
     Some(Some(Fact {
-        kind: Kind::from_word(&kind)?,
-        reference: id_of(&reference?)?,
-        money: Money { amount: amount?, currency: Currency::new(&currency?)? },
+        kind: Kind::from_word(kind)?,
+        reference: id_of(reference?)?,
+        money: Money { amount: amount?, currency: Currency::new(currency?)? },
         cumulative: cumulative?,
     }))
 }
 
 /// `Some(None)`: the entry names no order.
-pub(super) fn claim(order: Option<String>, rank: Option<i16>) -> Option<Option<Claim>> {
+pub(super) fn claim(order: Option<&str>, rank: Option<i16>) -> Option<Option<Claim>> {
     let Some(order) = order else { return Some(None) };
-    Some(Some(Claim { order: id_of(&order)?, rank: rank? }))
+    Some(Some(Claim { order: id_of(order)?, rank: rank? }))
 }
 
 fn id_of(text: &str) -> Option<Id> {

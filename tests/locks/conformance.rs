@@ -23,6 +23,11 @@ pub(crate) trait Service {
     fn lapse(&self) -> Duration {
         TTL * 2
     }
+
+    /// Whether one of its addresses has nobody behind it, which its health must say.
+    fn has_a_member_away(&self) -> bool {
+        false
+    }
 }
 
 /// The whole contract as tests over the service that `$start` yields; after `#[ignore]`, only for `scripts/test --all`.
@@ -50,6 +55,7 @@ macro_rules! sentences {
             a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one
             overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock
             a_future_dropped_at_any_point_leaves_nothing_behind
+            what_is_held_is_listed_with_its_holder
         }
     };
     ($start:expr; $attributes:tt $($sentence:ident)*) => {
@@ -236,4 +242,24 @@ pub(crate) async fn a_future_dropped_at_any_point_leaves_nothing_behind(service:
         assert!(busy.is_empty(), "dropped after {polls} polls, {busy:?} stayed behind");
         lease.release().await;
     }
+}
+
+pub(crate) async fn what_is_held_is_listed_with_its_holder(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    assert_eq!(other.health().await.len(), usize::from(service.has_a_member_away()));
+    assert_eq!(other.held().await, Ok(Vec::new()));
+    let (lease, _) = take(&one, &keys(["a", "b"])).await;
+    let (next, _) = take(&other, &keys(["c"])).await;
+    let held = other.held().await.expect("an answer");
+    assert_eq!(held.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert!(
+        held.iter().all(|held| !held.lapses_in.is_zero() && held.lapses_in <= service.lapse()),
+        "{held:?}"
+    );
+    let pid = std::process::id().to_string();
+    assert!(held.iter().all(|held| held.owner.starts_with(&pid) && !held.owner.contains(':')), "{held:?}");
+    assert_eq!(held[0].owner, held[1].owner);
+    lease.release().await;
+    next.release().await;
+    assert_eq!(other.held().await, Ok(Vec::new()));
 }

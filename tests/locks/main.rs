@@ -6,6 +6,8 @@
 
 mod conformance;
 mod deployments;
+mod etcd;
+mod library;
 mod local;
 mod postgres;
 mod proxy;

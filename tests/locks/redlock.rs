@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use paylatch::lock::{Attempt, Locks};
+use paylatch::lock::{Attempt, Finding, Locks};
 use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test};
@@ -37,6 +37,8 @@ async fn two_nodes_or_one_server_twice_are_refused() {
     let [first, second, _] = &nodes.0;
     let twice = locks("redlock", &[first.url(), format!("redis://localhost:{}", first.port), second.url()]);
     take(&twice, &keys(["order"])).await.0.release().await;
+    let found = twice.health().await;
+    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("entries 1 and 2")), "{found:?}");
     second.server.freeze();
     let attempt = twice.acquire_each(&keys(["order"])).await;
     assert!(matches!(attempt, Attempt::Unavailable), "one server under two addresses has one vote");

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
-use crate::servers::{CANARY, Process, eventually, free_port};
+use crate::servers::{CANARY, Port, Process, eventually};
 use crate::webhooks::Webhook;
 
 /// Settings by dotted name, each value as TOML text: `("lock.ttl_ms", "300")`.
@@ -26,6 +26,7 @@ pub struct Replica {
     address: SocketAddr,
     admin_address: SocketAddr,
     client: Client,
+    _ports: [Port; 2],
 }
 
 impl Replica {
@@ -46,13 +47,15 @@ impl Replica {
     /// Starts `paylatch serve`.
     pub fn launch(settings: &Settings) -> Self {
         let directory = tempfile::Builder::new().prefix("paylatch-replica-").tempdir().expect("a directory");
-        let (address, admin_address) = (free_address(), free_address());
+        let ports = [Port::reserve(), Port::reserve()];
+        let [address, admin_address] =
+            ports.each_ref().map(|port| (Ipv4Addr::LOCALHOST, port.number()).into());
         let mut settings = settings.clone();
         settings.insert("listen".into(), format!("'{address}'"));
         settings.insert("admin_listen".into(), format!("'{admin_address}'"));
         write_settings(&settings, &directory.path().join("paylatch.toml"));
         let process = RefCell::new(serve(directory.path()));
-        Self { process, directory, settings, address, admin_address, client: Client::new() }
+        Self { process, directory, settings, address, admin_address, client: Client::new(), _ports: ports }
     }
 
     /// Starts it again after its end, with the same settings and addresses.
@@ -218,8 +221,4 @@ fn command(directory: &Path, config: Option<&Path>) -> Command {
 fn assert_no_secret(output: &str) {
     let told = output.lines().find(|line| line.contains(CANARY));
     assert!(told.is_none(), "a secret was printed: {told:?}");
-}
-
-fn free_address() -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, free_port()).into()
 }

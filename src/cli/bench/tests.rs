@@ -172,7 +172,8 @@ async fn an_open_loop_sends_at_its_rate_and_tells_what_it_could_not_send() {
     let report = report(&url, &flags).await;
     let answered = report["answered"].as_u64().unwrap();
     assert!((100..=220).contains(&answered), "{answered} of 200 that were due");
-    assert_eq!(report["statuses"]["503"].as_u64(), Some(answered));
+    let refused = report["statuses"]["503"].as_u64().unwrap();
+    assert!((answered..=200).contains(&refused), "{refused} 503s: those answered late are counted, too");
     assert!(report["complaint"].as_str().unwrap().starts_with("503"));
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::page;
@@ -23,13 +24,15 @@ pub(super) struct Which {
     source: Option<String>,
     /// Of this type, in the provider's words.
     r#type: Option<String>,
-    /// With this outcome: one of the words of docs/lifecycle.md.
+    /// With this outcome, which docs/lifecycle.md explains.
+    #[param(schema_with = outcome_words, required = false)]
     outcome: Option<String>,
     /// Of the payments that belong to this order now.
     order: Option<String>,
     /// Of this payment.
     payment: Option<String>,
     /// Behind this row: `after` of the list before.
+    #[param(pattern = "/")]
     after: Option<String>,
     /// How many.
     #[param(minimum = 1, maximum = 200, default = 50)]
@@ -122,4 +125,8 @@ async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> {
         ..EventFilter::default()
     };
     store.events(&filter).await?.pop().ok_or(Code::UnknownEvent.into())
+}
+
+fn outcome_words() -> Object {
+    page::described(Outcome::ALL.iter().map(|outcome| outcome.as_str()))
 }

@@ -1,6 +1,5 @@
 //! The admin listener: metrics, the API over orders and events, and its description. It changes nothing.
 
-mod attention;
 mod description;
 mod events;
 mod guard;
@@ -19,7 +18,6 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use self::attention::Attention;
 use self::guard::{Guard, guard};
 use super::public::{nothing_here, only_get};
 use crate::secret::Secret;
@@ -28,7 +26,6 @@ use crate::telemetry::Metrics;
 
 /// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
 pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
-    let scrape = (metrics, Arc::new(Attention::new(store.clone())));
     let guarded = Router::new()
         .route("/api/v1/orders", get(orders::list).fallback(only_get))
         .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
@@ -36,7 +33,7 @@ pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
         .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
         .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
         .with_state(store)
-        .route("/metrics", get(exposition).fallback(only_get).with_state(scrape))
+        .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
     let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
     guarded.merge(open).fallback(nothing_here).layer(map_response(private))
@@ -46,8 +43,7 @@ pub fn admin(store: Store, metrics: Metrics, token: Option<Secret>) -> Router {
 #[utoipa::path(get, path = "/metrics", tag = "metrics", security((), ("token" = [])), responses(
     (status = 200, description = "Prometheus' text format", content_type = "text/plain", body = String),
 ))]
-async fn exposition(State((metrics, attention)): State<(Metrics, Arc<Attention>)>) -> Response {
-    attention.refresh().await;
+async fn exposition(State(metrics): State<Metrics>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, metrics.render()).into_response()
 }

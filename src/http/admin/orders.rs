@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::page;
@@ -19,11 +20,13 @@ use crate::store::{EventRow, OrderFilter, OrderRow, Store};
 pub(super) struct Which {
     /// Of this source.
     source: Option<String>,
-    /// In this status: one of the words of docs/lifecycle.md.
+    /// In this status, which docs/lifecycle.md explains.
+    #[param(schema_with = status_words, required = false)]
     status: Option<String>,
     /// With an anomaly (`true`), or without (`false`).
     anomaly: Option<bool>,
     /// Behind this row: `after` of the list before.
+    #[param(pattern = "/")]
     after: Option<String>,
     /// How many.
     #[param(minimum = 1, maximum = 200, default = 50)]
@@ -96,4 +99,8 @@ pub(super) async fn one(
     let order = store.orders(&filter).await?.pop().ok_or(Problem::new(Code::UnknownOrder))?;
     let timeline = store.timeline(&key).await?;
     Ok(Json(OrderWithTimeline { order, timeline }))
+}
+
+fn status_words() -> Object {
+    page::described(Status::ALL.iter().map(|status| status.as_str()))
 }

@@ -3,6 +3,7 @@
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use tracing::{error, warn};
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::http::{Code, Problem};
 use crate::order::{Id, Key};
@@ -60,6 +61,11 @@ pub(super) fn one_of<'a>(
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// How a filter that is one of `words` is described.
+pub(super) fn described<'a>(words: impl Iterator<Item = &'a str>) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
 }
 
 /// Cuts `found`, which has one row more than was asked for if there are more, and says where the rest begins.

@@ -14,6 +14,8 @@ use sqlx::{AssertSqlSafe, Error, Row};
 use tokio::time::timeout;
 
 use super::backend::{Failure, Hold, Verb};
+use super::inspect::{Finding, Held};
+use super::token::Token;
 use crate::secret::Secret;
 
 /// A small pool of its own: leases neither wait for the store's connections nor take them.
@@ -66,6 +68,32 @@ impl Postgres {
             self.run(statement::SWEEP.to_owned()).await?;
         }
         Ok(holds.iter().map(|hold| done.get(&hold.key).copied()).collect())
+    }
+
+    pub(super) async fn health(&self) -> Vec<Finding> {
+        let standby = self.run("select 'standby', 0::bigint where pg_is_in_recovery()".to_owned()).await;
+        match standby {
+            Ok(rows) if rows.is_empty() => Vec::new(),
+            Ok(_) => vec![Finding::Failure("Postgres is a standby, which takes no leases".to_owned())],
+            Err(failure) => vec![Finding::Failure(format!("Postgres is not reachable: {failure}"))],
+        }
+    }
+
+    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+        let rows = match self.run(statement::HELD.to_owned()).await {
+            Err(Failure::Refused(reason)) if reason.starts_with(UNDEFINED_TABLE) => Vec::new(),
+            rows => rows?,
+        };
+        let held = |row: &PgRow| {
+            let left: i64 = row.try_get(2)?;
+            let token: String = row.try_get(1)?;
+            let lapses_in = Duration::from_millis(left.max(0).unsigned_abs());
+            Ok(Held { key: row.try_get(0)?, owner: Token::owner(&token), lapses_in })
+        };
+        rows.iter()
+            .map(held)
+            .collect::<Result<_, Error>>()
+            .map_err(|error| Failure::Refused(error.to_string()))
     }
 
     /// One statement, one round trip. A connection that failed is not used again, nor are those opened beside it.

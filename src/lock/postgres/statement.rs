@@ -53,6 +53,10 @@ struct Row<'a> {
     owner: &'a str,
 }
 
+/// What is held now: key, token, milliseconds left.
+pub(super) const HELD: &str = "select key, owner, (extract(epoch from until - clock_timestamp()) * 1000)::bigint \
+     from lock_leases where until > clock_timestamp() order by key limit 10000";
+
 /// Removes what holders who vanished left behind, where nobody is working on it.
 pub(super) const SWEEP: &str = "delete from lock_leases where key in \
      (select key from lock_leases where until < clock_timestamp() - interval '1 minute' \

@@ -4,6 +4,7 @@
 //! instance". What dies with the server is gone: two may then hold one key until the first one's TTL.
 
 mod address;
+mod inspect;
 mod link;
 mod script;
 
@@ -38,20 +39,6 @@ impl Redis {
 
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         self.link.open().await.map(drop)
-    }
-
-    /// What the server calls its present run: another after each restart, the same under every address.
-    pub(super) async fn run_id(&self) -> Result<String, Failure> {
-        let open = self.link.open().await?;
-        let run_id = open.run_id.get_or_try_init(|| async {
-            let Wire::Server(mut connection) = open.wire.clone() else { return Ok(String::new()) };
-            let info: String =
-                ::redis::cmd("INFO").arg("server").query_async(&mut connection).await.map_err(failure)?;
-            let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-            run_id.map(str::to_owned).ok_or_else(|| Failure::Refused("INFO has no run_id".to_owned()))
-        });
-        let run_id: Result<&String, Failure> = run_id.await;
-        run_id.cloned().inspect_err(|_| self.link.close(&open))
     }
 
     pub(super) async fn ask(

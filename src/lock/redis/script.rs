@@ -47,6 +47,19 @@ for i, key in ipairs(KEYS) do
 end
 return done";
 
+const LIST: &str = "local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2] .. '*', 'COUNT', 1000)
+local found = {}
+for i, key in ipairs(page[2]) do
+  local owner = redis.pcall('GET', key)
+  if type(owner) == 'string' then found[#found + 1] = {key, owner, redis.call('PTTL', key)} end
+end
+return {page[1], found}";
+
+/// A page of what is held, as (key, token, milliseconds left), after the cursor of the next page.
+pub(super) fn list(cursor: &str) -> Cmd {
+    ::redis::cmd("EVAL").arg(LIST).arg(0).arg(cursor).arg(PREFIX).to_owned()
+}
+
 /// All of `holds`, in scripts that each stop the server for a fraction of a millisecond, sent together.
 pub(super) fn pipeline(verb: Verb, holds: &[Hold], ttl: Duration) -> Pipeline {
     let mut pipeline = Pipeline::new();

@@ -2,29 +2,31 @@
 
 use super::super::SourceSettings;
 use super::super::definition::{self, Texts};
-use super::super::place::{Missing, Place, Places, View};
+use super::super::place::{Condition, Missing, Place, Places, View};
 use super::super::reader::Scalar;
 use super::amount::Amounts;
-use crate::order::{Fact, Id, Kind, Statement};
+use crate::order::{Claim, Fact, Id, Kind, Statement};
 
 /// A compiled `[[facts.family]]`.
 #[derive(Debug, Clone)]
 pub(super) struct Family {
     types: Vec<Pattern>,
     payment: Vec<Place>,
+    order: Vec<(i16, Place)>,
     rules: Vec<Rule>,
 }
 
 #[derive(Debug, Clone)]
 struct Rule {
     types: Vec<Pattern>,
-    when: Vec<(Place, Vec<String>)>,
+    when: Vec<Condition>,
     says: Says,
 }
 
 #[derive(Debug, Clone)]
 enum Says {
     Noted(String),
+    Parked(String),
     Fact { kind: Kind, reference: Vec<Place>, amounts: Amounts, cumulative: bool },
 }
 
@@ -54,7 +56,8 @@ impl Family {
             })
             .collect::<Result<_, _>>()?;
         let payment = places.all(&family.payment, source)?;
-        Ok(Self { types: Pattern::all(&family.types), payment, rules })
+        let order = super::ranked_order(&family.order, facts, source, places)?;
+        Ok(Self { types: Pattern::all(&family.types, source)?, payment, order, rules })
     }
 
     /// Whether events of this type have this shape.
@@ -70,6 +73,14 @@ impl Family {
         id_at("payment", &self.payment, view)
     }
 
+    /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
+    pub(super) fn claim(&self, view: &View<'_>) -> Option<Claim> {
+        self.order.iter().find_map(|(rank, place)| match view.scalar(place) {
+            Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
+            Scalar::Absent | Scalar::Unreadable => None,
+        })
+    }
+
     /// What the event says, by the first rule that fits.
     pub(super) fn statement(
         &self,
@@ -82,6 +93,7 @@ impl Family {
         };
         match &rule.says {
             Says::Noted(reason) => Statement::Noted(reason.clone()),
+            Says::Parked(reason) => Statement::Parked(reason.clone()),
             Says::Fact { kind, reference, amounts, cumulative } => {
                 let fact = || {
                     let payment = payment.clone()?;
@@ -105,9 +117,10 @@ impl Rule {
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let or = |own: &Texts, common: &Texts| if own.0.is_empty() { common.clone() } else { own.clone() };
-        let says = match (rule.kind, &rule.noted) {
-            (None, Some(reason)) => Says::Noted(reason.clone()),
-            (Some(kind), None) => {
+        let says = match (rule.kind, &rule.noted, &rule.parked) {
+            (None, Some(reason), None) => Says::Noted(reason.clone()),
+            (None, None, Some(reason)) => Says::Parked(reason.clone()),
+            (Some(kind), None, None) => {
                 let amount = or(&rule.amount, &family.amount);
                 for (name, texts) in
                     [("payment", &family.payment), ("amount", &amount), ("currency", &family.currency)]
@@ -123,36 +136,41 @@ impl Rule {
                     cumulative: rule.cumulative,
                 }
             }
-            (None, None) | (Some(_), Some(_)) => return Err("expected either `kind` or `noted`".to_owned()),
+            _ => return Err("expected one of `kind`, `noted` and `parked`".to_owned()),
         };
-        let when = rule
-            .when
-            .iter()
-            .map(|(place, wanted)| Ok((places.place(place, source)?, wanted.0.clone())))
-            .collect::<Result<_, String>>()?;
-        Ok(Self { types: Pattern::all(&rule.types), when, says })
+        let when = places.conditions(&rule.when, source)?;
+        Ok(Self { types: Pattern::all(&rule.types, source)?, when, says })
     }
 
     fn fits(&self, view: &View<'_>, type_name: &str) -> bool {
-        let holds = |(place, wanted): &(Place, Vec<String>)| match view.scalar(place, "") {
-            Scalar::Text(text) => {
-                wanted.iter().any(|word| *word == text || (word == "*" && !text.is_empty()))
-            }
-            Scalar::Absent => wanted.iter().any(String::is_empty),
-            Scalar::Unreadable => wanted.iter().any(|word| word == "*"),
-        };
         (self.types.is_empty() || self.types.iter().any(|pattern| pattern.fits(type_name)))
-            && self.when.iter().all(holds)
+            && self.when.iter().all(|condition| condition.holds(view))
     }
 }
 
 impl Pattern {
-    fn all(texts: &Texts) -> Vec<Self> {
-        let new = |text: &String| match text.strip_suffix('*') {
+    fn all(texts: &Texts, source: &SourceSettings) -> Result<Vec<Self>, String> {
+        let mut patterns = Vec::new();
+        for text in &texts.0 {
+            match text.strip_prefix("param:") {
+                None => patterns.push(Self::new(text)),
+                // An empty list is a pattern that no type fits, since no type is empty.
+                Some(name) => {
+                    let list = source.params.get(name);
+                    let list =
+                        list.ok_or_else(|| format!("param `{name}` is not declared under [params]"))?;
+                    patterns.extend(list.split(',').map(|text| Self::new(text.trim())));
+                }
+            }
+        }
+        Ok(patterns)
+    }
+
+    fn new(text: &str) -> Self {
+        match text.strip_suffix('*') {
             Some(prefix) => Self { text: prefix.to_owned(), is_prefix: true },
-            None => Self { text: text.clone(), is_prefix: false },
-        };
-        texts.0.iter().map(new).collect()
+            None => Self { text: text.to_owned(), is_prefix: false },
+        }
     }
 
     fn fits(&self, type_name: &str) -> bool {

@@ -6,15 +6,17 @@ mod family;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use self::family::Family;
-use super::definition::{Definition, Texts, Unit};
-use super::place::{Each, Place, Places, View};
+use super::definition::{self, Definition, Texts, Unit};
+use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
-use super::{Mistake, Mode, SourceSettings, Webhook, at};
+use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
 use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
@@ -24,12 +26,12 @@ pub(super) struct Facts {
     places: Places,
     headers: Vec<HeaderName>,
     each: Option<Each>,
-    id: Vec<Place>,
-    type_name: Vec<Place>,
+    xml: Option<Place>,
+    id: Vec<Vec<Place>>,
+    type_name: Vec<Vec<Place>>,
     time: Vec<(Place, Unit)>,
     /// The place that tells, the text that the source wants there, and the word for it.
     mode: Option<(Place, String, &'static str)>,
-    order: Vec<(i16, Place)>,
     only: Option<String>,
     families: Vec<Family>,
 }
@@ -45,15 +47,22 @@ impl Facts {
         signed_headers: &[HeaderName],
     ) -> Result<Self, Mistake> {
         let facts = &definition.facts;
+        if facts.only.is_some() != facts.families.is_empty() {
+            let problem = "expected either `only` or at least one [[facts.family]]";
+            return Err(("facts".to_owned(), problem.to_owned()));
+        }
         let mut places = Places::default();
         let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
         let each = at("facts.each", each)?;
+        let xml = facts.xml.as_ref().map(|place| places.place(place, source)).transpose();
+        let xml = at("facts.xml", xml)?;
         let id = at("facts.id", joined(&facts.id, &mut places, source))?;
         let type_name = at("facts.type", joined(&facts.type_name, &mut places, source))?;
         let time = facts.time.iter().map(|time| Ok((places.place(&time.from, source)?, time.unit))).collect();
         let time = at("facts.time", time)?;
         let mode = mode_place(definition, source, &mut places)?;
-        let order = ranked_order(definition, source, &mut places)?;
+        // Wrong pointers of the source's own are told by its setting's name.
+        at("order", places.all(&Texts(source.order.clone()), source))?;
         let families = (1..)
             .zip(&facts.families)
             .map(|(position, family)| {
@@ -68,11 +77,11 @@ impl Facts {
             places,
             headers,
             each,
+            xml,
             id,
             type_name,
             time,
             mode,
-            order,
             only: facts.only.clone(),
             families,
         })
@@ -80,52 +89,88 @@ impl Facts {
 
     /// The events of a verified webhook.
     pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
-        let evidence = |body: Bytes| Evidence {
-            body_sha256: Sha256::digest(&body).into(),
-            body,
-            headers: self.kept_headers(webhook),
-            received_at,
-        };
-        let dead = |reason, body| Event::dead(self.source.clone(), None, reason, evidence(body));
         let envelope = match self.places.envelope.read(webhook.body) {
-            _ if self.places.envelope.is_empty() => Fields::default(),
-            Ok(envelope) => envelope,
-            Err(reason) => return vec![dead(reason, webhook.body.clone())],
+            _ if self.places.envelope.is_empty() => Ok(Fields::default()),
+            other => other,
         };
-        let items = match &self.each {
-            None => vec![webhook.body.clone()],
-            Some(each) => match each.items(&envelope) {
-                Ok(items) => items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect(),
-                Err(reason) => return vec![dead(reason, webhook.body.clone())],
-            },
-        };
-        items
-            .into_iter()
-            .map(|body| match self.places.item.read(&body) {
-                Err(reason) => dead(reason, body.clone()),
-                Ok(item) => {
-                    let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
-                    self.event(&view, evidence(body.clone()))
-                }
+        let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
+            None => Ok(vec![webhook.body.clone()]),
+            Some(each) => {
+                let items = each.items(envelope)?;
+                Ok(items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect())
+            }
+        });
+        let envelope = envelope.unwrap_or_default();
+        let headers = self.kept_headers(webhook, &envelope);
+        let evidence = |body: Bytes| evidence(body, headers.clone(), received_at);
+        match items {
+            Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone()))],
+            Ok(items) => {
+                items.into_iter().map(|body| self.item(webhook, &envelope, evidence(body))).collect()
+            }
+        }
+    }
+
+    /// What a stored event says by this definition.
+    pub(super) fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
+        let kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
+        let texts: Vec<Option<String>> = self
+            .places
+            .envelope
+            .slots()
+            .map(|(pointer, _)| {
+                kept.get(&format!("envelope:{pointer}"))
+                    .map(|text| serde_json::Value::from(text.as_str()).to_string())
             })
-            .collect()
+            .collect();
+        let sent: HeaderMap = kept
+            .iter()
+            .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
+            .collect();
+        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
+        self.item(&webhook, &Fields::kept(&texts), evidence(body.clone(), headers.to_owned(), received_at))
+    }
+
+    /// One event, from the evidence's body.
+    fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
+        let body = evidence.body.clone();
+        let json = self.json_of(webhook, &body);
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
+            Err(reason) => self.dead(None, reason, evidence),
+            Ok(item) => {
+                let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+                self.event(&view, evidence)
+            }
+        }
+    }
+
+    /// The JSON of an event: its bytes, or what its XML comes to.
+    fn json_of<'a>(&self, webhook: &Webhook<'_>, body: &'a Bytes) -> Result<Cow<'a, [u8]>, String> {
+        let Some(place) = &self.xml else { return Ok(Cow::Borrowed(body)) };
+        let view = View { webhook, item: Fields::default(), envelope: Fields::default(), parts: Vec::new() };
+        let Scalar::Text(text) = view.scalar(place) else { return Err("payload is missing".to_owned()) };
+        let compact: String = text.split_ascii_whitespace().collect();
+        let bytes = STANDARD.decode(compact).map_err(|_| "payload is not base64")?;
+        let xml = String::from_utf8(bytes).map_err(|_| "payload is not UTF-8")?;
+        xml::to_json(&xml).map(|json| Cow::Owned(json.into_bytes()))
     }
 
     fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
-        let dead = |id, reason| Event::dead(self.source.clone(), id, reason, evidence.clone());
         let id = match read_id("id", &self.id, ":", view) {
             Ok(id) => id,
-            Err(reason) => return dead(None, reason),
+            Err(reason) => return self.dead(None, reason, evidence),
         };
         let type_name = match read_id("type", &self.type_name, ".", view) {
             Ok(type_name) => type_name,
-            Err(reason) => return dead(Some(id), reason),
+            Err(reason) => return self.dead(Some(id), reason, evidence),
         };
-        let Some(occurred_at) = self.time.iter().find_map(|(place, unit)| match view.scalar(place, "") {
+        let time = |(place, unit): &(Place, Unit)| match view.scalar(place) {
+            _ if *unit == Unit::Received => Some(evidence.received_at),
             Scalar::Text(text) => unit.read(&text),
             Scalar::Absent | Scalar::Unreadable => None,
-        }) else {
-            return dead(Some(id), "time is missing or unreadable".to_owned());
+        };
+        let Some(occurred_at) = self.time.iter().find_map(time) else {
+            return self.dead(Some(id), "time is missing or unreadable".to_owned(), evidence);
         };
         let key = Key { id, source: self.source.clone() };
         let (payment, statement, claim) = match self.other_mode(view) {
@@ -144,13 +189,13 @@ impl Facts {
         };
         let payment = family.payment(view);
         let statement = family.statement(view, type_name, &payment);
-        (payment.ok(), statement, self.claim(view))
+        (payment.ok(), statement, family.claim(view))
     }
 
     /// Why an event of the mode that the source does not want is only noted.
     fn other_mode(&self, view: &View<'_>) -> Option<String> {
         let (place, wanted, word) = self.mode.as_ref()?;
-        match view.scalar(place, "") {
+        match view.scalar(place) {
             Scalar::Text(own) if own == *wanted => None,
             Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
                 Some(format!("not a {word} event, and this source takes only those"))
@@ -158,26 +203,28 @@ impl Facts {
         }
     }
 
-    /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
-    fn claim(&self, view: &View<'_>) -> Option<Claim> {
-        self.order.iter().find_map(|(rank, place)| match view.scalar(place, "") {
-            Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
-            Scalar::Absent | Scalar::Unreadable => None,
-        })
+    fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
+        Event::dead(self.source.clone(), id, reason, evidence)
     }
 
-    /// The headers that the definition reads, as a JSON object.
-    fn kept_headers(&self, webhook: &Webhook<'_>) -> String {
-        let kept: BTreeMap<&str, Cow<'_, str>> = self
-            .headers
-            .iter()
-            .filter_map(|name| {
-                let value = webhook.headers.get(name)?;
-                Some((name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            })
-            .collect();
+    /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
+    /// `envelope:/pointer`.
+    fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
+        let headers = self.headers.iter().filter_map(|name| {
+            let value = webhook.headers.get(name)?;
+            Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        });
+        let around = self.places.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
+            Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
+            Scalar::Absent | Scalar::Unreadable => None,
+        });
+        let kept: BTreeMap<String, String> = headers.chain(around).collect();
         serde_json::to_string(&kept).unwrap_or_default()
     }
+}
+
+fn evidence(body: Bytes, headers: String, received_at: UnixMicros) -> Evidence {
+    Evidence { body_sha256: Sha256::digest(&body).into(), body, headers, received_at }
 }
 
 /// Where the mode is that the source wants, if it wants one.
@@ -198,37 +245,36 @@ fn mode_place(
     Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
 }
 
-/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up.
+/// The source's own pointers outrank the family's, or else the definition's, whose ranks stay what they are: 0 and up.
 fn ranked_order(
-    definition: &Definition,
+    family: &Texts,
+    facts: &definition::Facts,
     source: &SourceSettings,
     places: &mut Places,
-) -> Result<Vec<(i16, Place)>, Mistake> {
-    let own = source.order.iter().map(|text| ("order", text));
-    let defined = definition.facts.order.0.iter().map(|text| ("facts.order", text));
-    let leading =
-        i16::try_from(source.order.len()).map_err(|_| ("order".to_owned(), "too many".to_owned()))?;
+) -> Result<Vec<(i16, Place)>, String> {
+    let defined = if family.0.is_empty() { &facts.order } else { family };
+    let leading = i16::try_from(source.order.len()).map_err(|_| "too many `order` pointers")?;
     (-leading..)
-        .zip(own.chain(defined))
-        .map(|(rank, (key, text))| Ok((rank, at(key, places.place(text, source))?)))
+        .zip(source.order.iter().chain(&defined.0))
+        .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
         .collect()
 }
 
-fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Place>, String> {
+fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Vec<Place>>, String> {
     if texts.0.is_empty() {
         return Err("expected a place or a list of places to join".to_owned());
     }
-    places.all(texts, source)
+    texts.0.iter().map(|any| places.any_of(any, source)).collect()
 }
 
-/// The id that some places make together. Places that are absent stand for nothing, but not all of them.
-fn read_id(name: &str, places: &[Place], separator: &str, view: &View<'_>) -> Result<Id, String> {
+/// The id that some places make together. One that is absent stands for nothing, but not all may be.
+fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
     let mut texts = Vec::with_capacity(places.len());
-    for place in places {
-        match view.scalar(place, "") {
-            Scalar::Text(text) => texts.push(text),
-            Scalar::Absent => texts.push(Cow::Borrowed("")),
-            Scalar::Unreadable => return Err(format!("{name} is unreadable")),
+    for any in places {
+        match view.first(any) {
+            Ok(text) => texts.push(text),
+            Err(Missing::Absent) => texts.push(Cow::Borrowed("")),
+            Err(Missing::Unreadable) => return Err(format!("{name} is unreadable")),
         }
     }
     if texts.iter().all(|text| text.is_empty()) {

@@ -1,6 +1,6 @@
 //! How a signature is written in its place, read and rendered.
 
-use super::super::definition::Format;
+use super::super::definition::{Format, Pairs};
 
 /// The most signatures of one webhook. Providers send one per active secret.
 const CANDIDATES_MAX: usize = 16;
@@ -14,6 +14,13 @@ pub(super) struct Received<'a> {
     pub(super) parts: Vec<Option<&'a str>>,
 }
 
+/// A field of a list's elements, and what it may be for an element to count.
+#[derive(Debug, Clone)]
+pub(super) struct ListSetting {
+    pub(super) field: String,
+    pub(super) texts: Vec<String>,
+}
+
 impl Format {
     /// Takes `text` apart.
     ///
@@ -23,7 +30,7 @@ impl Format {
         &self,
         text: &'a str,
         parts: &[String],
-        settings: &[(String, String)],
+        settings: &[ListSetting],
     ) -> Result<Received<'a>, &'static str> {
         let mut received = Received { candidates: Vec::new(), parts: vec![None; parts.len()] };
         match self {
@@ -32,22 +39,7 @@ impl Format {
                 let bare = if plain.prefix_optional { bare.or(Some(text)) } else { bare };
                 received.candidates.push(bare.ok_or("the prefix is missing")?);
             }
-            Self::Pairs(pairs) => {
-                for pair in text.split(pairs.separator) {
-                    let Some((name, value)) = pair.split_once('=') else { continue };
-                    let (name, value) =
-                        if pairs.lenient { (name.trim(), value.trim()) } else { (name, value) };
-                    let is = |own: &str| name == own || (pairs.lenient && name.eq_ignore_ascii_case(own));
-                    if is(&pairs.take) {
-                        received.candidates.push(value);
-                    } else if let Some(at) = parts.iter().position(|part| is(part))
-                        && let Some(part) = received.parts.get_mut(at)
-                        && part.replace(value).is_some()
-                    {
-                        return Err("a part is there twice");
-                    }
-                }
-            }
+            Self::Pairs(pairs) => read_pairs(pairs, text, parts, &mut received)?,
             Self::List(list) => {
                 for element in text.split(list.separator) {
                     let fields: Vec<&str> = element.splitn(list.fields.len(), list.field_separator).collect();
@@ -55,7 +47,9 @@ impl Format {
                         let at = list.fields.iter().position(|own| own == name)?;
                         fields.get(at).copied()
                     };
-                    let fits = settings.iter().all(|(name, wanted)| field(name) == Some(wanted.as_str()));
+                    let fits = settings.iter().all(|setting| {
+                        field(&setting.field).is_some_and(|own| setting.texts.iter().any(|text| text == own))
+                    });
                     if let (true, Some(proof)) = (fits, field(&list.take)) {
                         received.candidates.push(proof);
                     }
@@ -71,12 +65,7 @@ impl Format {
     }
 
     /// Writes one signature.
-    pub(super) fn render(
-        &self,
-        proof: &str,
-        parts: &[(&str, &str)],
-        settings: &[(String, String)],
-    ) -> String {
+    pub(super) fn render(&self, proof: &str, parts: &[(&str, &str)], settings: &[ListSetting]) -> String {
         match self {
             Self::Plain(plain) => format!("{}{proof}", plain.prefix),
             Self::Pairs(pairs) => {
@@ -87,11 +76,38 @@ impl Format {
             }
             Self::List(list) => {
                 let field = |name: &String| {
-                    let set = settings.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str());
+                    let set = settings.iter().find(|setting| setting.field == *name);
+                    let set = set.and_then(|setting| setting.texts.first()).map(String::as_str);
                     set.unwrap_or(if *name == list.take { proof } else { "1" })
                 };
                 list.fields.iter().map(field).collect::<Vec<_>>().join(&list.field_separator.to_string())
             }
         }
     }
+}
+
+fn read_pairs<'a>(
+    pairs: &Pairs,
+    text: &'a str,
+    parts: &[String],
+    received: &mut Received<'a>,
+) -> Result<(), &'static str> {
+    for pair in text.split(pairs.separator) {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        let (name, value) = if pairs.lenient { (name.trim(), value.trim()) } else { (name, value) };
+        let is = |own: &str| name == own || (pairs.lenient && name.eq_ignore_ascii_case(own));
+        if is(&pairs.take) {
+            if pairs.lenient {
+                received.candidates.clear();
+            }
+            received.candidates.push(value);
+        } else if let Some(at) = parts.iter().position(|part| is(part))
+            && let Some(part) = received.parts.get_mut(at)
+            && part.replace(value).is_some()
+            && !pairs.lenient
+        {
+            return Err("a part is there twice");
+        }
+    }
+    Ok(())
 }

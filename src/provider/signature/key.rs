@@ -1,12 +1,15 @@
 //! Keys and proofs: what a secret becomes, and what it makes of a signed text.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::super::definition::{Encoding, Hash, KeyEncoding};
+use super::super::definition::{Definition, Encoding, Hash, HmacProof, KeyEncoding, Proof};
+use super::super::{Mistake, SourceSettings};
 use crate::secret::Secret;
 
 /// A secret, ready to prove: the key's blocks are hashed once, not per request.
@@ -100,5 +103,73 @@ impl Encoding {
             Self::HexAnyCase => hex::encode_upper(bytes),
             Self::Base64 => STANDARD.encode(bytes),
         }
+    }
+}
+
+/// A source's secrets as keys, and how their proofs are written.
+///
+/// # Errors
+/// Which secret is wrong, and what was expected.
+pub(super) fn keys(
+    definition: &Definition,
+    source: &SourceSettings,
+) -> Result<(Vec<Key>, Option<Encoding>), Mistake> {
+    let mut keys = Vec::with_capacity(source.secrets.len());
+    for (position, secret) in source.secrets.iter().enumerate() {
+        let problem = |problem: String| ("secrets".to_owned(), format!("secret {} {problem}", position + 1));
+        if secret.expose().is_empty() {
+            return Err(problem("is empty".to_owned()));
+        }
+        keys.push(match &definition.signature.proof {
+            Proof::Hmac(hmac) => {
+                let encoding = key_encoding(hmac, source)?;
+                Key::hmac(hmac.hash, encoding, &definition.secret_prefix, secret).map_err(problem)?
+            }
+            Proof::Digest(digest) => match digest.hash {
+                Hash::Sha512 => Key::Sha512(secret.clone()),
+                Hash::Sha1 | Hash::Sha256 => {
+                    return Err(("signature.proof".to_owned(), "digest knows only sha512".to_owned()));
+                }
+            },
+            Proof::Token | Proof::Certificate(_) => Key::Token(secret.clone()),
+        });
+    }
+    if keys.is_empty() {
+        return Err(("secrets".to_owned(), "expected at least one secret".to_owned()));
+    }
+    let encoding = match &definition.signature.proof {
+        Proof::Hmac(hmac) => Some(hmac.encoding),
+        Proof::Digest(digest) => Some(digest.encoding),
+        Proof::Token | Proof::Certificate(_) => None,
+    };
+    Ok((keys, encoding))
+}
+
+/// The key's encoding, which may be a param of the source.
+///
+/// # Errors
+/// What is wrong with the word.
+pub(in crate::provider) fn key_encoding(
+    hmac: &HmacProof,
+    source: &SourceSettings,
+) -> Result<KeyEncoding, Mistake> {
+    let key = || "signature.proof.hmac.key".to_owned();
+    let word = match hmac.key.strip_prefix("param:") {
+        None => Cow::Borrowed(&hmac.key),
+        Some(name) => Cow::Owned(
+            source
+                .params
+                .get(name)
+                .cloned()
+                .ok_or_else(|| (key(), format!("param `{name}` is not declared")))?,
+        ),
+    };
+    match word.as_str() {
+        "text" => Ok(KeyEncoding::Text),
+        "raw" => Ok(KeyEncoding::Raw),
+        "hex" => Ok(KeyEncoding::Hex),
+        "base64" => Ok(KeyEncoding::Base64),
+        "sha1-of-text" => Ok(KeyEncoding::Sha1OfText),
+        other => Err((key(), format!("unknown `{other}`; expected text, raw, hex, base64 or sha1-of-text"))),
     }
 }

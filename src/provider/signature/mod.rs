@@ -1,25 +1,28 @@
 //! Signature schemes: a handful of building blocks, set by a definition's `[signature]` table.
 
+mod certificate;
 mod format;
+mod inside;
 mod key;
+mod sample;
+mod sender;
 mod template;
+mod time;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use sha2::{Digest, Sha256};
+use http::HeaderName;
 use subtle::ConstantTimeEq;
 
-use self::key::Key;
+use self::certificate::Certificates;
+use self::format::ListSetting;
+pub(super) use self::key::key_encoding;
+use self::key::{Key, keys};
+use self::sample::Samples;
 use self::template::{Template, Unwritable};
-use super::definition::{
-    Definition, Encoding, Format, Hash, HmacProof, KeyEncoding, Proof, SignatureTime, Unit,
-};
+use self::time::TimeRule;
+use super::definition::{Definition, Encoding, Format, Proof};
 use super::place::{Each, Missing, Place, Places, View};
-use super::reader::{Fields, Scalar};
-use super::{Mistake, Rejection, Signed, SourceSettings, Webhook, at};
+use super::reader::{Fields, Reader, Scalar};
+use super::{Mistake, Rejection, SourceSettings, Webhook, at};
 
 /// A source's scheme, compiled: nothing of it is interpreted from text per request.
 #[derive(Clone)]
@@ -28,30 +31,22 @@ pub(super) struct Scheme {
     each: Option<Each>,
     from: Vec<Place>,
     format: Format,
-    list_settings: Vec<(String, String)>,
+    list_settings: Vec<ListSetting>,
     signed: Vec<Template>,
-    keys: Vec<Key>,
-    encoding: Option<Encoding>,
+    prover: Prover,
     time: Option<TimeRule>,
     require: Vec<Vec<Place>>,
     alphabet: Vec<(Place, Vec<bool>)>,
-    sample: BTreeMap<String, String>,
+    sample_form: Option<String>,
+    samples: Samples,
 }
 
-#[derive(Debug, Clone)]
-struct TimeRule {
-    from: Vec<Place>,
-    unit: Unit,
-    max_age_s: i64,
-    max_ahead_s: Option<i64>,
-}
-
-impl TimeRule {
-    fn new(time: &SignatureTime, places: &mut Places, source: &SourceSettings) -> Result<Self, String> {
-        let max_age_s = i64::try_from(source.tolerance_s.unwrap_or(time.max_age_s)).unwrap_or(i64::MAX);
-        let max_ahead_s = time.ahead.then_some(max_age_s);
-        Ok(Self { from: places.all(&time.from, source)?, unit: time.unit, max_age_s, max_ahead_s })
-    }
+/// What a candidate is held against.
+#[derive(Clone)]
+enum Prover {
+    /// Each secret's own proof, as text in this encoding, or as it is.
+    Keys(Vec<Key>, Option<Encoding>),
+    Certificates(Certificates),
 }
 
 impl Scheme {
@@ -72,13 +67,22 @@ impl Scheme {
         let time = at("signature.time", time)?.filter(|rule| rule.max_age_s > 0);
         let signed = signature.signed.0.iter().map(|text| Template::new(text, &mut places, source)).collect();
         let signed = at("signature.signed", signed)?;
-        let any_of = |any: &String| any.split('|').map(|text| places.place(text, source)).collect();
+        let any_of = |any: &String| places.any_of(any, source);
         let require = at("signature.require", signature.require.0.iter().map(any_of).collect())?;
         let only =
             |(place, letters): (&String, &String)| Ok((places.place(place, source)?, letter_set(letters)));
         let alphabet = at("signature.alphabet", signature.alphabet.iter().map(only).collect())?;
         let list_settings = at("signature.format", list_settings(&signature.format, source))?;
-        let (keys, encoding) = keys(definition, source)?;
+        let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
+        let prover = match &signature.proof {
+            Proof::Certificate(proof) => {
+                Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut places, source))?)
+            }
+            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => {
+                let (keys, encoding) = keys(definition, source)?;
+                Prover::Keys(keys, encoding)
+            }
+        };
         places.headers.retain(|name| !own_headers.contains(name));
         Ok(Self {
             places,
@@ -87,12 +91,12 @@ impl Scheme {
             format: signature.format.clone(),
             list_settings,
             signed,
-            keys,
-            encoding,
+            prover,
             time,
             require,
             alphabet,
-            sample: signature.sample.clone(),
+            sample_form: signature.sample_form.clone(),
+            samples,
         })
     }
 
@@ -135,8 +139,17 @@ impl Scheme {
             .read(&text, &self.places.parts, &self.list_settings)
             .map_err(|problem| Rejection::new("signature_malformed", problem))?;
         let view = View { parts: received.parts, ..view.clone() };
-        let position = self.matching_key(&view, &received.candidates)?;
-        self.check_time(&view, now)?;
+        let position = match &self.prover {
+            Prover::Keys(keys, encoding) => {
+                self.matching_key(keys, *encoding, &view, &received.candidates)?
+            }
+            Prover::Certificates(certificates) => {
+                let text = self.signed_text(&view).map_err(|Unwritable| unwritable())?;
+                let candidate = received.candidates.first().copied().unwrap_or_default();
+                certificates.verify(&view, &text, candidate, now).map(|()| 0)?
+            }
+        };
+        self.time.as_ref().map_or(Ok(()), |rule| rule.check(&view, now))?;
         Ok(position)
     }
 
@@ -148,7 +161,7 @@ impl Scheme {
         }
         for (place, letters) in &self.alphabet {
             let fits = |text: &str| text.bytes().all(|byte| letters.get(usize::from(byte)) == Some(&true));
-            if !matches!(view.scalar(place, ""), Scalar::Text(text) if fits(&text)) {
+            if !matches!(view.scalar(place), Scalar::Text(text) if fits(&text)) {
                 return Err(Rejection::new(
                     "signature_malformed",
                     "a signed field has characters it cannot have",
@@ -159,12 +172,16 @@ impl Scheme {
     }
 
     /// Compares as text and in constant time, each candidate with each secret's proof of each template.
-    fn matching_key(&self, view: &View<'_>, candidates: &[&str]) -> Result<usize, Rejection> {
-        for (position, key) in self.keys.iter().enumerate() {
-            for proof in self.proofs(key, view).map_err(|Unwritable| {
-                Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
-            })? {
-                let matches = |candidate: &&str| match self.encoding {
+    fn matching_key(
+        &self,
+        keys: &[Key],
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+        candidates: &[&str],
+    ) -> Result<usize, Rejection> {
+        for (position, key) in keys.iter().enumerate() {
+            for proof in self.proofs(key, encoding, view).map_err(|Unwritable| unwritable())? {
+                let matches = |candidate: &&str| match encoding {
                     Some(Encoding::HexAnyCase) => {
                         bool::from(candidate.to_ascii_uppercase().as_bytes().ct_eq(&proof))
                     }
@@ -177,154 +194,64 @@ impl Scheme {
                 }
             }
         }
-        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), self.keys.len());
+        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), keys.len());
         Err(Rejection::new("signature_mismatch", detail))
     }
 
     /// The texts that would prove the view's signed texts under `key`.
-    fn proofs(&self, key: &Key, view: &View<'_>) -> Result<Vec<Vec<u8>>, Unwritable> {
-        let text = |proof: Vec<u8>| match self.encoding {
-            Some(encoding) => encoding.write(&proof).into_bytes(),
-            None => proof,
-        };
+    fn proofs(
+        &self,
+        key: &Key,
+        encoding: Option<Encoding>,
+        view: &View<'_>,
+    ) -> Result<Vec<Vec<u8>>, Unwritable> {
         if let Key::Token(_) = key {
             return Ok(vec![key.prove(|_, _| Ok(()))?]);
         }
-        self.signed
-            .iter()
-            .map(|template| key.prove(|secret, sink| template.write(view, secret, sink)).map(text))
-            .collect()
-    }
-
-    fn check_time(&self, view: &View<'_>, now: i64) -> Result<(), Rejection> {
-        let Some(rule) = &self.time else { return Ok(()) };
-        let text = view
-            .first(&rule.from)
-            .map_err(|missing| Rejection::new("signature_malformed", format!("timestamp {missing}")))?;
-        let signed_at = rule
-            .unit
-            .read(&text)
-            .ok_or_else(|| Rejection::new("signature_malformed", "timestamp is unreadable"))?;
-        let age_s = now.saturating_sub(signed_at.0.div_euclid(1_000_000));
-        if age_s > rule.max_age_s {
-            let detail = format!("signed {age_s} s ago; at most {} s are allowed", rule.max_age_s);
-            return Err(Rejection::new("timestamp_stale", detail));
-        }
-        match rule.max_ahead_s {
-            Some(limit_s) if age_s.saturating_neg() > limit_s => {
-                let detail =
-                    format!("signed {} s ahead of this clock; at most {limit_s} s are allowed", -age_s);
-                Err(Rejection::new("timestamp_ahead", detail))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// Headers that make `body` verify with the first secret.
-    pub(super) fn sign(&self, body: &Bytes, now: i64) -> Signed {
-        let now = now.to_string();
-        let id = hex::encode(Sha256::digest(body)).chars().take(32).collect::<String>();
-        let fill = |text: &String| text.replace("{now}", &now).replace("{id}", &id);
-        let mut headers: Vec<(String, String)> =
-            self.sample.iter().map(|(name, text)| (name.clone(), fill(text))).collect();
-        let sent: HeaderMap = headers
-            .iter()
-            .filter_map(|(name, value)| {
-                Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
+        let prove = |template: &Template| {
+            let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
+            Ok(match encoding {
+                Some(encoding) => encoding.write(&proof).into_bytes(),
+                None => proof,
             })
-            .collect();
-        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
-        let fields = |reader: &super::reader::Reader| read_if_asked(reader, body).unwrap_or_default();
-        let view = View {
-            webhook: &webhook,
-            item: fields(&self.places.item),
-            envelope: fields(&self.places.envelope),
-            parts: vec![Some(now.as_str()); self.places.parts.len()],
         };
-        let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now.as_str())).collect();
-        let proof = self.keys.first().and_then(|key| self.proofs(key, &view).ok()?.into_iter().next());
-        if let (Some(proof), Some(Place::Header(name))) = (proof, self.from.first()) {
-            let text = self.format.render(&String::from_utf8_lossy(&proof), &parts, &self.list_settings);
-            headers.push((name.to_string(), text));
-        }
-        Signed { headers, body: body.clone() }
+        self.signed.iter().map(prove).collect()
     }
+
+    /// The signed text as bytes; only for schemes whose text does not hold the body.
+    fn signed_text(&self, view: &View<'_>) -> Result<Vec<u8>, Unwritable> {
+        let mut text = Vec::new();
+        for template in self.signed.iter().take(1) {
+            template.write(view, "", &mut |piece| text.extend_from_slice(piece))?;
+        }
+        Ok(text)
+    }
+}
+
+fn unwritable() -> Rejection {
+    Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
 }
 
 /// Does not parse a body of which nothing is read.
-fn read_if_asked<'a>(reader: &super::reader::Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 
-fn keys(definition: &Definition, source: &SourceSettings) -> Result<(Vec<Key>, Option<Encoding>), Mistake> {
-    let mut keys = Vec::with_capacity(source.secrets.len());
-    for (position, secret) in source.secrets.iter().enumerate() {
-        let problem = |problem: String| ("secrets".to_owned(), format!("secret {} {problem}", position + 1));
-        if secret.expose().is_empty() {
-            return Err(problem("is empty".to_owned()));
-        }
-        keys.push(match &definition.signature.proof {
-            Proof::Hmac(hmac) => {
-                let encoding = key_encoding(hmac, source)?;
-                Key::hmac(hmac.hash, encoding, &definition.secret_prefix, secret).map_err(problem)?
-            }
-            Proof::Digest(digest) => match digest.hash {
-                Hash::Sha512 => Key::Sha512(secret.clone()),
-                Hash::Sha1 | Hash::Sha256 => {
-                    return Err(("signature.proof".to_owned(), "digest knows only sha512".to_owned()));
-                }
-            },
-            Proof::Token => Key::Token(secret.clone()),
-        });
-    }
-    if keys.is_empty() {
-        return Err(("secrets".to_owned(), "expected at least one secret".to_owned()));
-    }
-    let encoding = match &definition.signature.proof {
-        Proof::Hmac(hmac) => Some(hmac.encoding),
-        Proof::Digest(digest) => Some(digest.encoding),
-        Proof::Token => None,
-    };
-    Ok((keys, encoding))
-}
-
-/// The key's encoding, which may be a param of the source.
-pub(super) fn key_encoding(hmac: &HmacProof, source: &SourceSettings) -> Result<KeyEncoding, Mistake> {
-    let key = || "signature.proof.hmac.key".to_owned();
-    let word = match hmac.key.strip_prefix("param:") {
-        None => Cow::Borrowed(&hmac.key),
-        Some(name) => Cow::Owned(
-            source
-                .params
-                .get(name)
-                .cloned()
-                .ok_or_else(|| (key(), format!("param `{name}` is not declared")))?,
-        ),
-    };
-    match word.as_str() {
-        "text" => Ok(KeyEncoding::Text),
-        "raw" => Ok(KeyEncoding::Raw),
-        "hex" => Ok(KeyEncoding::Hex),
-        "base64" => Ok(KeyEncoding::Base64),
-        "sha1-of-text" => Ok(KeyEncoding::Sha1OfText),
-        other => Err((key(), format!("unknown `{other}`; expected text, raw, hex, base64 or sha1-of-text"))),
-    }
-}
-
-/// The `where` of a list format, with params filled in.
-fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<(String, String)>, String> {
+/// The `where` of a list format: fields and the texts that they may be. A param may be a list, or empty for any text.
+fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<ListSetting>, String> {
     let Format::List(list) = format else { return Ok(Vec::new()) };
-    list.only
-        .iter()
-        .map(|(field, wanted)| match wanted.strip_prefix("param:") {
-            None => Ok((field.clone(), wanted.clone())),
-            Some(name) => {
-                let value =
-                    source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?;
-                Ok((field.clone(), value.clone()))
-            }
-        })
-        .collect()
+    let mut settings = Vec::new();
+    for (field, wanted) in &list.only {
+        let texts = match wanted.strip_prefix("param:") {
+            None => wanted,
+            Some(name) => source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?,
+        };
+        if !texts.is_empty() {
+            let texts = texts.split(',').map(|text| text.trim().to_owned()).collect();
+            settings.push(ListSetting { field: field.clone(), texts });
+        }
+    }
+    Ok(settings)
 }
 
 /// `A-Za-z0-9+` as a table of bytes.
@@ -344,7 +271,8 @@ fn place_names(places: &[Place]) -> String {
         Place::Header(name) => format!("header {name}"),
         Place::Query(name) => format!("query field {name}"),
         Place::Form(name) => format!("form field {name}"),
-        Place::Body => "body".to_owned(),
+        Place::Body | Place::Crc32 | Place::Digest => "body".to_owned(),
+        Place::LastPart(place) => place_names(std::slice::from_ref(place)),
         Place::Field(_) | Place::Envelope(_) => "a field of the body".to_owned(),
         Place::Part(_) | Place::Setting(_) | Place::Secret => "a part of the signature".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! The text that a provider signs, as a template: `{sig:t}.{body}`.
 //!
-//! `{place}` is the place's text, or nothing where it is absent; `{a|b}` the first that is there; `{place|lower}` in
+//! `{place}` is the place's text, or nothing where it is absent or empty; `{a|b}` the first that is there; `{place|lower}` in
 //! lower case; `[id:{place};]` is left out as a whole where the place is absent. Compiled once; writing streams the
 //! pieces into the MAC, so the body is never copied.
 
@@ -70,22 +70,12 @@ impl Template {
                 Piece::Value { places, .. } if matches!(places.as_slice(), [Place::Body]) => {
                     sink(view.webhook.body);
                 }
-                Piece::Value { places, lower } => {
-                    for place in places {
-                        match view.scalar(place, secret) {
-                            Scalar::Text(text) if *lower => {
-                                sink(text.to_ascii_lowercase().as_bytes());
-                                break;
-                            }
-                            Scalar::Text(text) => {
-                                sink(text.as_bytes());
-                                break;
-                            }
-                            Scalar::Absent => {}
-                            Scalar::Unreadable => return Err(Unwritable),
-                        }
-                    }
-                }
+                Piece::Value { places, lower } => match value_of(places, view, secret) {
+                    Scalar::Text(text) if *lower => sink(text.to_ascii_lowercase().as_bytes()),
+                    Scalar::Text(text) => sink(text.as_bytes()),
+                    Scalar::Absent => {}
+                    Scalar::Unreadable => return Err(Unwritable),
+                },
                 Piece::Optional(template) => {
                     if template.is_whole(view, secret) {
                         template.write(view, secret, sink)?;
@@ -100,15 +90,19 @@ impl Template {
     fn is_whole(&self, view: &View<'_>, secret: &str) -> bool {
         self.0.iter().all(|piece| match piece {
             Piece::Text(_) | Piece::Optional(_) => true,
-            Piece::Value { places, .. } => {
-                places.iter().any(|place| view.scalar(place, secret) != Scalar::Absent)
-            }
+            Piece::Value { places, .. } => value_of(places, view, secret) != Scalar::Absent,
         })
     }
 }
 
+/// The first of some places that is not absent or empty.
+fn value_of<'a>(places: &'a [Place], view: &'a View<'a>, secret: &'a str) -> Scalar<'a> {
+    let values = places.iter().map(|place| view.scalar_with(place, secret));
+    let is_there = |value: &Scalar<'_>| !matches!(value, Scalar::Absent) && *value != Scalar::Text("".into());
+    values.into_iter().find(is_there).unwrap_or(Scalar::Absent)
+}
+
 fn value(inside: &str, places: &mut Places, source: &SourceSettings) -> Result<Piece, String> {
     let (names, lower) = inside.strip_suffix("|lower").map_or((inside, false), |names| (names, true));
-    let places = names.split('|').map(|name| places.place(name, source)).collect::<Result<_, _>>()?;
-    Ok(Piece::Value { places, lower })
+    Ok(Piece::Value { places: places.any_of(names, source)?, lower })
 }

@@ -112,14 +112,14 @@ fn mistakes_in_settings_are_told_together_and_by_name() {
         params: BTreeMap::from([("capture".to_owned(), "auto".to_owned())]),
         ..settings("stripe")
     };
-    let mistakes = Source::new(wrong, &providers()).unwrap_err();
+    let mistakes = Source::new(wrong, providers()).unwrap_err();
     let named: Vec<&str> = mistakes.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(named, ["params.capture", "secrets", "order"], "{mistakes:?}");
 
     let none = SourceSettings { secrets: Vec::new(), ..settings("stripe") };
-    assert_eq!(Source::new(none, &providers()).unwrap_err()[0].0, "secrets");
+    assert_eq!(Source::new(none, providers()).unwrap_err()[0].0, "secrets");
     let unknown = SourceSettings { provider: "strope".to_owned(), ..settings("stripe") };
-    assert!(Source::new(unknown, &providers()).unwrap_err()[0].1.contains("known: "));
+    assert!(Source::new(unknown, providers()).unwrap_err()[0].1.contains("known: "));
 }
 
 #[test]
@@ -132,10 +132,17 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
         (
             "{ type = \"charge.failed\", kind = \"failed\" }",
             "{ type = \"charge.failed\" }",
-            "rule 4: expected either `kind` or `noted`",
+            "rule 4: expected one of `kind`, `noted` and `parked`",
         ),
         ("take = \"v1\"", "takes = \"v1\"", "unknown field `takes`"),
         ("{sig:t}.{body}", "{sig:t}.{body", "lacks a `}`"),
+        (
+            "[facts]",
+            "[facts]\nonly = \"x\"",
+            "[facts] expected either `only` or at least one [[facts.family]]",
+        ),
+        ("[signature]", "[signatures]", "unknown field `signatures`"),
+        ("{sig:t}", "{param:t}", "[signature.signed] param `t` is not declared under [params]"),
     ] {
         assert!(stripe.contains(find), "{find}");
         std::fs::write(dir.path().join("mine.toml"), stripe.replacen(find, replace, 1)).unwrap();
@@ -326,6 +333,18 @@ fn every_status_of_an_order_is_reached_by_stripe_s_fixtures() {
         assert!(orders.values().any(|order| order.status == *status), "{status}");
     }
     assert!(orders.values().all(|order| order.anomaly.is_none()));
+}
+
+#[test]
+fn a_generated_secret_has_the_shape_that_its_provider_takes() {
+    for provider in providers().names() {
+        let generated = || providers().generate_secret(provider);
+        assert_ne!(generated().expose(), generated().expose(), "{provider}");
+        let source =
+            Source::new(SourceSettings { secrets: vec![generated()], ..settings(provider) }, providers());
+        assert!(source.is_ok(), "{provider}: {source:?}");
+    }
+    assert!(providers().generate_secret("stripe").expose().starts_with("whsec_"));
 }
 
 #[test]

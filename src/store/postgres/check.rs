@@ -5,13 +5,15 @@ use sqlx::PgPool;
 use crate::store::{StoreError, schema};
 
 const SERVER_VERSION_MIN: i32 = 13;
-const TABLES: [&str; 4] = ["events", "payments", "orders", "conflicts"];
+const TABLES: [&str; 6] = ["events", "payments", "orders", "conflicts", "coupons", "redemptions"];
 /// Index, table, columns, whether it is unique: what decides a race, and what keeps every lookup short.
-const INDEXES: [(&str, &str, &[&str], bool); 6] = [
+const INDEXES: [(&str, &str, &[&str], bool); 8] = [
     ("events_pkey", "events", &["event_id", "source"], true),
     ("payments_pkey", "payments", &["payment_id", "source"], true),
     ("orders_pkey", "orders", &["order_id", "source"], true),
     ("conflicts_pkey", "conflicts", &["event_id", "source", "body_sha256"], true),
+    ("coupons_pkey", "coupons", &["code"], true),
+    ("redemptions_pkey", "redemptions", &["code", "redeemer"], true),
     ("events_payment", "events", &["payment_id", "source"], false),
     ("payments_order", "payments", &["order_id", "source"], false),
 ];
@@ -22,7 +24,8 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     tables(pool).await?;
     indexes(pool).await?;
     constraints(pool).await?;
-    save_function(pool).await
+    function(pool, "save_batch", super::SAVE_SQL).await?;
+    function(pool, "redeem_batch", super::COUPONS_SQL).await
 }
 
 async fn server(pool: &PgPool) -> Result<(), StoreError> {
@@ -119,6 +122,7 @@ async fn constraints(pool: &PgPool) -> Result<(), StoreError> {
     .fetch_all(pool)
     .await?;
     named_checks(super::TABLES_SQL)
+        .chain(named_checks(super::COUPONS_SQL))
         .find(|name| !valid.iter().any(|valid| valid == name))
         .map_or(Ok(()), |name| {
             Err(schema::tampered(format_args!("check constraint {name} is missing or not validated")))
@@ -133,17 +137,21 @@ fn named_checks(sql: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-async fn save_function(pool: &PgPool) -> Result<(), StoreError> {
+/// `sql` holds the function's text between its first two `$$`.
+async fn function(pool: &PgPool, name: &str, sql: &str) -> Result<(), StoreError> {
     let bodies: Vec<String> = sqlx::query_scalar(
-        "select prosrc from pg_proc where proname = 'save_batch' and pronamespace = any (
+        "select prosrc from pg_proc where proname = $1 and pronamespace = any (
              select oid from pg_namespace where nspname = any (current_schemas(false)))",
     )
+    .bind(name)
     .fetch_all(pool)
     .await?;
     match bodies.as_slice() {
-        [body] if Some(body.as_str()) == super::SAVE_SQL.split("$$").nth(1) => Ok(()),
-        [_] => Err(schema::tampered("function save_batch is not the one that this version was tested with")),
-        [] => Err(schema::tampered("function save_batch is missing")),
-        [_, _, ..] => Err(schema::tampered("there are several functions save_batch")),
+        [body] if Some(body.as_str()) == sql.split("$$").nth(1) => Ok(()),
+        [_] => Err(schema::tampered(format_args!(
+            "function {name} is not the one that this version was tested with"
+        ))),
+        [] => Err(schema::tampered(format_args!("function {name} is missing"))),
+        [_, _, ..] => Err(schema::tampered(format_args!("there are several functions {name}"))),
     }
 }

@@ -27,6 +27,8 @@ const MIGRATION_LOCK_TIMEOUT: &str = "10s";
 const TABLES_SQL: &str = include_str!("../../../migrations/postgres/0001_tables.sql");
 const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql");
 const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sql");
+const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
+const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -113,6 +115,8 @@ fn migrator() -> Migrator {
         migration(1, "tables", TABLES_SQL),
         migration(2, "save", SAVE_SQL),
         migration(3, "views", VIEWS_SQL),
+        migration(4, "lock_leases", LOCK_LEASES_SQL),
+        migration(5, "coupons", COUPONS_SQL),
     ])
 }
 

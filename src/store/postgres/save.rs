@@ -6,8 +6,8 @@ use sqlx::postgres::{PgArguments, PgBindIterExt, PgHasArrayType, Postgres};
 use sqlx::query::Query;
 use sqlx::types::Type;
 
-use crate::order::{Changes, Claim, Currency, Decided, Event, Id, Order, Relink, Rewrite};
-use crate::store::StoreError;
+use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
+use crate::store::{StoreError, link_word};
 
 /// The arguments in the order of the function's parameters: 19 of events, 5 of payments, 12 of orders, 6 of conflicts.
 const CALL: &str = "select save_batch(\
@@ -48,7 +48,7 @@ fn bind_events<'q>(call: Call<'q>, rows: &'q [Decided<'q>]) -> Call<'q> {
     let call = column(call, rows, |row| row.event.fact().map(|fact| fact.money.currency.as_str()));
     let call = column(call, rows, |row| row.event.fact().is_some_and(|fact| fact.cumulative));
     let call = column(call, rows, |row| row.event.claim().map(|claim| claim.order.as_str()));
-    let call = column(call, rows, |row| row.event.claim().map(|Claim { rank, .. }| *rank));
+    let call = column(call, rows, |row| row.event.claim().map(|claim| claim.rank));
     let call = column(call, rows, |row| row.event.occurred_at());
     let call = column(call, rows, |row| row.event.evidence().received_at);
     let call = column(call, rows, |row| row.event.facts_sha256());
@@ -62,7 +62,7 @@ fn bind_payments<'q>(call: Call<'q>, rows: &'q [Relink]) -> Call<'q> {
     let call = column(call, rows, |row| row.payment.source.as_str());
     let call = column(call, rows, |row| row.was.as_ref().map(Id::as_str));
     let call = column(call, rows, |row| row.link.order.as_str());
-    column(call, rows, |row| super::super::link_word(&row.link))
+    column(call, rows, |row| link_word(&row.link))
 }
 
 fn bind_orders<'q>(call: Call<'q>, rows: &'q [Rewrite]) -> Call<'q> {

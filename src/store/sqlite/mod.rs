@@ -94,9 +94,7 @@ impl Sqlite {
     /// SQLite keeps the text that made each table, index and view: it must be the text of our migrations.
     pub(super) async fn check(&self) -> Result<(), StoreError> {
         const OBJECTS: &str = "select name, sql from sqlite_master where sql is not null and name not like '\\_sqlx%' escape '\\'";
-        if !self.path.exists() {
-            return Err(schema::unfit(format_args!("there is no file {}", self.path.display())));
-        }
+        self.exists()?;
         let applied: Option<String> =
             sqlx::query_scalar("select name from sqlite_master where name = '_sqlx_migrations'")
                 .fetch_optional(&self.pool)
@@ -121,8 +119,17 @@ impl Sqlite {
             .map_or(Ok(()), |(name, _)| Err(schema::tampered(format_args!("{name} is missing or changed"))))
     }
 
+    fn exists(&self) -> Result<(), StoreError> {
+        if self.path.exists() {
+            Ok(())
+        } else {
+            Err(schema::unfit(format_args!("there is no file {}", self.path.display())))
+        }
+    }
+
     /// The writer's connection.
     pub(super) async fn connect(&self) -> Result<SqliteConnection, StoreError> {
+        self.exists()?;
         self.claim()?;
         Ok(self.options.connect().await?)
     }
@@ -142,6 +149,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
         migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+        migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
     ])
 }
 

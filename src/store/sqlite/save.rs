@@ -3,8 +3,8 @@
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, Sqlite, Transaction};
 
-use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
-use crate::store::StoreError;
+use crate::order::{Anomaly, Changes, Currency, Decided, Event, Id, Key, Order, Relink, Rewrite};
+use crate::store::{StoreError, link_word};
 
 pub(super) async fn save(connection: &mut SqliteConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
@@ -81,7 +81,7 @@ async fn write_payment(
         .bind(payment.id.as_str())
         .bind(payment.source.as_str())
         .bind(link.order.as_str())
-        .bind(super::super::link_word(link));
+        .bind(link_word(link));
     if let Some(was) = was {
         query = query.bind(was.as_str());
     }
@@ -139,7 +139,7 @@ async fn write_order(
 type Statement<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 
 /// Binds the first eleven parameters.
-fn bind_row<'q>(statement: Statement<'q>, key: &'q crate::order::Key, row: &'q Order) -> Statement<'q> {
+fn bind_row<'q>(statement: Statement<'q>, key: &'q Key, row: &'q Order) -> Statement<'q> {
     statement
         .bind(key.id.as_str())
         .bind(key.source.as_str())
@@ -149,7 +149,7 @@ fn bind_row<'q>(statement: Statement<'q>, key: &'q crate::order::Key, row: &'q O
         .bind(row.captured)
         .bind(row.refunded)
         .bind(row.disputed)
-        .bind(row.anomaly.map(crate::order::Anomaly::as_str))
+        .bind(row.anomaly.map(Anomaly::as_str))
         .bind(row.first_event_at)
         .bind(row.last_event_at)
 }

@@ -26,6 +26,7 @@ pub(super) enum On {
 /// A migrated store of its own; the directory lives as long as the world.
 pub(super) struct World {
     pub(super) store: Store,
+    pub(super) url: String,
     _directory: Option<TempDir>,
 }
 
@@ -44,7 +45,7 @@ impl World {
                 (format!("sqlite://{}/data/paylatch.db", directory.path().display()), Some(directory))
             }
         };
-        Self { store: open(&url), _directory: directory }
+        Self { store: open(&url), url, _directory: directory }
     }
 
     /// Runs statements by hand.
@@ -75,6 +76,9 @@ impl World {
 
     /// All rows that deliveries determine, as text.
     pub(super) async fn rows(&self) -> Rows {
+        type PaymentColumns = (String, String, String, String);
+        type Stored = (Vec<OrderColumns>, Vec<PaymentColumns>, Vec<(String, String)>);
+        #[allow(clippy::type_complexity, reason = "it is the row of a table")]
         type OrderColumns = (
             String,
             String,
@@ -93,11 +97,7 @@ impl World {
                                      first_event_at, last_event_at from orders";
         const PAYMENTS: &str = "select source, payment_id, order_id, link from payments";
         const EVENTS: &str = "select source, event_id from events";
-        let (orders, payments, events): (
-            Vec<OrderColumns>,
-            Vec<(String, String, String, String)>,
-            Vec<(String, String)>,
-        ) = match &self.store.database {
+        let (orders, payments, events): Stored = match &self.store.database {
             Database::Postgres(own) => (
                 sqlx::query_as(ORDERS).fetch_all(&own.pool).await.unwrap(),
                 sqlx::query_as(PAYMENTS).fetch_all(&own.pool).await.unwrap(),

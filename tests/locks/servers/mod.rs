@@ -1,5 +1,6 @@
 //! Servers that belong to one test: on free ports, with a directory of their own, stopped by their process id.
 
+mod etcd;
 mod postgres;
 mod redis;
 
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+pub(crate) use etcd::Etcd;
 pub(crate) use postgres::{PgBouncer, Postgres};
 pub(crate) use redis::{Redis, Sentinel, cluster};
 

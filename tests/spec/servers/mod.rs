@@ -2,14 +2,15 @@
 //!
 //! Other test binaries use them by path: `#[path = "../spec/servers/mod.rs"] mod servers;`.
 
+mod port;
 pub mod postgres;
 mod process;
 pub mod redis;
 mod wait;
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 
+pub use port::Port;
 pub use postgres::Postgres;
 pub use process::Process;
 pub use redis::Redis;
@@ -18,15 +19,11 @@ pub use wait::eventually;
 /// A word in every secret that the tests use: it must never be seen in what a replica prints.
 pub const CANARY: &str = "canary";
 
-/// A port that nothing listens on, below the range that the system gives to outgoing connections: a server that is
-/// stopped for a while finds its port free again.
-pub fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(15_000..32_000);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+/// What tests of all processes share: a directory for this user.
+fn shelf() -> PathBuf {
+    let shelf = std::env::temp_dir().join(format!("paylatch-test-{}", nix::unistd::geteuid()));
+    std::fs::create_dir_all(&shelf).expect("a directory");
+    shelf
 }
 
 /// The first `program` on PATH or in `usual` directories.

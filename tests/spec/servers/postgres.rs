@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
-use super::{CANARY, Process, eventually, find, free_port, given};
+use super::{CANARY, Port, Process, eventually, find, given, shelf};
 
 /// A Postgres server: a private cluster, or the one that `PAYLATCH_TEST_DATABASE_URL` names.
 pub struct Postgres {
@@ -26,7 +26,7 @@ struct Cluster {
     server: Option<Process>,
     directory: TempDir,
     programs: Programs,
-    port: u16,
+    port: Port,
 }
 
 impl Postgres {
@@ -49,10 +49,10 @@ impl Postgres {
         let template = programs.template();
         let data = directory.path().join("data");
         programs.run("cp", |cp| cp.arg("-Rp").args([&template, &data]));
-        let cluster = Cluster { server: None, directory, programs, port: free_port() };
+        let cluster = Cluster { server: None, directory, programs, port: Port::reserve() };
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
-            .port(cluster.port)
+            .port(cluster.port.number())
             .username("postgres")
             .password(&format!("{CANARY}_database"))
             .database("postgres");
@@ -143,7 +143,7 @@ impl Cluster {
             .arg(self.directory.path().join("data"))
             .arg("-k")
             .arg(self.directory.path())
-            .args(["-p", &self.port.to_string()])
+            .args(["-p", &self.port.number().to_string()])
             .args([
                 "-c",
                 "listen_addresses=127.0.0.1",
@@ -195,8 +195,7 @@ impl Programs {
             Command::new(self.directory.join("postgres")).arg("--version").output().expect("a version");
         let version: String =
             version.stdout.iter().map(|&byte| byte as char).filter(char::is_ascii_alphanumeric).collect();
-        let shelf = std::env::temp_dir().join(format!("paylatch-test-{}", geteuid()));
-        fs::create_dir_all(&shelf).expect("a directory");
+        let shelf = shelf();
         self.own(&shelf);
         let lock = File::create(shelf.join(format!("{version}.lock"))).expect("a lock file");
         lock.lock().expect("a lock on the template");

@@ -8,7 +8,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 /// How long a process may take to end by the signal that it likes, before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A child process, ended by its own pid when dropped.
 pub struct Process {

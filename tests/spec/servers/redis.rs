@@ -8,7 +8,7 @@ use redis::Client;
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 
-use super::{CANARY, Process, eventually, find, free_port, given};
+use super::{CANARY, Port, Process, eventually, find, given};
 
 /// A Redis server: a private one, or the one that `PAYLATCH_TEST_REDIS_URL` names.
 pub struct Redis {
@@ -19,7 +19,7 @@ pub struct Redis {
 struct Private {
     server: Process,
     directory: TempDir,
-    port: u16,
+    port: Port,
 }
 
 impl Redis {
@@ -33,11 +33,11 @@ impl Redis {
 
     /// A private server, for tests that stop it, empty it or look at its keys.
     pub async fn start_private() -> Self {
-        let port = free_port();
+        let port = Port::reserve();
         let directory = tempfile::Builder::new().prefix("paylatch-redis-").tempdir().expect("a directory");
-        let server = serve(&directory, port);
+        let server = serve(&directory, port.number());
         let redis = Self {
-            url: format!("redis://:{CANARY}_redis@127.0.0.1:{port}"),
+            url: format!("redis://:{CANARY}_redis@127.0.0.1:{}", port.number()),
             private: Some(Private { server, directory, port }),
         };
         redis.answers().await;
@@ -72,7 +72,7 @@ impl Redis {
     /// Starts it, empty, on the same port, and waits until it answers.
     pub async fn start_again(&mut self) {
         let private = self.private();
-        private.server = serve(&private.directory, private.port);
+        private.server = serve(&private.directory, private.port.number());
         self.answers().await;
     }
 

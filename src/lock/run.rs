@@ -1,0 +1,93 @@
+//! Work under a lease, for uses beside the intake of webhooks.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Attempt, Lease, Locks};
+
+/// Why work did not run to its end under its lease.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHeld {
+    /// Others held some of the keys for the whole wait. Nothing was run.
+    #[error("held by others for the whole wait: {}", keys.join(", "))]
+    Busy {
+        /// The keys that others held at the last try.
+        keys: Vec<String>,
+    },
+    /// The lock service does not answer. Nothing was run.
+    #[error("the lock service is unavailable")]
+    Unavailable,
+    /// The lease ended before the work did: somebody else may be at it.
+    #[error("the lease was lost")]
+    Lost,
+}
+
+impl Locks {
+    /// Runs `work` while all of `keys` are held, and gives them back before it returns.
+    ///
+    /// Waits up to `wait` for other holders. When the lease is lost, `work` is dropped at the point it has reached, and
+    /// the answer is [`NotHeld::Lost`]. A lease is no proof: call [`Lease::ensure`] before each effect that cannot be
+    /// taken back, and hand [`Lease::fence`] to what can check it.
+    ///
+    /// ```no_run
+    /// # async fn example(settings: &paylatch::lock::Settings) -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// let locks = paylatch::lock::Locks::new(settings)?;
+    /// let keys = ["report/2026-11".to_owned()];
+    /// let sent = locks.run(&keys, Duration::from_secs(5), async |lease| {
+    ///     lease.ensure(Duration::from_millis(250))?;
+    ///     Ok::<_, paylatch::lock::NotHeld>("sent")
+    /// });
+    /// println!("{}", sent.await??);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotHeld`]. What `work` itself answers, errors included, comes inside `Ok`.
+    pub async fn run<T>(
+        &self,
+        keys: &[String],
+        wait: Duration,
+        work: impl AsyncFnOnce(&Lease) -> T,
+    ) -> Result<T, NotHeld> {
+        let lease = self.acquire_all(keys, wait).await?;
+        let result = tokio::select! {
+            done = work(&lease) => Ok(done),
+            () = lease.lost() => Err(NotHeld::Lost),
+        };
+        lease.release().await;
+        result
+    }
+
+    /// Takes all of `keys` or none, waiting up to `wait` for other holders.
+    ///
+    /// What is free while another key is busy is given back before the next try, so that batches that overlap cannot
+    /// wait for each other.
+    ///
+    /// # Errors
+    /// [`NotHeld::Busy`] or [`NotHeld::Unavailable`].
+    pub async fn acquire_all(&self, keys: &[String], wait: Duration) -> Result<Lease, NotHeld> {
+        let give_up_at = Instant::now() + wait;
+        let mut pause = RETRY_MIN;
+        loop {
+            let Attempt::Acquired { lease, busy } = self.acquire_each(keys).await else {
+                return Err(NotHeld::Unavailable);
+            };
+            if busy.is_empty() {
+                return Ok(lease);
+            }
+            lease.release().await;
+            let left = give_up_at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(NotHeld::Busy { keys: busy });
+            }
+            // Full jitter: those who met once must not meet again.
+            sleep(pause.mul_f64(rand::random()).min(left)).await;
+            pause = RETRY_MAX.min(pause * 2);
+        }
+    }
+}
+
+const RETRY_MIN: Duration = Duration::from_millis(25);
+const RETRY_MAX: Duration = Duration::from_millis(250);

@@ -1,0 +1,116 @@
+//! What a provider's TOML file may say. Shapes only: `super::signature` and `super::facts` compile them.
+
+mod facts;
+mod signature;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{SeqAccess, Visitor};
+
+pub(in crate::provider) use self::facts::{AmountUnit, Facts, Family, Rule};
+pub(in crate::provider) use self::signature::{
+    CertificateProof, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof, Sample, Signature,
+    SignatureTime,
+};
+
+/// One file `providers/NAME.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Definition {
+    /// The company's name for its product.
+    pub(in crate::provider) title: String,
+    /// What people should know; rendered into `docs/providers.md`.
+    pub(in crate::provider) docs: Docs,
+    /// The shape of a generated secret, apart from what its key encoding demands.
+    #[serde(default)]
+    pub(in crate::provider) secret_prefix: String,
+    /// What a source has to say beside its secrets.
+    #[serde(default)]
+    pub(in crate::provider) params: BTreeMap<String, Param>,
+    /// The body that the provider wants on success, if not ours.
+    pub(in crate::provider) success_body: Option<String>,
+    /// How requests are signed.
+    pub(in crate::provider) signature: Signature,
+    /// How events are read.
+    pub(in crate::provider) facts: Facts,
+}
+
+/// For `docs/providers.md`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Docs {
+    /// What the signature covers, in words.
+    pub(in crate::provider) verified: String,
+    /// The provider's retry schedule.
+    pub(in crate::provider) retries: String,
+    /// The events to subscribe to.
+    pub(in crate::provider) subscribe: Vec<String>,
+    /// What one should know before trusting it.
+    #[serde(default)]
+    pub(in crate::provider) gaps: Vec<String>,
+}
+
+/// A setting `params.NAME` of a source.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Param {
+    /// What it is.
+    pub(in crate::provider) about: String,
+    /// The words that it may be, if not any text.
+    #[serde(default)]
+    pub(in crate::provider) values: Vec<String>,
+    /// Without one, the source must give it.
+    pub(in crate::provider) default: Option<String>,
+}
+
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Unit {
+    /// Unix seconds.
+    S,
+    /// Unix milliseconds.
+    Ms,
+    /// Either, told apart by size.
+    SOrMs,
+    /// With its offset.
+    Rfc3339,
+    /// Without an offset: UTC.
+    Utc,
+    /// Without an offset: UTC+7, the clock of Jakarta.
+    UtcPlus7,
+    /// Not at all: the time of arrival stands in.
+    Received,
+}
+
+/// One text or a list of texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::provider) struct Texts(pub(in crate::provider) Vec<String>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: serde::Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct TextOrList;
+        impl<'de> Visitor<'de> for TextOrList {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts(texts))
+            }
+        }
+        value.deserialize_any(TextOrList)
+    }
+}

@@ -1,0 +1,207 @@
+//! `[signature]`: how requests are signed.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Texts, Unit};
+
+/// `[signature]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Signature {
+    /// Where the signature is: the first place that is there.
+    pub(in crate::provider) from: Texts,
+    /// How it is written there.
+    #[serde(default)]
+    pub(in crate::provider) format: Format,
+    /// The list whose every element is signed on its own.
+    pub(in crate::provider) each: Option<String>,
+    /// The text that is signed; of several, any may be.
+    #[serde(default)]
+    pub(in crate::provider) signed: Texts,
+    /// What proves it.
+    pub(in crate::provider) proof: Proof,
+    /// How old a signature may be.
+    pub(in crate::provider) time: Option<SignatureTime>,
+    /// Places that must hold something.
+    #[serde(default)]
+    pub(in crate::provider) require: Texts,
+    /// Places that may hold only these characters (`A-Z` is a range).
+    #[serde(default)]
+    pub(in crate::provider) alphabet: BTreeMap<String, String>,
+    /// The form field that a replayed XML body goes into as base64.
+    pub(in crate::provider) sample_form: Option<String>,
+    /// Headers to send beside the signature when this program is the sender: replay and development.
+    #[serde(default, rename = "sample")]
+    pub(in crate::provider) samples: Vec<Sample>,
+}
+
+/// `[[signature.sample]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Sample {
+    /// The bodies that these headers suit, as in `Rule::when`; any where nothing is said.
+    #[serde(default)]
+    pub(in crate::provider) when: BTreeMap<String, Texts>,
+    /// Their values; `{now}` is the time, `{id}` a digest of the body. What an earlier sample set stays.
+    pub(in crate::provider) headers: BTreeMap<String, String>,
+}
+
+/// How a signature is written.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Format {
+    /// The text itself, perhaps after a prefix.
+    Plain(Plain),
+    /// `t=1,v1=ab,v1=cd`
+    Pairs(Pairs),
+    /// `v1,ab v1,cd`
+    List(List),
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self::Plain(Plain::default())
+    }
+}
+
+/// `format = { plain = .. }`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Plain {
+    /// What comes before the signature.
+    #[serde(default)]
+    pub(in crate::provider) prefix: String,
+    /// Whether it may be left out.
+    #[serde(default)]
+    pub(in crate::provider) prefix_optional: bool,
+}
+
+/// `format = { pairs = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Pairs {
+    /// Between two pairs.
+    pub(in crate::provider) separator: char,
+    /// The name of the pairs that are signatures.
+    pub(in crate::provider) take: String,
+    /// Blanks around names and values, and the case of names, do not matter; of several pairs of one name the last counts.
+    /// Otherwise a name that is signed with must not come twice, and any of several signatures may match.
+    #[serde(default)]
+    pub(in crate::provider) lenient: bool,
+}
+
+/// `format = { list = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct List {
+    /// Between two elements.
+    pub(in crate::provider) separator: char,
+    /// Between two fields of an element.
+    pub(in crate::provider) field_separator: char,
+    /// The fields of an element.
+    pub(in crate::provider) fields: Vec<String>,
+    /// What some of them must be; other elements are skipped.
+    #[serde(rename = "where", default)]
+    pub(in crate::provider) only: BTreeMap<String, String>,
+    /// The field that is the signature.
+    pub(in crate::provider) take: String,
+}
+
+/// What proves that the signed text is the provider's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Proof {
+    /// A MAC under the secret.
+    Hmac(HmacProof),
+    /// A plain hash of a text that contains the secret.
+    Digest(DigestProof),
+    /// The secret itself.
+    Token,
+    /// An RSA signature by a certificate that the webhook names.
+    Certificate(CertificateProof),
+}
+
+/// `proof = { hmac = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct HmacProof {
+    pub(in crate::provider) hash: Hash,
+    /// How the secret's text becomes the key: a [`KeyEncoding`], or `param:NAME` for one that the source names.
+    pub(in crate::provider) key: String,
+    pub(in crate::provider) encoding: Encoding,
+}
+
+/// `proof = { digest = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct DigestProof {
+    pub(in crate::provider) hash: Hash,
+    pub(in crate::provider) encoding: Encoding,
+}
+
+/// `proof = { certificate = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct CertificateProof {
+    /// Where the certificate's URL is.
+    pub(in crate::provider) url: String,
+    /// The hosts that it may be of.
+    pub(in crate::provider) hosts: Texts,
+    /// Where the algorithm's name is.
+    pub(in crate::provider) algorithm_from: String,
+    /// What it must be; it means RSA PKCS#1 v1.5 with SHA-256.
+    pub(in crate::provider) algorithm: String,
+    /// What the certificate's common name must end with.
+    pub(in crate::provider) name_suffix: String,
+}
+
+/// A hash function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Hash {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// How a proof is written as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Encoding {
+    /// Lower case.
+    Hex,
+    /// Upper case when sent, either when received.
+    HexAnyCase,
+    /// Padded, standard alphabet.
+    Base64,
+}
+
+/// How a secret's text becomes a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum KeyEncoding {
+    /// Its UTF-8 bytes.
+    Text,
+    /// Its characters as bytes, which all must be below 256.
+    Raw,
+    Hex,
+    /// After `Definition::secret_prefix`, if it is there.
+    Base64,
+    /// The SHA-1 of its UTF-8 bytes.
+    Sha1OfText,
+}
+
+/// `[signature.time]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct SignatureTime {
+    pub(in crate::provider) from: Texts,
+    pub(in crate::provider) unit: Unit,
+    /// Seconds; a source's `tolerance_s` goes before it.
+    pub(in crate::provider) max_age_s: u64,
+    /// Whether the same limit holds for times ahead of ours.
+    #[serde(default)]
+    pub(in crate::provider) ahead: bool,
+}

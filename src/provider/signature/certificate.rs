@@ -1,0 +1,157 @@
+//! Signatures made with a certificate (PayPal): which certificate, whether to trust it, and RSA.
+//!
+//! Nothing is fetched: the webhook names its certificate by URL, and the file of that name in the source's `cert_dir`
+//! stands for it. It must lead to a certificate of `trust.pem`, be in date, and carry a name of the provider.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::ring::RSA_PKCS1_2048_8192_SHA256;
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
+
+use super::super::definition::CertificateProof;
+use super::super::place::{Place, Places, View};
+use super::super::reader::Scalar;
+use super::super::{Rejection, SourceSettings};
+
+/// The certificates that a source trusts and knows.
+#[derive(Debug, Clone)]
+pub(super) struct Certificates {
+    anchors: Vec<TrustAnchor<'static>>,
+    chains: BTreeMap<String, Vec<CertificateDer<'static>>>,
+    url: Place,
+    hosts: Vec<String>,
+    algorithm: (Place, String),
+    name_suffix: String,
+}
+
+impl Certificates {
+    /// Reads the source's `cert_dir`.
+    ///
+    /// # Errors
+    /// What is wrong with the directory or a file of it.
+    pub(super) fn load(
+        proof: &CertificateProof,
+        places: &mut Places,
+        source: &SourceSettings,
+    ) -> Result<Self, String> {
+        let dir = source.cert_dir.as_deref().ok_or_else(|| {
+            "expected a directory with trust.pem (the authorities to trust) and NAME.pem for every certificate, NAME as at the end of its URL".to_owned()
+        })?;
+        let mut chains = BTreeMap::new();
+        let unreadable = |error: std::io::Error| format!("{}: {error}", dir.display());
+        for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if let (Some(name), Some("pem")) = (stem(&path), path.extension().and_then(|end| end.to_str())) {
+                chains.insert(name.to_owned(), read_pem(&path)?);
+            }
+        }
+        let trusted = chains.remove("trust").ok_or_else(|| format!("{} has no trust.pem", dir.display()))?;
+        let anchors = trusted
+            .iter()
+            .map(|certificate| anchor_from_trusted_cert(certificate).map(|anchor| anchor.to_owned()))
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("{}/trust.pem: {error}", dir.display()))?;
+        Ok(Self {
+            anchors,
+            chains,
+            url: places.place(&proof.url, source)?,
+            hosts: proof.hosts.0.clone(),
+            algorithm: (places.place(&proof.algorithm_from, source)?, proof.algorithm.clone()),
+            name_suffix: proof.name_suffix.clone(),
+        })
+    }
+
+    /// Whether `signature` is the named certificate's over `text`.
+    ///
+    /// # Errors
+    /// Why it is not, or why the certificate is not to be believed.
+    pub(super) fn verify(
+        &self,
+        view: &View<'_>,
+        text: &[u8],
+        signature: &str,
+        now: i64,
+    ) -> Result<(), Rejection> {
+        let (place, algorithm) = &self.algorithm;
+        if view.scalar(place) != Scalar::Text(algorithm.into()) {
+            return Err(Rejection::new("signature_malformed", format!("the algorithm is not {algorithm}")));
+        }
+        let chain = self.chain(view)?;
+        let (leaf, intermediates) = chain
+            .split_first()
+            .ok_or_else(|| Rejection::new("certificate_unknown", "the certificate's file is empty"))?;
+        let untrusted = |problem: String| Rejection::new("certificate_untrusted", problem);
+        let certificate = EndEntityCert::try_from(leaf).map_err(|error| untrusted(error.to_string()))?;
+        let seconds = u64::try_from(now).unwrap_or_default();
+        certificate
+            .verify_for_usage(
+                &[RSA_PKCS1_2048_8192_SHA256],
+                &self.anchors,
+                intermediates,
+                UnixTime::since_unix_epoch(Duration::from_secs(seconds)),
+                KeyUsage::server_auth(),
+                None,
+                None,
+            )
+            .map_err(|error| untrusted(error.to_string()))?;
+        if !common_name(leaf).is_some_and(|name| name.ends_with(&self.name_suffix)) {
+            return Err(untrusted(format!("its name does not end with {}", self.name_suffix)));
+        }
+        let signature = STANDARD
+            .decode(signature)
+            .map_err(|_| Rejection::new("signature_malformed", "the signature is not base64"))?;
+        certificate
+            .verify_signature(RSA_PKCS1_2048_8192_SHA256, text, &signature)
+            .map_err(|_| Rejection::new("signature_mismatch", "the certificate did not sign this"))
+    }
+
+    /// The file that stands for the URL in the webhook.
+    fn chain(&self, view: &View<'_>) -> Result<&[CertificateDer<'static>], Rejection> {
+        let Scalar::Text(url) = view.scalar(&self.url) else {
+            return Err(Rejection::new("requirement_missing", "the certificate's URL is missing"));
+        };
+        let host_and_path = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+        let Some((_, path)) = host_and_path.filter(|(host, _)| self.hosts.iter().any(|own| own == host))
+        else {
+            let hosts = self.hosts.join(" or ");
+            return Err(Rejection::new(
+                "certificate_untrusted",
+                format!("its URL is not https://{hosts}/.."),
+            ));
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        self.chains.get(name).map(Vec::as_slice).ok_or_else(|| {
+            let file: String =
+                name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+            let detail = format!(
+                "cert_dir has no {file}.pem; save the certificate of the webhook's URL there and restart"
+            );
+            Rejection::new("certificate_unknown", detail)
+        })
+    }
+}
+
+fn stem(path: &Path) -> Option<&str> {
+    path.file_stem()?.to_str()
+}
+
+fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// The subject's common name.
+fn common_name(certificate: &[u8]) -> Option<String> {
+    let certificate = Certificate::from_der(certificate).ok()?;
+    let name = certificate.tbs_certificate().subject().common_name().ok()??;
+    Some(name.value().into_owned())
+}

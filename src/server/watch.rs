@@ -1,0 +1,83 @@
+//! Looks at the database and the lock service while the server runs: for `/readyz`, and for the gauges of what needs a
+//! person.
+
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::time::interval;
+use tracing::{error, info, warn};
+
+use super::ServerError;
+use crate::http::{Database, Health, LockService};
+use crate::lock::{Attempt, Locks};
+use crate::store::{Counts, Store, StoreError};
+
+/// How often the database and the lock service are looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Counting reads more than checking: it is done every so many checks.
+const COUNT_EVERY_TICKS: u64 = 30;
+
+/// Keeps `/readyz` true to the database and the lock service. A database that turns out unfit before it was ever ready
+/// ends the process, as it would have kept it from starting.
+pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) -> ServerError {
+    let probe = [format!("check of {:016x}", rand::random::<u64>())];
+    let mut ticks = interval(CHECK_EVERY);
+    let mut was_ready = false;
+    for tick in 0_u64.. {
+        ticks.tick().await;
+        match store.check().await {
+            Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
+            found => was_ready |= note_database(&health, found),
+        }
+        note_lock_service(&health, locks.acquire_each(&probe).await).await;
+        if was_ready && tick % COUNT_EVERY_TICKS == 0 {
+            count(&store).await;
+        }
+    }
+    ServerError::Ended("health check")
+}
+
+/// Tells whether the database is ready, and logs what changed.
+fn note_database(health: &Health, found: Result<(), StoreError>) -> bool {
+    match found {
+        Ok(()) => {
+            if health.database(Database::Ready) {
+                info!("the database is ready");
+            }
+            return true;
+        }
+        Err(StoreError::Unfit(problem)) => {
+            if health.database(Database::Unfit) {
+                error!(problem, "the database must not be used");
+            }
+        }
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Raced(_) | StoreError::Refused { .. })) => {
+            if health.database(Database::Away) {
+                warn!(%error, "the database is away");
+            }
+        }
+    }
+    false
+}
+
+/// Sets the gauges of what needs a person. They keep their last values while the database is away.
+async fn count(store: &Store) {
+    let Ok(Counts { anomalies, parked, dead, conflicts }) = store.counts().await else { return };
+    gauge!("paylatch_orders_with_anomaly").set(anomalies as f64);
+    gauge!("paylatch_events_parked").set(parked as f64);
+    gauge!("paylatch_events_dead").set(dead as f64);
+    gauge!("paylatch_conflicts").set(conflicts as f64);
+}
+
+/// The locks log their own outages.
+async fn note_lock_service(health: &Health, attempt: Attempt) {
+    match attempt {
+        Attempt::Acquired { lease, .. } => {
+            health.lock_service(LockService::Ready);
+            lease.release().await;
+        }
+        Attempt::Unavailable => {
+            health.lock_service(LockService::Unavailable);
+        }
+    }
+}

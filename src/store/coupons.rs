@@ -1,0 +1,153 @@
+//! Coupons: the limited offer and who has redeemed it. The coupon's row is locked and counted before a redemption is
+//! inserted, in every statement, so the cap holds and nobody waits in a circle.
+
+use sqlx::{Connection, PgConnection, SqliteConnection};
+
+use crate::order::{Id, Redeemed, Redemption};
+
+use super::{Database, Store, StoreError};
+
+/// A coupon's row.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CouponRow {
+    /// What the customer enters.
+    pub code: String,
+    /// How many redeemers there may be.
+    pub max_redemptions: i64,
+    /// How many there are.
+    pub redeemed: i64,
+}
+
+impl Store {
+    /// Creates a coupon; tells the row that stands under its code, and whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn create_coupon(
+        &self,
+        code: &Id,
+        max_redemptions: i64,
+    ) -> Result<(CouponRow, bool), StoreError> {
+        const SQL: &str =
+            "insert into coupons (code, max_redemptions) values ($1, $2) on conflict do nothing";
+        let created = match &self.database {
+            Database::Postgres(own) => {
+                let insert = sqlx::query(SQL).bind(code.as_str()).bind(max_redemptions).execute(&own.pool);
+                self.within(insert).await?.rows_affected()
+            }
+            Database::Sqlite(own) => {
+                let insert = sqlx::query(SQL).bind(code.as_str()).bind(max_redemptions).execute(&own.pool);
+                self.within(insert).await?.rows_affected()
+            }
+        };
+        let row = self.coupon(code).await?;
+        row.map(|row| (row, created == 1)).ok_or_else(|| StoreError::Raced("coupons".to_owned()))
+    }
+
+    /// The coupon of this code.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn coupon(&self, code: &Id) -> Result<Option<CouponRow>, StoreError> {
+        const SQL: &str = "select code, max_redemptions, redeemed from coupons where code = $1";
+        let row: Option<(String, i64, i64)> = match &self.database {
+            Database::Postgres(own) => {
+                self.within(sqlx::query_as(SQL).bind(code.as_str()).fetch_optional(&own.pool)).await?
+            }
+            Database::Sqlite(own) => {
+                self.within(sqlx::query_as(SQL).bind(code.as_str()).fetch_optional(&own.pool)).await?
+            }
+        };
+        Ok(row.map(|(code, max_redemptions, redeemed)| CouponRow { code, max_redemptions, redeemed }))
+    }
+
+    /// Takes a redemption back, so that another may have it; tells whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn give_back(&self, code: &Id, redeemer: &Id) -> Result<bool, StoreError> {
+        match &self.database {
+            Database::Postgres(own) => {
+                let given_back = sqlx::query_scalar("select give_back($1, $2)")
+                    .bind(code.as_str())
+                    .bind(redeemer.as_str())
+                    .fetch_one(&own.pool);
+                self.within(given_back).await
+            }
+            Database::Sqlite(own) => {
+                self.within(give_back(own.pool.acquire().await?.as_mut(), code, redeemer)).await
+            }
+        }
+    }
+
+    async fn within<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        super::within(self.call_timeout, async { Ok(call.await?) }).await
+    }
+}
+
+/// Redeems for many at once, in their order; each (code, redeemer) may occur once.
+pub(super) async fn redeem_postgres(
+    connection: &mut PgConnection,
+    asked: &[Redemption],
+) -> Result<Vec<Redeemed>, StoreError> {
+    let words: Vec<String> = sqlx::query_scalar("select redeem_batch($1, $2, $3)")
+        .bind(asked.iter().map(|one| one.code.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|one| one.redeemer.as_str()).collect::<Vec<_>>())
+        .bind(asked.iter().map(|one| one.order.as_ref().map(Id::as_str)).collect::<Vec<_>>())
+        .fetch_one(connection)
+        .await?;
+    let redeemed: Option<Vec<Redeemed>> = words.iter().map(|word| Redeemed::from_word(word)).collect();
+    redeemed
+        .ok_or_else(|| StoreError::Unavailable("redeem_batch answered words that are not known".to_owned()))
+}
+
+/// The same under the write lock, one by one.
+pub(super) async fn redeem_sqlite(
+    connection: &mut SqliteConnection,
+    asked: &[Redemption],
+) -> Result<Vec<Redeemed>, StoreError> {
+    const COUNT: &str =
+        "update coupons set redeemed = redeemed + 1 where code = ?1 and redeemed < max_redemptions";
+    const INSERT: &str = r#"insert into redemptions (code, redeemer, "order") values (?1, ?2, ?3)"#;
+    const HELD: &str = "select exists (select 1 from redemptions where code = ?1 and redeemer = ?2),
+                               exists (select 1 from coupons where code = ?1)";
+    let mut transaction = connection.begin_with("begin immediate").await?;
+    let mut redeemed = Vec::with_capacity(asked.len());
+    for Redemption { code, redeemer, order } in asked {
+        let (is_held, is_known): (bool, bool) = sqlx::query_as(HELD)
+            .bind(code.as_str())
+            .bind(redeemer.as_str())
+            .fetch_one(&mut *transaction)
+            .await?;
+        let granted = !is_held
+            && sqlx::query(COUNT).bind(code.as_str()).execute(&mut *transaction).await?.rows_affected() == 1;
+        if granted {
+            let row = sqlx::query(INSERT).bind(code.as_str()).bind(redeemer.as_str());
+            row.bind(order.as_ref().map(Id::as_str)).execute(&mut *transaction).await?;
+        }
+        redeemed.push(match (is_known, is_held, granted) {
+            (false, ..) => Redeemed::Unknown,
+            (true, true, _) => Redeemed::Held,
+            (true, false, true) => Redeemed::Granted,
+            (true, false, false) => Redeemed::SoldOut,
+        });
+    }
+    transaction.commit().await?;
+    Ok(redeemed)
+}
+
+async fn give_back(connection: &mut SqliteConnection, code: &Id, redeemer: &Id) -> Result<bool, sqlx::Error> {
+    let mut transaction = connection.begin_with("begin immediate").await?;
+    let deleted = sqlx::query("delete from redemptions where code = ?1 and redeemer = ?2")
+        .bind(code.as_str())
+        .bind(redeemer.as_str())
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+    if deleted == 1 {
+        let counted = sqlx::query("update coupons set redeemed = redeemed - 1 where code = ?1");
+        counted.bind(code.as_str()).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(deleted == 1)
+}

@@ -1,0 +1,69 @@
+//! Leases in etcd.
+
+use std::time::Duration;
+
+use paylatch::lock::{Attempt, Finding, Locks};
+
+use crate::conformance::{Service, every_test};
+use crate::servers::{Etcd, free_port};
+use crate::{TTL, keys, locks, settings, take};
+
+impl Service for Etcd {
+    fn contender(&self) -> Locks {
+        // The first member is away.
+        locks("etcd", &[format!("http://127.0.0.1:{}", free_port()), self.url()])
+    }
+
+    /// etcd counts whole seconds, and no lease is shorter than 1.5 elections.
+    fn lapse(&self) -> Duration {
+        Duration::from_secs(6)
+    }
+
+    fn has_a_member_away(&self) -> bool {
+        true
+    }
+}
+
+every_test!(
+    #[ignore]
+    Etcd::start()
+);
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn the_fence_is_the_revision_and_grows() {
+    let etcd = Etcd::start();
+    let locks = etcd.contender();
+    let mut last = 0;
+    for _ in 0..20 {
+        let (lease, _) = take(&locks, &keys(["order"])).await;
+        let fence = lease.fence("order").expect("etcd has revisions");
+        assert!(fence > last, "{fence} after {last}");
+        last = fence;
+        lease.release().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_frozen_server_costs_one_call_and_is_used_again_when_it_wakes() {
+    let etcd = Etcd::start();
+    let locks = locks("etcd", &[etcd.url()]);
+    take(&locks, &keys(["probe"])).await.0.release().await;
+    etcd.server.freeze();
+    let asked_at = std::time::Instant::now();
+    assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
+    assert!(asked_at.elapsed() < TTL, "{:?}", asked_at.elapsed());
+    etcd.server.thaw();
+    take(&locks, &keys(["probe"])).await.0.release().await;
+}
+
+#[tokio::test]
+async fn addresses_that_do_not_read_are_refused_without_being_repeated() {
+    for url in ["https://127.0.0.1:2379", "http://user:canary@127.0.0.1:2379", "127.0.0.1"] {
+        let error = Locks::new(&settings("etcd", &[url.to_owned()])).expect_err("wrong");
+        assert!(error.contains("http://host:2379") && !error.contains("canary"), "{error}");
+    }
+    let found = locks("etcd", &[format!("http://127.0.0.1:{}", free_port())]).health().await;
+    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("not reachable")), "{found:?}");
+}

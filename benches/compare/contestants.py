@@ -17,7 +17,7 @@ SOURCE = {"PAYLATCH_SOURCES__STRIPE__SECRETS": SECRET, "PAYLATCH_CONFIG": ""}
 
 def build():
     """Builds the release binary and the limits; returns their paths by name."""
-    command = ["cargo", "build", "--release", "--bins", "--benches", "--message-format=json-render-diagnostics"]
+    command = ["cargo", "build", "--release", "--bins", "--bench=*", "--message-format=json-render-diagnostics"]
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     built = (json.loads(line) for line in lines)
     return {b["target"]["name"]: b["executable"] for b in built if b.get("executable")}
@@ -51,7 +51,7 @@ class Paylatch:
         self.name = f"paylatch, {lock} lock, {'SQLite' if database_url.startswith('sqlite') else 'Postgres'}"
         self.settings = {"database_url": database_url, "lock.backend": lock, "log.filter": "warn", **settings}
         if lock_url:
-            self.settings["lock.urls"] = f'["{lock_url}"]'
+            self.settings["lock.urls"] = lock_url
 
     def start(self):
         self.port = free_port()

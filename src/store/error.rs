@@ -8,7 +8,7 @@ pub enum StoreError {
     /// Somebody was faster: load, decide and save again.
     #[error("raced on {0}")]
     Raced(String),
-    /// The database refuses the data (SQLSTATE class 22 or 23): sending it again will not help.
+    /// The database refuses the data (SQLSTATE class 22, or 23 save a key that exists): sending it again will not help.
     #[error("refused ({code}): {message}")]
     Refused {
         /// SQLSTATE, or SQLite's code.
@@ -52,6 +52,8 @@ fn refusal(error: &dyn DatabaseError) -> StoreError {
     }
     match code.as_str() {
         "40001" | "40P01" => StoreError::Raced(message.to_owned()),
+        // Somebody else inserted the row since the load.
+        "23505" => StoreError::Raced(error.constraint().unwrap_or_default().to_owned()),
         _ if code.starts_with("22") || code.starts_with("23") => {
             StoreError::Refused { message: without_values(), code }
         }

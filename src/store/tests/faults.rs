@@ -136,7 +136,7 @@ async fn a_removed_or_changed_backstop_is_named() {
         unfit(&world, named).await;
     }
     let world = World::new(On::Postgres).await;
-    plant(&world, "if n <> cardinality(e_id)", "if false").await;
+    plant(&world, "if n <> moves", "if false").await;
     unfit(&world, "save_batch is not the one").await;
 
     for (damage, named) in [

@@ -49,7 +49,7 @@ async fn two_crossing_saves_do_not_deadlock() {
     let world = World::new(On::Postgres).await;
     let answers = cross(&world).await;
     assert_eq!(answers[0], Ok(()));
-    assert_eq!(answers[1], Err(StoreError::Raced("new orders".to_owned())));
+    assert_eq!(answers[1], Err(StoreError::Raced("orders_pkey".to_owned())));
 
     let world = World::new(On::Postgres).await;
     let body = world.texts("select prosrc from pg_proc where proname = 'save_batch'").await.remove(0);

@@ -12,6 +12,7 @@ mod dev;
 mod events;
 mod failure;
 mod fixtures;
+mod healthcheck;
 mod migrate;
 mod orders;
 mod output;
@@ -92,6 +93,9 @@ enum Command {
     /// Check settings, clock, lock service, database and schema; say what to do.
     #[command(after_help = "Example: paylatch check --production")]
     Check(check::Check),
+    /// Ask the server of these settings whether it is ready.
+    #[command(after_help = "Example: paylatch healthcheck --url http://10.0.0.7:8080")]
+    Healthcheck(healthcheck::Healthcheck),
     /// Show every setting as it holds, and where it comes from.
     #[command(after_help = "Example: PAYLATCH_LOCK_BACKEND=local paylatch config")]
     Config(config::Config),
@@ -167,6 +171,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Check(check) => return check::run(context, &check).await,
+        Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
         Command::Config(config) => config::run(context, &config).map(|()| true)?,
         Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
         Command::Completions(completions) => {

@@ -17,6 +17,7 @@ mod migrate;
 mod orders;
 mod output;
 mod providers;
+mod purge;
 mod replay;
 mod send;
 mod serve;
@@ -90,6 +91,9 @@ enum Command {
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
+    /// Clear old bodies. Rows stay, so duplicates are known for ever.
+    #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
+    Purge(purge::Purge),
     /// Check settings, clock, lock service, database and schema; say what to do.
     #[command(after_help = "Example: paylatch check --production")]
     Check(check::Check),
@@ -170,6 +174,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
+        Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,
         Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
         Command::Config(config) => config::run(context, &config).map(|()| true)?,

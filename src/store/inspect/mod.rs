@@ -1,13 +1,14 @@
 //! Looking at what is stored: for the command line, the API and the gauges. Runs beside the lanes, on a pool of its own.
 
 mod audit;
+mod purge;
 mod rows;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::order::{Key, UnixMicros};
+use crate::order::Key;
 
 use super::{Database, Store, StoreError, within};
 
@@ -19,8 +20,6 @@ pub const ROWS_MAX: u32 = 1000;
 /// The longest timeline that is shown.
 const TIMELINE_EVENTS_MAX: u32 = 10_000;
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many rows one purging statement touches, so that nobody waits long for it.
-const PURGE_ROWS: u32 = 1000;
 
 /// Which orders; a filter that is `None` lets all through.
 #[derive(Debug, Clone, Default)]
@@ -218,40 +217,6 @@ impl Store {
             Ok(Counts { anomalies, parked, dead, conflicts })
         };
         within(QUERY_TIMEOUT, counts).await
-    }
-
-    /// Clears the bodies of events and conflicts that arrived before `older_than`, never their rows, so that a late
-    /// duplicate is still known. Says how many.
-    ///
-    /// # Errors
-    /// [`StoreError`]; what was cleared until then stays cleared.
-    pub async fn purge_payloads(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
-        const EVENTS: &str = "
-            update events set payload = null
-             where (event_id, source) in (
-                   select event_id, source from events where payload is not null and received_at < $1 limit $2)";
-        const CONFLICTS: &str = "
-            update conflicts set payload = null
-             where (event_id, source, body_sha256) in (
-                   select event_id, source, body_sha256 from conflicts where payload is not null and received_at < $1 limit $2)";
-        let mut cleared = 0;
-        for sql in [EVENTS, CONFLICTS] {
-            loop {
-                let step = async {
-                    Ok(on_either!(self, pool => sqlx::query(sql)
-                        .bind(older_than)
-                        .bind(i64::from(PURGE_ROWS))
-                        .execute(pool)
-                        .await?
-                        .rows_affected()))
-                };
-                match within(QUERY_TIMEOUT, step).await? {
-                    0 => break,
-                    rows => cleared += rows,
-                }
-            }
-        }
-        Ok(cleared)
     }
 }
 

@@ -117,6 +117,7 @@ pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On
     let (world, events) = shop(on).await;
     let later = UnixMicros(events[4].evidence().received_at.0 + 1);
     assert_eq!(world.store.purge_payloads(UnixMicros(0)).await.unwrap(), 0);
+    assert_eq!(world.store.count_payloads(later).await.unwrap(), 6);
     assert_eq!(world.store.purge_payloads(later).await.unwrap(), 6);
     assert_eq!(world.store.raw(events[0].key()).await.unwrap(), None);
     assert_eq!(world.store.audit(false).await.unwrap().unverifiable, 6);

@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod fixtures;
 mod healthcheck;
+mod locks;
 mod migrate;
 mod orders;
 mod output;
@@ -94,6 +95,9 @@ enum Command {
     /// Clear old bodies. Rows stay, so duplicates are known for ever.
     #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
     Purge(purge::Purge),
+    /// Show what is locked now, and by which instance.
+    #[command(after_help = "Example: paylatch locks --json")]
+    Locks(locks::ListLocks),
     /// Check settings, clock, lock service, database and schema; say what to do.
     #[command(after_help = "Example: paylatch check --production")]
     Check(check::Check),
@@ -175,6 +179,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
+        Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,
         Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
         Command::Config(config) => config::run(context, &config).map(|()| true)?,

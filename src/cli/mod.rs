@@ -20,6 +20,7 @@ mod output;
 mod providers;
 mod purge;
 mod replay;
+mod reprocess;
 mod send;
 mod serve;
 mod sign;
@@ -92,6 +93,9 @@ enum Command {
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
+    /// Read stored events again, with today's definitions and settings.
+    #[command(after_help = "Example: paylatch reprocess --parked --type charge.refunded --dry-run")]
+    Reprocess(reprocess::Reprocess),
     /// Clear old bodies. Rows stay, so duplicates are known for ever.
     #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
     Purge(purge::Purge),
@@ -178,6 +182,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
+        Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
         Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,

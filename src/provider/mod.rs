@@ -138,6 +138,16 @@ impl Source {
         Ok(Verified { secret_position, webhook, facts: &self.facts })
     }
 
+    /// The events of a body that has no signature to check: one that was verified when it was stored with `headers`, a JSON
+    /// object, or one that an operator vouches for. The only way around [`Source::verify`]; never for what a sender sends.
+    ///
+    /// `None` when the definition reads what is not kept: the URL's query, or for an event of a webhook with several,
+    /// what stood around it.
+    #[must_use]
+    pub fn read_unsigned(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Option<Vec<Event>> {
+        self.facts.events_of_kept(headers, body, received_at)
+    }
+
     /// Headers (and body, where the signature lives inside it) that make `body` verify.
     #[must_use]
     pub fn sign(&self, body: &Bytes, now: i64) -> Signed {

@@ -53,6 +53,8 @@ pub(super) struct Places {
     pub(super) headers: Vec<HeaderName>,
     /// Parts of the signature.
     pub(super) parts: Vec<String>,
+    /// Whether the URL's query is read.
+    pub(super) reads_query: bool,
 }
 
 impl Places {
@@ -73,7 +75,10 @@ impl Places {
                 }
                 Ok(Place::Header(name))
             }
-            ("query", name) if !name.is_empty() => Ok(Place::Query(name.to_owned())),
+            ("query", name) if !name.is_empty() => {
+                self.reads_query = true;
+                Ok(Place::Query(name.to_owned()))
+            }
             ("form", name) if !name.is_empty() => Ok(Place::Form(name.to_owned())),
             ("sig", name) if !name.is_empty() => {
                 let known = self.parts.iter().position(|part| part == name);

@@ -92,6 +92,11 @@ impl Reader {
         self.pointers.is_empty()
     }
 
+    /// How many fields are asked for.
+    pub(super) fn count(&self) -> usize {
+        self.pointers.len()
+    }
+
     /// The fields of `json`.
     ///
     /// # Errors

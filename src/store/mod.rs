@@ -5,6 +5,7 @@ mod error;
 mod inspect;
 mod moment;
 mod postgres;
+mod replace;
 mod schema;
 mod session;
 mod snapshot;
@@ -24,6 +25,7 @@ pub use coupons::CouponRow;
 pub use error::StoreError;
 pub use inspect::{
     Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX,
+    STORED_EVENTS_MAX, StoredEvent,
 };
 pub use session::Session;
 

@@ -2,17 +2,17 @@
 
 mod amount;
 mod family;
+mod kept;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderName;
-use sha2::{Digest, Sha256};
 
 use self::family::Family;
+use self::kept::Arrival;
 use super::definition::{self, Definition, Texts, Unit};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
@@ -85,37 +85,44 @@ impl Facts {
 
     /// The events of a verified webhook.
     pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
-        let evidence = |body: Bytes| Evidence {
-            body_sha256: Sha256::digest(&body).into(),
-            body,
-            headers: self.kept_headers(webhook),
-            received_at,
-        };
-        let dead = |reason, body| Event::dead(self.source.clone(), None, reason, evidence(body));
-        let unreadable = |reason| vec![dead(reason, webhook.body.clone())];
-        let envelope = match self.places.envelope.read(webhook.body) {
-            _ if self.places.envelope.is_empty() => Fields::default(),
-            Ok(envelope) => envelope,
-            Err(reason) => return unreadable(reason),
+        let arrival = Arrival { headers: self.kept_headers(webhook), received_at };
+        match self.items(webhook.body) {
+            Ok((envelope, items)) => {
+                items.into_iter().map(|item| self.item(webhook, &envelope, item, &arrival)).collect()
+            }
+            Err(reason) => vec![self.dead(None, reason, arrival.evidence(webhook.body.clone()))],
+        }
+    }
+
+    /// The exact bytes of each event, and what is read of the body around them.
+    fn items<'a>(&self, body: &'a Bytes) -> Result<(Fields<'a>, Vec<Bytes>), String> {
+        let envelope = match self.places.envelope.is_empty() {
+            true => Fields::default(),
+            false => self.places.envelope.read(body)?,
         };
         let items = match &self.each {
-            None => vec![webhook.body.clone()],
-            Some(each) => match each.items(&envelope) {
-                Ok(items) => items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect(),
-                Err(reason) => return unreadable(reason),
-            },
-        };
-        let event = |body: Bytes| {
-            let json = self.json_of(webhook, &body);
-            match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
-                Err(reason) => dead(reason, body.clone()),
-                Ok(item) => {
-                    let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
-                    self.event(&view, evidence(body.clone()))
-                }
+            None => vec![body.clone()],
+            Some(each) => {
+                each.items(&envelope)?.into_iter().map(|item| body.slice_ref(item.as_bytes())).collect()
             }
         };
-        items.into_iter().map(event).collect()
+        Ok((envelope, items))
+    }
+
+    /// The event that `body` is.
+    fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, body: Bytes, arrival: &Arrival) -> Event {
+        let json = self.json_of(webhook, &body);
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
+            Err(reason) => self.dead(None, reason, arrival.evidence(body.clone())),
+            Ok(item) => {
+                let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
+                self.event(&view, arrival.evidence(body.clone()))
+            }
+        }
+    }
+
+    fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
+        Event::dead(self.source.clone(), id, reason, evidence)
     }
 
     /// The JSON of an event: its bytes, or what its XML comes to.
@@ -130,7 +137,7 @@ impl Facts {
     }
 
     fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
-        let dead = |id, reason| Event::dead(self.source.clone(), id, reason, evidence.clone());
+        let dead = |id, reason| self.dead(id, reason, evidence.clone());
         let id = match read_id("id", &self.id, ":", view) {
             Ok(id) => id,
             Err(reason) => return dead(None, reason),
@@ -176,19 +183,6 @@ impl Facts {
                 Some(format!("not a {word} event, and this source takes only those"))
             }
         }
-    }
-
-    /// The headers that the definition reads, as a JSON object.
-    fn kept_headers(&self, webhook: &Webhook<'_>) -> String {
-        let kept: BTreeMap<&str, Cow<'_, str>> = self
-            .headers
-            .iter()
-            .filter_map(|name| {
-                let value = webhook.headers.get(name)?;
-                Some((name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            })
-            .collect();
-        serde_json::to_string(&kept).unwrap_or_default()
     }
 }
 

@@ -344,3 +344,30 @@ fn a_certificate_of_another_host_or_one_that_is_not_there_is_refused() {
         "signature_mismatch"
     );
 }
+
+#[test]
+fn what_is_kept_of_an_event_reads_the_same_without_its_signature() {
+    for provider in providers().names() {
+        let source = source(settings(provider));
+        for event in all_events(&source) {
+            let kept = event.evidence();
+            let again = source.read_unsigned(&kept.headers, &kept.body, kept.received_at).unwrap();
+            let [again] = again.try_into().unwrap();
+            assert_eq!(again.key(), event.key(), "{provider}");
+            assert_eq!(again.facts_sha256(), event.facts_sha256(), "{provider}: {}", event.key());
+            assert_eq!(again.evidence().headers, kept.headers, "{provider}");
+            assert_eq!(again.evidence().body_sha256, kept.body_sha256, "{provider}");
+        }
+    }
+}
+
+#[test]
+fn an_event_whose_webhook_told_more_than_was_kept_is_not_read_without_it() {
+    let adyen = source(SourceSettings { mode: Some(Mode::Live), ..settings("adyen") });
+    let event = all_events(&adyen).remove(0);
+    let kept = event.evidence();
+    assert!(adyen.read_unsigned(&kept.headers, &kept.body, kept.received_at).is_none());
+
+    let settings = SourceSettings { order: vec!["query:order".to_owned()], ..settings("stripe") };
+    assert!(source(settings).read_unsigned("{}", &Bytes::from_static(b"{}"), UnixMicros(0)).is_none());
+}

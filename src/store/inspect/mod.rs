@@ -3,6 +3,7 @@
 mod audit;
 mod purge;
 mod rows;
+mod stored;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::{Database, Store, StoreError, within};
 
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use rows::{EventRow, OrderRow};
+pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 
 /// The most rows that one call answers, whatever its `limit`.
 pub const ROWS_MAX: u32 = 1000;

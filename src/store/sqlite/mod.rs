@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
 use crate::order::{Changes, Key, Snapshot};
 
+pub(super) use self::save::save_within;
 use super::snapshot::assemble;
 use super::{StoreError, Wanted, schema};
 

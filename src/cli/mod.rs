@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod fixtures;
 mod healthcheck;
+mod import;
 mod locks;
 mod migrate;
 mod orders;
@@ -96,6 +97,9 @@ enum Command {
     /// Read stored events again, with today's definitions and settings.
     #[command(after_help = "Example: paylatch reprocess --parked --type charge.refunded --dry-run")]
     Reprocess(reprocess::Reprocess),
+    /// Take in events that were exported from the provider's API. No signature vouches for them: you do.
+    #[command(after_help = "Example: paylatch import --source stripe events.json")]
+    Import(import::Import),
     /// Clear old bodies. Rows stay, so duplicates are known for ever.
     #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
     Purge(purge::Purge),
@@ -183,6 +187,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
+        Command::Import(import) => import::run(context, &import).await?,
         Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
         Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,

@@ -166,8 +166,8 @@ fn redelivered(event: &Event, known: &Known) -> (Outcome, Option<String>) {
 
 fn first_delivered(event: &Event, changed: bool) -> (Outcome, Option<String>) {
     match event.statement() {
-        Statement::Fact(_) if changed => (Outcome::Applied, None),
-        Statement::Fact(_) => (Outcome::Restated, None),
+        Statement::Fact(_) if changed => (Outcome::Applied, event.remark()),
+        Statement::Fact(_) => (Outcome::Restated, event.remark()),
         Statement::Noted(reason) => (Outcome::Noted, Some(reason.clone())),
         Statement::Parked(reason) => (Outcome::Parked, Some(reason.clone())),
         Statement::Dead(reason) => (Outcome::Dead, Some(reason.clone())),

@@ -1,5 +1,6 @@
 //! Looking at what is stored: for the command line, the API and the gauges. Runs beside the lanes, on a pool of its own.
 
+mod acknowledge;
 mod audit;
 mod purge;
 mod rows;
@@ -13,6 +14,7 @@ use crate::order::Key;
 
 use super::{Database, Store, StoreError, within};
 
+pub use acknowledge::AcknowledgementRow;
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use rows::{EventRow, OrderRow};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
@@ -64,7 +66,7 @@ pub struct EventFilter {
 /// What a person should look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Orders with an anomaly.
+    /// Orders with an anomaly that nobody has acknowledged.
     pub anomalies: i64,
     /// Events that are parked.
     pub parked: i64,
@@ -209,7 +211,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         const SQL: &str = "
-            select (select count(*) from orders where anomaly is not null),
+            select (select count(*) from orders o
+                     where o.anomaly is not null
+                       and not exists (
+                           select 1 from acknowledgements a
+                            where a.order_id = o.order_id and a.source = o.source and a.anomaly = o.anomaly)),
                    (select count(*) from events where outcome = 'parked'),
                    (select count(*) from events where outcome = 'dead'),
                    (select count(*) from conflicts)";

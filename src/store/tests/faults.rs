@@ -169,7 +169,8 @@ async fn replicas_may_migrate_at_once() {
     for migration in migrations.collect::<Vec<_>>() {
         applied += migration.await.unwrap();
     }
-    assert_eq!(applied, 3, "each was applied by one of them");
+    let all = world.number("select count(*) from _sqlx_migrations").await;
+    assert_eq!(applied as i64, all, "each was applied by one of them");
     world.store.check().await.unwrap();
 }
 

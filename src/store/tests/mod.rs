@@ -12,6 +12,7 @@ use crate::order::{Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
 use inspection::{
     a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
+    an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another,
     an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
     orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
     what_needs_a_person_is_counted,
@@ -48,6 +49,7 @@ over_both! {
     an_audit_finds_every_wrong_row_and_repairs_it;
     a_purge_clears_bodies_and_keeps_what_tells_duplicates;
     views_show_amounts_in_the_currency_s_decimals;
+    an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another;
     a_parked_event_that_can_be_read_now_is_applied;
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else;
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them;

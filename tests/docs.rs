@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
 use paylatch::http::Code;
 use paylatch::order::{Anomaly, Kind, Outcome, Status};
 use paylatch::telemetry::{self, METERS};
@@ -44,6 +46,110 @@ fn the_answers_page_lists_every_code_with_its_status() {
         let row = format!("| `{}` | {} |", code.as_str(), code.status());
         assert!(page.contains(&row), "expected {row}");
     }
+}
+
+#[test]
+fn the_settings_page_lists_every_setting_with_its_default() {
+    let settings = quoted(&read("src/config/settings.rs"), "reader.", "(\"");
+    let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
+    let listed: BTreeSet<String> =
+        SETTINGS_HEADINGS.iter().flat_map(|heading| table("settings.md", heading)).collect();
+    let of_files = ["admin_token_file", "database_url_file"].map(str::to_owned);
+    let known: BTreeSet<String> = settings
+        .into_iter()
+        .chain(source.into_iter().map(|field| format!("sources.NAME.{field}")))
+        .chain(of_files)
+        .collect();
+    assert_eq!(listed, known);
+
+    let page = read("docs/settings.md");
+    let layers = Layers { flags: Vec::new(), environment: BTreeMap::new(), file: None };
+    for Resolved { setting, shown, .. } in Settings::read(layers, Needs::default()).unwrap().resolved {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{setting}` |"))).unwrap();
+        assert!(row.contains(&format!("| `{shown}` |")), "{setting} defaults to {shown}: {row}");
+    }
+}
+
+#[test]
+fn the_variables_of_the_settings_page_set_what_they_stand_beside() {
+    for row in
+        read("docs/settings.md").lines().filter(|line| line.starts_with("| `") && !line.contains(".NAME."))
+    {
+        let cells: Vec<&str> = row.split('`').collect();
+        let (setting, variable) = (cells[1], cells[3]);
+        let environment = BTreeMap::from([(variable.to_owned(), "\u{1}".to_owned())]);
+        let read = Settings::read(Layers { flags: Vec::new(), environment, file: None }, Needs::default());
+        let told = read.err().map(|Mistakes(mistakes)| mistakes).unwrap_or_default();
+        assert!(told.iter().all(|mistake| mistake.setting != variable), "{variable} does not set {setting}");
+    }
+}
+
+#[test]
+fn the_errors_page_lists_every_code_of_a_command_with_its_exit_code() {
+    let sources: String = files("src/cli").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut codes: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (word, exit) in [("Failed", "1"), ("Usage", "2"), ("Unavailable", "69"), ("Config", "78")] {
+        for code in quoted(&sources, &format!("Exit::{word}"), ",\"") {
+            codes.entry(code).or_default().insert(exit);
+        }
+    }
+    assert_eq!(table("errors.md", "Codes of commands"), codes.keys().cloned().collect::<Vec<_>>());
+    let page = read("docs/errors.md");
+    for (code, exits) in codes {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{code}` |"))).unwrap();
+        assert!(exits.iter().any(|exit| row.contains(&format!("| {exit} |"))), "{exits:?}: {row}");
+    }
+}
+
+#[test]
+fn the_errors_page_lists_every_reason_of_a_rejection() {
+    let sources: String =
+        files("src/provider").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let listed: BTreeSet<String> = table("errors.md", "Reasons of rejection").into_iter().collect();
+    assert_eq!(listed, quoted(&sources, "Rejection::new", "(\""));
+}
+
+#[test]
+fn the_operations_page_names_every_alert() {
+    let (page, alerts) = (read("docs/operations.md"), read("deploy/prometheus/alerts.yml"));
+    for alert in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(page.contains(&format!("`{alert}`")), "{alert} is not explained");
+    }
+}
+
+const SETTINGS_HEADINGS: [&str; 6] =
+    ["The service", "Limits of the listener", "Locks", "Limits of the work", "Logs", "Sources"];
+
+/// The texts that follow `before` and `opening` in source code, whatever space is between, after a method's name if
+/// `before` ends with a dot.
+fn quoted(text: &str, before: &str, opening: &str) -> BTreeSet<String> {
+    let without_space: String = text.split_whitespace().collect();
+    let parts = without_space.split(before).skip(1);
+    let after_name = |part: &str| {
+        let rest = match before.ends_with('.') {
+            true => part.trim_start_matches(|c: char| c.is_ascii_lowercase() || c == '_'),
+            false => part,
+        };
+        rest.strip_prefix(opening)?.split_once('"').map(|(word, _)| word.to_owned())
+    };
+    parts.filter_map(after_name).collect()
+}
+
+/// The Rust files below a folder.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => found.push(path),
+            }
+        }
+    }
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    found
 }
 
 #[test]

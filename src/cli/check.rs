@@ -99,7 +99,8 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
         format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} orders with an anomaly");
     if production && parked + dead + conflicts + anomalies > 0 {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
-            .hint("see `paylatch events --outcome parked`, `paylatch events --outcome dead`, `paylatch orders --anomaly`");
+            .hint("see `paylatch events --outcome parked`, `paylatch events --outcome dead`, `paylatch orders --anomaly`")
+            .hint("what is settled: `paylatch reprocess`, `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);

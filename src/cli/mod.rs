@@ -12,11 +12,16 @@ mod dev;
 mod events;
 mod failure;
 mod fixtures;
+mod healthcheck;
+mod import;
+mod locks;
 mod migrate;
 mod orders;
 mod output;
 mod providers;
+mod purge;
 mod replay;
+mod reprocess;
 mod send;
 mod serve;
 mod sign;
@@ -89,9 +94,24 @@ enum Command {
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
+    /// Read stored events again, with today's definitions and settings.
+    #[command(after_help = "Example: paylatch reprocess --parked --type charge.refunded --dry-run")]
+    Reprocess(reprocess::Reprocess),
+    /// Take in events that were exported from the provider's API. No signature vouches for them: you do.
+    #[command(after_help = "Example: paylatch import --source stripe events.json")]
+    Import(import::Import),
+    /// Clear old bodies. Rows stay, so duplicates are known for ever.
+    #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
+    Purge(purge::Purge),
+    /// Show what is locked now, and by which instance.
+    #[command(after_help = "Example: paylatch locks --json")]
+    Locks(locks::ListLocks),
     /// Check settings, clock, lock service, database and schema; say what to do.
     #[command(after_help = "Example: paylatch check --production")]
     Check(check::Check),
+    /// Ask the server of these settings whether it is ready.
+    #[command(after_help = "Example: paylatch healthcheck --url http://10.0.0.7:8080")]
+    Healthcheck(healthcheck::Healthcheck),
     /// Show every setting as it holds, and where it comes from.
     #[command(after_help = "Example: PAYLATCH_LOCK_BACKEND=local paylatch config")]
     Config(config::Config),
@@ -166,7 +186,12 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
+        Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
+        Command::Import(import) => import::run(context, &import).await?,
+        Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
+        Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,
+        Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
         Command::Config(config) => config::run(context, &config).map(|()| true)?,
         Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
         Command::Completions(completions) => {

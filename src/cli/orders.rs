@@ -3,6 +3,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::clock;
 use super::context::Context;
 use super::events::{self, amount};
 use super::failure::{Exit, Failure};
@@ -10,7 +11,7 @@ use super::output::{Output, printable};
 use super::tables::table;
 use crate::config::Needs;
 use crate::order::{Id, Key};
-use crate::store::{EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
 
 /// How many rows are shown unless told otherwise.
 pub(super) const ROWS_SHOWN: u32 = 10_000;
@@ -34,6 +35,12 @@ pub(super) struct Orders {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
+    /// Keep that the order's anomaly is settled: it is not counted any more.
+    #[arg(long, requires = "id")]
+    acknowledge: bool,
+    /// How it was settled.
+    #[arg(long, value_name = "TEXT", requires = "acknowledge")]
+    note: Option<String>,
     /// Print the columns as JSON.
     #[arg(long)]
     json: bool,
@@ -44,6 +51,7 @@ pub(super) struct Orders {
 struct Told {
     #[serde(flatten)]
     order: OrderRow,
+    acknowledgements: Vec<AcknowledgementRow>,
     timeline: Vec<EventRow>,
 }
 
@@ -55,14 +63,21 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
     match (&orders.id, orders.json) {
         (Some(id), json) => {
             let order = the_one(id, rows)?;
-            let timeline = store.timeline(&key(&order)?).await?;
+            let key = key(&order)?;
+            if orders.acknowledge {
+                acknowledge(&store, &key, orders.note.as_deref()).await?;
+            }
+            let acknowledgements = store.acknowledgements(Some(&key)).await?;
+            let told = Told { order, acknowledgements, timeline: store.timeline(&key).await? };
             match json {
-                true => context.output.json(&Told { order, timeline }),
-                false => tell_one(context.output, &order, &timeline),
+                true => context.output.json(&told),
+                false => tell_one(context.output, &told),
             }
         }
         (None, true) => context.output.json(&rows),
-        (None, false) => context.output.line(orders_table(&rows)),
+        (None, false) => {
+            context.output.line(orders_table(&rows, &acknowledgements_of(&store, &rows).await?));
+        }
     }
     Ok(())
 }
@@ -70,7 +85,22 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
 /// All orders of one source, for `dev`.
 pub(super) async fn of_source(store: &Store, source: &Id) -> Result<String, Failure> {
     let filter = OrderFilter { source: Some(source.to_string()), limit: ROWS_MAX, ..OrderFilter::default() };
-    Ok(orders_table(&store.orders(&filter).await?))
+    Ok(orders_table(&store.orders(&filter).await?, &[]))
+}
+
+async fn acknowledge(store: &Store, order: &Key, note: Option<&str>) -> Result<(), Failure> {
+    let settled = store.acknowledge(order, note, clock::now()).await?;
+    settled.map(drop).ok_or_else(|| {
+        Failure::new(Exit::Failed, "no_anomaly", format!("order {order} has no anomaly to acknowledge"))
+    })
+}
+
+/// Asked for only where there is an anomaly that could be settled.
+async fn acknowledgements_of(store: &Store, rows: &[OrderRow]) -> Result<Vec<AcknowledgementRow>, Failure> {
+    match rows.iter().any(|row| row.anomaly.is_some()) {
+        true => Ok(store.acknowledgements(None).await?),
+        false => Ok(Vec::new()),
+    }
 }
 
 /// Reads page after page, up to the limit.
@@ -120,7 +150,7 @@ fn key(order: &OrderRow) -> Result<Key, Failure> {
     Ok(Key { id: id(&order.order_id)?, source: id(&order.source)? })
 }
 
-fn orders_table(rows: &[OrderRow]) -> String {
+fn orders_table(rows: &[OrderRow], acknowledged: &[AcknowledgementRow]) -> String {
     let header = [
         "order",
         "source",
@@ -143,15 +173,27 @@ fn orders_table(rows: &[OrderRow]) -> String {
             money(row.refunded),
             money(row.disputed),
             row.currency.clone().unwrap_or_else(|| "-".to_owned()),
-            row.anomaly.clone().unwrap_or_default(),
+            row.anomaly.as_deref().map(|anomaly| shown(row, anomaly, acknowledged)).unwrap_or_default(),
         ];
         cells.iter().map(|cell| printable(cell)).collect()
     });
     table(&header, cells)
 }
 
-fn tell_one(output: Output, order: &OrderRow, timeline: &[EventRow]) {
-    output.line(orders_table(std::slice::from_ref(order)));
-    output.line(format_args!("\nfirst event {}, last event {}\n", order.first_event_at, order.last_event_at));
-    output.line(events::events_table(timeline));
+/// The anomaly, and whether it is settled.
+fn shown(row: &OrderRow, anomaly: &str, acknowledged: &[AcknowledgementRow]) -> String {
+    let is_settled = acknowledged.iter().any(|settled| {
+        settled.order_id == row.order_id && settled.source == row.source && settled.anomaly == anomaly
+    });
+    if is_settled { format!("{anomaly} (acknowledged)") } else { anomaly.to_owned() }
+}
+
+fn tell_one(output: Output, Told { order, acknowledgements, timeline }: &Told) {
+    output.line(orders_table(std::slice::from_ref(order), acknowledgements));
+    output.line(format_args!("\nfirst event {}, last event {}", order.first_event_at, order.last_event_at));
+    for settled in acknowledgements {
+        let note = settled.note.as_deref().map(|note| format!(": {}", printable(note))).unwrap_or_default();
+        output.line(format_args!("{} acknowledged {}{note}", settled.anomaly, settled.acknowledged_at));
+    }
+    output.line(format_args!("\n{}", events::events_table(timeline)));
 }

@@ -192,7 +192,7 @@ pub(super) fn require_http(url: &Uri) -> Result<(), Failure> {
 }
 
 /// An error with its causes: the outermost alone says only that connecting failed.
-fn tell_chain(error: &dyn std::error::Error) -> String {
+pub(super) fn tell_chain(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source())
         .map(ToString::to_string)
         .collect::<Vec<_>>()

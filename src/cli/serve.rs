@@ -7,7 +7,7 @@ use super::context::Context;
 use super::failure::Failure;
 use crate::config::Needs;
 use crate::http::Sources;
-use crate::server::{Server, by_name};
+use crate::server::{Server, by_name, supervisor};
 
 /// What serving cannot do without.
 const NEEDS: Needs = Needs { database: true, sources: true };
@@ -22,6 +22,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let store = context.store(&settings)?;
     let server = Server::start(settings, store).await?;
     info!(listen = %server.public_address(), admin_listen = %server.admin_address(), "listening");
+    supervisor::ready();
     let sources = server.sources();
     server.run(reload_on_hangup(context, sources)).await?;
     Ok(())
@@ -32,6 +33,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 async fn reload_on_hangup(context: &Context, sources: Sources) {
     let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
     while hangups.recv().await.is_some() {
+        supervisor::reloading();
         match context.settings(NEEDS) {
             Ok(settings) => {
                 sources.replace(by_name(&settings.sources));
@@ -39,6 +41,7 @@ async fn reload_on_hangup(context: &Context, sources: Sources) {
             }
             Err(failure) => error!(%failure, "the settings were read again; the sources stay as they were"),
         }
+        supervisor::ready();
     }
     std::future::pending().await
 }

@@ -20,6 +20,7 @@ mod pending;
 mod tally;
 
 mod redemptions;
+mod replace;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use self::lane::supervised;
 use self::memory::Memory;
 use self::pending::{Answer, Pending, Room};
 use self::redemptions::{Asked, RedemptionLane};
+pub use self::replace::{Replaced, replace};
 use self::tally::Tally;
 
 /// The limits of intake.

@@ -49,6 +49,10 @@ pub struct Changes<'a> {
     pub orders: Vec<Rewrite>,
     /// Known ids that came with other facts.
     pub conflicts: Vec<&'a Event>,
+    /// Payments that no event tells of any more, each with the order that the load saw. Only [`decide_again`] has any.
+    ///
+    /// [`decide_again`]: super::decide_again
+    pub ended: Vec<(Key, Id)>,
 }
 
 /// An event with its outcome.
@@ -96,9 +100,17 @@ impl Changes<'_> {
 ///
 /// Each id may occur once. The events of one payment must not be split over batches that are decided from one snapshot.
 #[must_use]
-pub fn decide<'a>(mut snapshot: Snapshot, batch: &[&'a Event]) -> (Vec<Receipt>, Changes<'a>) {
+pub fn decide<'a>(snapshot: Snapshot, batch: &[&'a Event]) -> (Vec<Receipt>, Changes<'a>) {
+    decide_from(snapshot, BTreeMap::new(), batch)
+}
+
+/// Decides a batch, with payments that have changed before it.
+pub(super) fn decide_from<'a>(
+    mut snapshot: Snapshot,
+    mut touched: BTreeMap<Key, Payment>,
+    batch: &[&'a Event],
+) -> (Vec<Receipt>, Changes<'a>) {
     let mut changes = Changes::default();
-    let mut touched: BTreeMap<Key, Payment> = BTreeMap::new();
     let mut verdicts = Vec::with_capacity(batch.len());
     for &event in batch {
         if let Some(known) = snapshot.known.get(event.key()) {
@@ -122,6 +134,7 @@ pub fn decide<'a>(mut snapshot: Snapshot, batch: &[&'a Event]) -> (Vec<Receipt>,
     }
     changes.orders = rewrites(&snapshot, &touched);
     changes.payments = touched.iter().filter_map(|(key, payment)| payment.relink(key)).collect();
+    changes.ended = touched.iter().filter_map(|(key, payment)| payment.end(key)).collect();
 
     let order_of = |event: &Event| {
         let payment = event.payment_key()?;
@@ -153,8 +166,8 @@ fn redelivered(event: &Event, known: &Known) -> (Outcome, Option<String>) {
 
 fn first_delivered(event: &Event, changed: bool) -> (Outcome, Option<String>) {
     match event.statement() {
-        Statement::Fact(_) if changed => (Outcome::Applied, None),
-        Statement::Fact(_) => (Outcome::Restated, None),
+        Statement::Fact(_) if changed => (Outcome::Applied, event.remark()),
+        Statement::Fact(_) => (Outcome::Restated, event.remark()),
         Statement::Noted(reason) => (Outcome::Noted, Some(reason.clone())),
         Statement::Parked(reason) => (Outcome::Parked, Some(reason.clone())),
         Statement::Dead(reason) => (Outcome::Dead, Some(reason.clone())),
@@ -162,7 +175,7 @@ fn first_delivered(event: &Event, changed: bool) -> (Outcome, Option<String>) {
 }
 
 /// A payment that the batch adds to.
-struct Payment {
+pub(super) struct Payment {
     was: Option<Link>,
     link: Link,
     entries: Vec<Entry>,
@@ -175,6 +188,17 @@ impl Payment {
         let entries = snapshot.entries.remove(key).unwrap_or_default();
         let link = was.clone().unwrap_or_else(|| Link { order: key.id.clone(), provisional: true });
         Self { was, link, fold: PaymentFold::of(&entries), entries }
+    }
+
+    /// The payment as if one of its events had never been; `None` when that event adds nothing to it.
+    pub(super) fn without(event: &Id, key: &Key, snapshot: &mut Snapshot) -> Option<Self> {
+        let stored = snapshot.entries.get(key)?;
+        let entries: Vec<Entry> = stored.iter().filter(|entry| entry.event != *event).cloned().collect();
+        if entries.len() == stored.len() {
+            return None;
+        }
+        let was = Self::loaded(key, snapshot).was;
+        Some(Self { was, link: Link::learned(key, &entries), fold: PaymentFold::of(&entries), entries })
     }
 
     /// Adds an event's entry and tells whether money or the link changed.
@@ -198,11 +222,17 @@ impl Payment {
     }
 
     fn relink(&self, key: &Key) -> Option<Relink> {
-        (self.was.as_ref() != Some(&self.link)).then(|| Relink {
+        (self.was.as_ref() != Some(&self.link) && !self.entries.is_empty()).then(|| Relink {
             payment: key.clone(),
             was: self.was.as_ref().map(|link| link.order.clone()),
             link: self.link.clone(),
         })
+    }
+
+    /// Its row goes with its last entry.
+    fn end(&self, key: &Key) -> Option<(Key, Id)> {
+        let was = self.was.as_ref().filter(|_| self.entries.is_empty())?;
+        Some((key.clone(), was.order.clone()))
     }
 }
 
@@ -219,8 +249,10 @@ fn rewrites(snapshot: &Snapshot, touched: &BTreeMap<Key, Payment>) -> Vec<Rewrit
         snapshot.links.iter().filter(|(key, _)| !touched.contains_key(*key)).map(|(key, link)| {
             (key.sibling(&link.order), snapshot.entries.get(key).map_or(&[][..], Vec::as_slice))
         });
-    let changed =
-        touched.iter().map(|(key, payment)| (key.sibling(&payment.link.order), payment.entries.as_slice()));
+    let changed = touched
+        .iter()
+        .filter(|(_, payment)| !payment.entries.is_empty())
+        .map(|(key, payment)| (key.sibling(&payment.link.order), payment.entries.as_slice()));
     for (order, entries) in untouched.chain(changed) {
         if orders.contains(&order) {
             members.entry(order).or_default().push(entries);

@@ -138,6 +138,7 @@ pub struct Event {
     claim: Option<Claim>,
     facts_sha256: [u8; 32],
     evidence: Evidence,
+    is_imported: bool,
 }
 
 impl Event {
@@ -156,8 +157,17 @@ impl Event {
             other => other,
         };
         let claim = claim.filter(|_| payment.is_some());
-        let mut event =
-            Self { key, type_name, occurred_at, payment, statement, claim, facts_sha256: [0; 32], evidence };
+        let mut event = Self {
+            key,
+            type_name,
+            occurred_at,
+            payment,
+            statement,
+            claim,
+            facts_sha256: [0; 32],
+            evidence,
+            is_imported: false,
+        };
         event.facts_sha256 = event.digest_of_facts();
         event
     }
@@ -168,6 +178,17 @@ impl Event {
         let key = Key { id: id.unwrap_or_else(|| Id::from(evidence.body_sha256)), source };
         let received_at = evidence.received_at;
         Self::new(key, ("unreadable".to_owned(), received_at), None, Statement::Dead(reason), None, evidence)
+    }
+
+    /// The event, marked as brought in by an operator: no signature vouches for it.
+    #[must_use]
+    pub fn imported(self) -> Self {
+        Self { is_imported: true, ..self }
+    }
+
+    /// The reason to store where its outcome has none.
+    pub(super) fn remark(&self) -> Option<String> {
+        self.is_imported.then(|| "imported".to_owned())
     }
 
     /// Its id and source.

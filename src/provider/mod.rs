@@ -145,6 +145,14 @@ impl Source {
         self.scheme.sign(body, now)
     }
 
+    /// The events of a body without a signature, for which an operator vouches: exported from the provider's API, say.
+    /// Never for what a sender sends.
+    #[must_use]
+    pub fn read_unsigned(&self, body: &Bytes, received_at: UnixMicros) -> Vec<Event> {
+        let webhook = Webhook { path_and_query: "/", headers: &HeaderMap::new(), body };
+        self.facts.events(&webhook, received_at)
+    }
+
     /// What a stored event says by today's definition. `headers` and `body` are those of its evidence.
     #[must_use]
     pub fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {

@@ -5,6 +5,7 @@
 
 mod error;
 mod signals;
+pub mod supervisor;
 mod watch;
 
 use std::collections::HashMap;
@@ -119,6 +120,7 @@ impl Server {
             name = signals.next() => info!(signal = name, "ending: no new webhooks are taken"),
             () = done => {}
         }
+        supervisor::stopping();
         tokio::select! {
             ended = timeout(SHUTDOWN_MAX, running.end()) => ended.map_err(|_| ServerError::Overdue),
             _ = signals.next() => Err(ServerError::Cut),

@@ -5,6 +5,7 @@ mod error;
 mod inspect;
 mod moment;
 mod postgres;
+mod replace;
 mod schema;
 mod session;
 mod snapshot;
@@ -23,7 +24,8 @@ use crate::secret::Secret;
 pub use coupons::CouponRow;
 pub use error::StoreError;
 pub use inspect::{
-    Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX,
+    AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter,
+    OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
 pub use session::Session;
 

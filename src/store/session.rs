@@ -7,7 +7,8 @@ use sqlx::{PgConnection, SqliteConnection};
 use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
 
 use super::coupons::{redeem_postgres, redeem_sqlite};
-use super::{Database, StoreError, Wanted, postgres, sqlite, within};
+use super::replace::{replace_postgres, replace_sqlite};
+use super::{Database, StoreError, StoredEvent, Wanted, postgres, sqlite, within};
 
 /// A lane's own connection, opened when first used and again after an error.
 ///
@@ -55,6 +56,22 @@ impl Session {
         let answer = match &mut connection {
             Connection::Postgres(own) => within(self.call_timeout, postgres::save(own, changes)).await,
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Writes all of it in the place of `stored`, which goes in the same transaction; its count of duplicates stays.
+    /// Tells whether `stored` was still there as it was read: if not, nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn replace(&mut self, stored: &StoredEvent, changes: &Changes<'_>) -> Result<bool, StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => {
+                within(self.call_timeout, replace_postgres(own, stored, changes)).await
+            }
+            Connection::Sqlite(own) => within(self.call_timeout, replace_sqlite(own, stored, changes)).await,
         };
         self.settle(connection, answer)
     }

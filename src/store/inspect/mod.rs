@@ -1,26 +1,29 @@
 //! Looking at what is stored: for the command line, the API and the gauges. Runs beside the lanes, on a pool of its own.
 
+mod acknowledge;
 mod audit;
+mod purge;
 mod rows;
+mod stored;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::order::{Key, UnixMicros};
+use crate::order::Key;
 
 use super::{Database, Store, StoreError, within};
 
+pub use acknowledge::AcknowledgementRow;
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use rows::{EventRow, OrderRow};
+pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 
 /// The most rows that one call answers, whatever its `limit`.
 pub const ROWS_MAX: u32 = 1000;
 /// The longest timeline that is shown.
 const TIMELINE_EVENTS_MAX: u32 = 10_000;
 const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many rows one purging statement touches, so that nobody waits long for it.
-const PURGE_ROWS: u32 = 1000;
 
 /// Which orders; a filter that is `None` lets all through.
 #[derive(Debug, Clone, Default)]
@@ -63,7 +66,7 @@ pub struct EventFilter {
 /// What a person should look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Orders with an anomaly.
+    /// Orders with an anomaly that nobody has acknowledged.
     pub anomalies: i64,
     /// Events that are parked.
     pub parked: i64,
@@ -208,7 +211,11 @@ impl Store {
     /// [`StoreError`].
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         const SQL: &str = "
-            select (select count(*) from orders where anomaly is not null),
+            select (select count(*) from orders o
+                     where o.anomaly is not null
+                       and not exists (
+                           select 1 from acknowledgements a
+                            where a.order_id = o.order_id and a.source = o.source and a.anomaly = o.anomaly)),
                    (select count(*) from events where outcome = 'parked'),
                    (select count(*) from events where outcome = 'dead'),
                    (select count(*) from conflicts)";
@@ -218,40 +225,6 @@ impl Store {
             Ok(Counts { anomalies, parked, dead, conflicts })
         };
         within(QUERY_TIMEOUT, counts).await
-    }
-
-    /// Clears the bodies of events and conflicts that arrived before `older_than`, never their rows, so that a late
-    /// duplicate is still known. Says how many.
-    ///
-    /// # Errors
-    /// [`StoreError`]; what was cleared until then stays cleared.
-    pub async fn purge_payloads(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
-        const EVENTS: &str = "
-            update events set payload = null
-             where (event_id, source) in (
-                   select event_id, source from events where payload is not null and received_at < $1 limit $2)";
-        const CONFLICTS: &str = "
-            update conflicts set payload = null
-             where (event_id, source, body_sha256) in (
-                   select event_id, source, body_sha256 from conflicts where payload is not null and received_at < $1 limit $2)";
-        let mut cleared = 0;
-        for sql in [EVENTS, CONFLICTS] {
-            loop {
-                let step = async {
-                    Ok(on_either!(self, pool => sqlx::query(sql)
-                        .bind(older_than)
-                        .bind(i64::from(PURGE_ROWS))
-                        .execute(pool)
-                        .await?
-                        .rows_affected()))
-                };
-                match within(QUERY_TIMEOUT, step).await? {
-                    0 => break,
-                    rows => cleared += rows,
-                }
-            }
-        }
-        Ok(cleared)
     }
 }
 

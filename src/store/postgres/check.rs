@@ -5,15 +5,17 @@ use sqlx::PgPool;
 use crate::store::{StoreError, schema};
 
 const SERVER_VERSION_MIN: i32 = 13;
-const TABLES: [&str; 6] = ["events", "payments", "orders", "conflicts", "coupons", "redemptions"];
+const TABLES: [&str; 7] =
+    ["events", "payments", "orders", "conflicts", "coupons", "redemptions", "acknowledgements"];
 /// Index, table, columns, whether it is unique: what decides a race, and what keeps every lookup short.
-const INDEXES: [(&str, &str, &[&str], bool); 8] = [
+const INDEXES: [(&str, &str, &[&str], bool); 9] = [
     ("events_pkey", "events", &["event_id", "source"], true),
     ("payments_pkey", "payments", &["payment_id", "source"], true),
     ("orders_pkey", "orders", &["order_id", "source"], true),
     ("conflicts_pkey", "conflicts", &["event_id", "source", "body_sha256"], true),
     ("coupons_pkey", "coupons", &["code"], true),
     ("redemptions_pkey", "redemptions", &["code", "redeemer"], true),
+    ("acknowledgements_pkey", "acknowledgements", &["order_id", "source", "anomaly"], true),
     ("events_payment", "events", &["payment_id", "source"], false),
     ("payments_order", "payments", &["order_id", "source"], false),
 ];
@@ -124,6 +126,7 @@ async fn constraints(pool: &PgPool) -> Result<(), StoreError> {
     .await?;
     named_checks(super::TABLES_SQL)
         .chain(named_checks(super::COUPONS_SQL))
+        .chain(named_checks(super::ACKNOWLEDGEMENTS_SQL))
         .find(|name| !valid.iter().any(|valid| valid == name))
         .map_or(Ok(()), |name| {
             Err(schema::tampered(format_args!("check constraint {name} is missing or not validated")))

@@ -29,6 +29,7 @@ const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql"
 const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sql");
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
+const ACKNOWLEDGEMENTS_SQL: &str = include_str!("../../../migrations/postgres/0006_acknowledgements.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -117,6 +118,7 @@ fn migrator() -> Migrator {
         migration(3, "views", VIEWS_SQL),
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
+        migration(6, "acknowledgements", ACKNOWLEDGEMENTS_SQL),
     ])
 }
 

@@ -15,6 +15,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 
 use crate::order::{Changes, Key, Snapshot};
 
+pub(super) use self::save::save_within;
 use super::snapshot::assemble;
 use super::{StoreError, Wanted, schema};
 
@@ -150,6 +151,11 @@ fn migrator() -> Migrator {
         migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
         migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
         migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
+        migration(
+            4,
+            "acknowledgements",
+            include_str!("../../../migrations/sqlite/0004_acknowledgements.sql"),
+        ),
     ])
 }
 

@@ -8,21 +8,30 @@ use crate::store::{StoreError, link_word};
 
 pub(super) async fn save(connection: &mut SqliteConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
+    save_within(&mut transaction, changes).await?;
+    Ok(transaction.commit().await?)
+}
+
+/// The save as a part of a transaction that holds the write lock.
+pub(in crate::store) async fn save_within(
+    transaction: &mut Transaction<'_, Sqlite>,
+    changes: &Changes<'_>,
+) -> Result<(), StoreError> {
     for event in &changes.events {
-        insert_event(&mut transaction, event).await?;
+        insert_event(transaction, event).await?;
     }
     for payment in &changes.payments {
-        write_payment(&mut transaction, payment).await?;
+        write_payment(transaction, payment).await?;
     }
-    let mut version = take_versions(&mut transaction, changes.orders.len()).await?;
+    let mut version = take_versions(transaction, changes.orders.len()).await?;
     for order in &changes.orders {
         version += 1;
-        write_order(&mut transaction, order, version).await?;
+        write_order(transaction, order, version).await?;
     }
     for event in &changes.conflicts {
-        insert_conflict(&mut transaction, event).await?;
+        insert_conflict(transaction, event).await?;
     }
-    Ok(transaction.commit().await?)
+    Ok(())
 }
 
 /// A row that was not written is one that another save moved since the load.

@@ -117,6 +117,7 @@ pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On
     let (world, events) = shop(on).await;
     let later = UnixMicros(events[4].evidence().received_at.0 + 1);
     assert_eq!(world.store.purge_payloads(UnixMicros(0)).await.unwrap(), 0);
+    assert_eq!(world.store.count_payloads(later).await.unwrap(), 6);
     assert_eq!(world.store.purge_payloads(later).await.unwrap(), 6);
     assert_eq!(world.store.raw(events[0].key()).await.unwrap(), None);
     assert_eq!(world.store.audit(false).await.unwrap().unverifiable, 6);
@@ -145,4 +146,22 @@ pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
     assert_eq!(world.texts(entries).await, ["captured pay1 10.00 1", "refunded re1 4.00 1"]);
     let events = "select event_id || ' ' || order_id || ' ' || amount from v_events where event_id = 'e2'";
     assert_eq!(world.texts(events).await, ["e2 order1 4.00"]);
+}
+
+pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
+    let (world, events) = shop(on).await;
+    let order = events[2].key().sibling(&id("order2"));
+    let at = UnixMicros(1_700_000_000_000_000);
+    let settled = world.store.acknowledge(&order, Some("refunded on purpose"), at).await.unwrap();
+    assert_eq!(settled.as_deref(), Some("refund_exceeds_capture"));
+    assert_eq!(world.store.counts().await.unwrap().anomalies, 0);
+    assert_eq!(world.store.acknowledge(&order, None, at).await.unwrap(), settled, "settled twice is settled");
+    let rows = world.store.acknowledgements(Some(&order)).await.unwrap();
+    assert_eq!((rows.len(), rows[0].note.as_deref()), (1, None));
+    assert_eq!(rows, world.store.acknowledgements(None).await.unwrap());
+    let sound = events[0].key().sibling(&id("order1"));
+    assert_eq!(world.store.acknowledge(&sound, None, at).await.unwrap(), None);
+
+    world.sql("update orders set anomaly = 'order_mismatch' where order_id = 'order2'").await;
+    assert_eq!(world.store.counts().await.unwrap().anomalies, 1);
 }

@@ -4,6 +4,7 @@ mod coupons;
 mod faults;
 mod inspection;
 mod races;
+mod replacement;
 mod servers;
 mod stress;
 mod world;
@@ -17,9 +18,18 @@ use coupons::{
 };
 use inspection::{
     a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
+    an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another,
     an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
     orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
     what_needs_a_person_is_counted,
+};
+use replacement::{
+    a_dead_event_takes_its_id_unless_another_has_it, a_parked_event_that_can_be_read_now_is_applied,
+    a_payment_and_an_order_go_with_the_last_event_that_told_of_them,
+    an_event_that_another_replaced_meanwhile_is_not_replaced_twice,
+    an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing,
+    what_a_stored_event_claimed_does_not_count_once_it_says_something_else,
+    what_the_database_refuses_stays_as_it_was,
 };
 use world::{On, Rows, World, deliver, fact, id, noted, once, stated};
 
@@ -51,6 +61,14 @@ over_both! {
     a_coupon_is_created_once_and_keeps_its_cap;
     sessions_that_race_for_a_coupon_sell_it_exactly_out;
     a_coupon_cannot_be_oversold_by_hand;
+    an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another;
+    a_parked_event_that_can_be_read_now_is_applied;
+    what_a_stored_event_claimed_does_not_count_once_it_says_something_else;
+    a_payment_and_an_order_go_with_the_last_event_that_told_of_them;
+    a_dead_event_takes_its_id_unless_another_has_it;
+    an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing;
+    an_event_that_another_replaced_meanwhile_is_not_replaced_twice;
+    what_the_database_refuses_stays_as_it_was;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

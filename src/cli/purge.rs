@@ -1,0 +1,87 @@
+//! `paylatch purge`: clears bodies that are old enough; rows stay, and with them what tells duplicates.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::clock;
+use super::context::Context;
+use super::failure::{Exit, Failure};
+use crate::config::Needs;
+use crate::order::UnixMicros;
+
+#[derive(Args)]
+pub(super) struct Purge {
+    /// Clear the bodies that arrived longer ago than this, such as 90d, 36h, 30m or 45s.
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    payloads_older_than: Duration,
+    /// Say how many there are, and clear nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Clears, or only counts.
+pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure> {
+    let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
+    let store = context.store(&settings)?;
+    let before = moment_before(purge.payloads_older_than)?;
+    let payloads = match purge.dry_run {
+        true => store.count_payloads(before).await?,
+        false => store.purge_payloads(before).await?,
+    };
+    let shown = Timestamp::from_microsecond(before.0).unwrap_or_default().to_string();
+    if purge.json {
+        context
+            .output
+            .json(&json!({ "arrived_before": shown, "payloads": payloads, "dry_run": purge.dry_run }));
+    } else {
+        let done = if purge.dry_run { "would be cleared" } else { "cleared" };
+        context.output.line(format_args!("{payloads} bodies that arrived before {shown} {done}"));
+    }
+    Ok(())
+}
+
+fn moment_before(age: Duration) -> Result<UnixMicros, Failure> {
+    let micros = i64::try_from(age.as_micros()).ok().and_then(|age| clock::now().0.checked_sub(age));
+    micros.and_then(UnixMicros::new).ok_or_else(|| {
+        Failure::new(Exit::Usage, "wrong_age", "--payloads-older-than reaches back before 1970")
+            .hint("expected an age such as 90d")
+    })
+}
+
+/// A whole number and its unit.
+fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a whole number and a unit, s, m, h or d, such as 90d".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| is_plain).ok_or_else(wrong)?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_age;
+
+    #[test]
+    fn an_age_is_a_whole_number_with_a_unit() {
+        for (text, seconds) in [("45s", 45), ("30m", 1_800), ("36h", 129_600), ("90d", 7_776_000), ("0d", 0)]
+        {
+            assert_eq!(parse_age(text).unwrap().as_secs(), seconds, "{text}");
+        }
+        for text in ["", "d", "90", "90w", "-1d", "+1d", "1.5d", "90 d", "9é", "99999999999999999999d"] {
+            assert!(parse_age(text).unwrap_err().contains("such as 90d"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Anomalies that a person has settled.
+
+use serde::Serialize;
+
+use super::{QUERY_TIMEOUT, on_either};
+use crate::order::{Key, UnixMicros};
+use crate::store::moment::rfc3339;
+use crate::store::{Database, Store, StoreError, within};
+
+/// The most acknowledgements that one call answers.
+const ACKNOWLEDGEMENTS_MAX: i64 = 10_000;
+
+/// A row of `acknowledgements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AcknowledgementRow {
+    /// The order.
+    pub order_id: String,
+    /// The configured account of the provider.
+    pub source: String,
+    /// What was settled.
+    pub anomaly: String,
+    /// How, in the words of who settled it.
+    pub note: Option<String>,
+    /// When, in RFC 3339.
+    pub acknowledged_at: String,
+}
+
+impl Store {
+    /// Keeps that a person has settled the anomaly that `order` has now, and tells which it was; `None` when it has none.
+    /// Settled again, the note is the new one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn acknowledge(
+        &self,
+        order: &Key,
+        note: Option<&str>,
+        at: UnixMicros,
+    ) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "
+            insert into acknowledgements (order_id, source, anomaly, note, acknowledged_at)
+            select order_id, source, anomaly, cast($3 as text), $4
+              from orders
+             where order_id = $1 and source = $2 and anomaly is not null
+                on conflict (order_id, source, anomaly)
+                   do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
+            returning anomaly";
+        let anomaly = async {
+            Ok(on_either!(self, pool => sqlx::query_scalar(SQL)
+                .bind(order.id.as_str())
+                .bind(order.source.as_str())
+                .bind(note)
+                .bind(at)
+                .fetch_optional(pool)
+                .await?))
+        };
+        within(QUERY_TIMEOUT, anomaly).await
+    }
+
+    /// What was settled, of one order or of all, by (order, source, anomaly); at most 10,000 rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn acknowledgements(&self, order: Option<&Key>) -> Result<Vec<AcknowledgementRow>, StoreError> {
+        const SQL: &str = "
+            select order_id, source, anomaly, note, acknowledged_at
+              from acknowledgements
+             where (cast($1 as text) is null or (order_id = $1 and source = $2))
+             order by order_id, source, anomaly
+             limit $3";
+        type Row = (String, String, String, Option<String>, UnixMicros);
+        let rows = async {
+            let rows: Vec<Row> = on_either!(self, pool => sqlx::query_as(SQL)
+                .bind(order.map(|order| order.id.as_str()))
+                .bind(order.map(|order| order.source.as_str()))
+                .bind(ACKNOWLEDGEMENTS_MAX)
+                .fetch_all(pool)
+                .await?);
+            Ok(rows)
+        };
+        let rows = within(QUERY_TIMEOUT, rows).await?.into_iter();
+        Ok(rows
+            .map(|(order_id, source, anomaly, note, at)| AcknowledgementRow {
+                order_id,
+                source,
+                anomaly,
+                note,
+                acknowledged_at: rfc3339(at).unwrap_or_default(),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,101 @@
+//! Stored events with their bodies, for reading them again.
+
+use bytes::Bytes;
+
+use super::{EventFilter, QUERY_TIMEOUT, cursor, on_either};
+use crate::order::{Id, Key, Outcome, UnixMicros};
+use crate::store::{Database, Store, StoreError, within};
+
+/// The most events that one call answers: their bodies are with them.
+pub const STORED_EVENTS_MAX: u32 = 32;
+
+/// A stored event, as far as reading it again needs it.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Its id and source.
+    pub key: Key,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The payment that it is about.
+    pub payment: Option<Id>,
+    /// What it said.
+    pub facts_sha256: [u8; 32],
+    /// Its bytes.
+    pub body_sha256: [u8; 32],
+    /// The headers that were kept, as a JSON object.
+    pub headers: String,
+    /// When it arrived.
+    pub received_at: UnixMicros,
+    /// The exact bytes; `None` after a purge.
+    pub payload: Option<Bytes>,
+}
+
+impl StoredEvent {
+    /// The payment's key.
+    #[must_use]
+    pub fn payment_key(&self) -> Option<Key> {
+        self.payment.as_ref().map(|payment| self.key.sibling(payment))
+    }
+}
+
+type StoredRow =
+    (String, String, String, Option<String>, Vec<u8>, Vec<u8>, String, UnixMicros, Option<Vec<u8>>);
+
+impl Store {
+    /// Events by (id, source), from `after` on, with their bodies; of the filter's fields `source`, `type_name`,
+    /// `outcome` and `after` apply. At most [`STORED_EVENTS_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stored_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
+        const SQL: &str = "
+            select event_id, source, outcome, payment_id, facts_sha256, body_sha256, cast(headers as text), received_at,
+                   payload
+              from events
+             where (cast($1 as text) is null or source = $1)
+               and (cast($2 as text) is null or type = $2)
+               and (cast($3 as text) is null or outcome = $3)
+               and (event_id, source) > ($4, $5)
+             order by event_id, source
+             limit $6";
+        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        let rows = async {
+            let rows: Vec<StoredRow> = on_either!(self, pool => sqlx::query_as(SQL)
+                .bind(filter.source.as_deref())
+                .bind(filter.type_name.as_deref())
+                .bind(filter.outcome.as_deref())
+                .bind(after_id)
+                .bind(after_source)
+                .bind(i64::from(STORED_EVENTS_MAX))
+                .fetch_all(pool)
+                .await?);
+            Ok(rows)
+        };
+        within(QUERY_TIMEOUT, rows).await?.into_iter().map(stored).collect()
+    }
+}
+
+fn stored(row: StoredRow) -> Result<StoredEvent, StoreError> {
+    let name = format!("{}/{}", row.1, row.0);
+    read(row).ok_or_else(|| {
+        StoreError::Unfit(format!(
+            "event {name} holds a value that this version cannot read; run a newer one"
+        ))
+    })
+}
+
+fn read(
+    (id, source, outcome, payment, facts, body, headers, received_at, payload): StoredRow,
+) -> Option<StoredEvent> {
+    let payment = payment.map(|payment| Id::new(&payment)).transpose().ok()?;
+    Some(StoredEvent {
+        key: Key { id: Id::new(&id).ok()?, source: Id::new(&source).ok()? },
+        outcome: Outcome::from_word(&outcome)?,
+        payment,
+        facts_sha256: facts.try_into().ok()?,
+        body_sha256: body.try_into().ok()?,
+        headers,
+        received_at,
+        payload: payload.map(Bytes::from),
+    })
+}

@@ -1,0 +1,229 @@
+//! The tools of whoever operates it, as the shell sees them: the real binary over a SQLite file of its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what is not there fails the test")]
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Child, Command, Output};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A merchant's machine: settings in a directory, a database beside them.
+struct Machine {
+    directory: TempDir,
+    port: u16,
+}
+
+impl Machine {
+    /// `source` stands under `[sources.stripe]`.
+    fn new(source: &str) -> Self {
+        let free_port = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let machine = Self { directory: TempDir::new().unwrap(), port: free_port() };
+        machine.set_source(source, free_port());
+        assert!(machine.run(&["migrate"]).status.success());
+        machine
+    }
+
+    fn set_source(&self, source: &str, admin_port: u16) {
+        let settings = format!(
+            "listen = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{admin_port}\"\ndatabase_url = \"sqlite://{}\"\n\
+             [sources.stripe]\nsecrets = [\"whsec_canary_c0de\"]\n{source}\n",
+            self.port,
+            self.path("paylatch.db").display(),
+        );
+        fs::write(self.path("paylatch.toml"), settings).unwrap();
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_paylatch"));
+        command.args(arguments).current_dir(self.directory.path()).env_clear();
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)))
+    }
+
+    /// Imports the fixtures of Stripe, as its API lists them.
+    fn import(&self) -> Value {
+        let mut names: Vec<_> =
+            fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.sort();
+        let bodies: Vec<_> = names.iter().map(|name| fs::read_to_string(name).unwrap()).collect();
+        let page = format!("{{\"object\": \"list\", \"data\": [{}]}}", bodies.join(","));
+        fs::write(self.path("events.json"), page).unwrap();
+        self.json(&["import", "--source", "stripe", "events.json"])
+    }
+}
+
+fn fixtures() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stripe")
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.clone(), output.stderr.clone()].concat()).into_owned()
+}
+
+#[test]
+fn an_export_is_taken_in_once_and_marked_as_imported() {
+    let machine = Machine::new("");
+
+    let first = machine.import();
+    let applied = machine.json(&["events", "--outcome", "applied"]);
+    let orders = machine.json(&["orders"]);
+    let second = machine.import();
+
+    assert!(first["outcomes"]["applied"].as_u64().unwrap() > 5, "{first}");
+    assert_eq!(first["unreadable"], serde_json::json!([]));
+    assert!(applied.as_array().unwrap().iter().all(|event| event["reason"] == "imported"), "{applied}");
+    let outcomes = second["outcomes"].as_object().unwrap();
+    assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["duplicate"], "{second}");
+    assert_eq!(machine.json(&["orders"]), orders);
+    assert!(machine.run(&["audit"]).status.success());
+}
+
+#[test]
+fn what_is_no_event_is_told_and_the_rest_is_taken_in() {
+    let machine = Machine::new("");
+    let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
+    fs::write(machine.path("lines"), format!("{{\"no\": \"event\"}}\n{}\n", event.replace('\n', " ")))
+        .unwrap();
+    let output = machine.run(&["import", "--source", "stripe", "lines"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("document 1: id is missing"), "{}", said(&output));
+    assert_eq!(machine.json(&["events"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn events_that_were_noted_are_applied_when_a_setting_lets_them() {
+    let machine = Machine::new("mode = \"live\"");
+    let all = machine.import()["outcomes"]["noted"].as_u64().unwrap();
+
+    let unchanged = machine.json(&["reprocess", "--noted"]);
+    assert_eq!((unchanged["same"].as_u64(), &unchanged["replaced"]), (Some(all), &serde_json::json!({})));
+
+    machine.set_source("", 1);
+    let dry = machine.json(&["reprocess", "--noted", "--dry-run"]);
+    assert!(dry["replaced"]["applied"].as_u64().unwrap() > 5, "{dry}");
+    assert_eq!(machine.json(&["orders"]), serde_json::json!([]));
+    let told = machine.json(&["reprocess", "--noted", "--source", "stripe"]);
+    assert!(told["replaced"]["applied"].as_u64().unwrap() > 5, "{told}");
+    assert!(machine.run(&["audit"]).status.success());
+
+    let straight = Machine::new("");
+    straight.import();
+    let amounts = |machine: &Machine| -> Vec<String> {
+        let orders = machine.json(&["orders"]);
+        let columns = ["order_id", "status", "captured", "refunded", "disputed", "anomaly", "last_event_at"];
+        let row = |order: &Value| columns.map(|column| order[column].to_string()).join(" ");
+        orders.as_array().unwrap().iter().map(row).collect()
+    };
+    assert_eq!(amounts(&machine), amounts(&straight), "as if they had been read so from the start");
+}
+
+#[test]
+fn purged_bodies_are_counted_and_their_events_stay() {
+    let machine = Machine::new("");
+    machine.import();
+    let count = machine.json(&["events"]).as_array().unwrap().len() as u64;
+
+    let dry = machine.json(&["purge", "--payloads-older-than", "0s", "--dry-run"]);
+    assert_eq!((dry["payloads"].as_u64(), dry["dry_run"].as_bool()), (Some(count), Some(true)));
+    assert_eq!(machine.json(&["purge", "--payloads-older-than", "1d"])["payloads"], 0);
+    assert_eq!(machine.json(&["purge", "--payloads-older-than", "0s"])["payloads"], count);
+    let told = machine.json(&["reprocess", "--noted"]);
+    assert_eq!(told["purged"], told["read"]);
+    assert_eq!(machine.json(&["events"]).as_array().unwrap().len() as u64, count);
+    let wrong = machine.run(&["purge", "--payloads-older-than", "90"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(said(&wrong).contains("such as 90d"), "{}", said(&wrong));
+}
+
+#[test]
+fn a_settled_anomaly_lets_the_production_check_pass() {
+    let machine = Machine::new("");
+    let refund = fs::read_to_string(fixtures().join("07-refund.created.json")).unwrap();
+    fs::write(machine.path("refund.json"), refund).unwrap();
+    assert!(machine.run(&["import", "--source", "stripe", "refund.json"]).status.success());
+    let orders = machine.json(&["orders", "--anomaly"]);
+    let id = orders[0]["order_id"].as_str().unwrap();
+    assert_eq!(machine.run(&["check", "--production"]).status.code(), Some(1));
+
+    let note = ["orders", id, "--acknowledge", "--note", "captured elsewhere"];
+    let told = machine.json(&note);
+
+    assert_eq!(told["acknowledgements"][0]["note"], "captured elsewhere");
+    assert_eq!(told["acknowledgements"][0]["anomaly"], told["anomaly"]);
+    let check = machine.run(&["check", "--production"]);
+    assert!(check.status.success(), "{}", said(&check));
+    assert!(said(&machine.run(&["orders"])).contains("(acknowledged)"));
+    assert!(said(&machine.run(&["orders", id])).contains("captured elsewhere"));
+}
+
+#[test]
+fn locks_are_shown_and_no_server_is_not_ready() {
+    let machine = Machine::new("");
+    assert_eq!(machine.json(&["locks"]), serde_json::json!([]));
+    let check = machine.run(&["healthcheck"]);
+    assert_eq!(check.status.code(), Some(1));
+    assert!(said(&check).contains("does not answer"), "{}", said(&check));
+}
+
+#[test]
+fn a_supervisor_is_told_and_a_healthcheck_passes_and_the_file_belongs_to_the_server() {
+    let machine = Machine::new("");
+    let socket = UnixDatagram::bind(machine.path("notify")).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut serve = machine.command(&["serve"]);
+    let mut server = Server(serve.env("NOTIFY_SOCKET", machine.path("notify")).spawn().unwrap());
+
+    assert!(next(&socket).contains("READY=1"));
+    let check = machine.run(&["healthcheck"]);
+    assert!(check.status.success(), "{}", said(&check));
+    let beside = machine.run(&["reprocess", "--noted"]);
+    assert_eq!(beside.status.code(), Some(78));
+    assert!(said(&beside).contains("another process serves from"), "{}", said(&beside));
+
+    server.signal(Signal::SIGHUP);
+    assert!(next(&socket).contains("RELOADING=1"));
+    assert!(next(&socket).contains("READY=1"));
+    server.signal(Signal::SIGTERM);
+    assert!(next(&socket).contains("STOPPING=1"));
+    assert!(server.0.wait().unwrap().success());
+}
+
+/// Ended with the test, however that ends.
+struct Server(Child);
+
+impl Server {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
+fn next(socket: &UnixDatagram) -> String {
+    let mut message = [0; 256];
+    let length = socket.recv(&mut message).unwrap();
+    String::from_utf8_lossy(&message[..length]).into_owned()
+}

@@ -97,6 +97,12 @@ impl Pending {
         self.repeats.len()
     }
 
+    /// Takes a later delivery of the event along, with those that it has taken along itself.
+    fn repeat(&mut self, mut again: Self) {
+        self.repeats.append(&mut again.repeats);
+        self.repeats.push(again);
+    }
+
     /// Replaces the event by what can be stored of it.
     pub(super) fn into_dead(mut self, reason: String) -> Self {
         let key = self.event.key();
@@ -123,7 +129,7 @@ pub(super) fn fold_repeats(gathered: Vec<Pending>) -> (Vec<Pending>, Vec<Pending
                 place.insert(pending.event.key().clone(), batch.len());
                 batch.push(pending);
             }
-            Some(first) if pending.repeats_event(&first.event) => first.repeats.push(pending),
+            Some(first) if pending.repeats_event(&first.event) => first.repeat(pending),
             Some(_) => contradicting.push(pending),
         }
     }

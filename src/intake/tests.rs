@@ -6,6 +6,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use super::pending::{Pending, Room, fold_repeats};
 use super::*;
 use crate::lock;
 use crate::order::{Claim, Currency, Evidence, Fact, Id, Key, Kind, Money, Outcome, Statement, UnixMicros};
@@ -171,4 +172,14 @@ async fn a_sender_that_goes_away_cuts_nothing_and_the_lanes_drain_before_they_en
     let (store, _directory) = world.drained().await;
     let events = store.events(&store::EventFilter { limit: 100, ..Default::default() }).await.unwrap();
     assert_eq!(events.len(), 50);
+}
+
+#[test]
+fn deliveries_that_gathered_while_their_order_was_busy_are_all_counted() {
+    let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let room = Arc::new(Room::new(permit(), permit()));
+    let delivery = || Pending::new(captured("evt_1", "pi_1", 10), Instant::now(), Arc::clone(&room)).0;
+    let (set_aside, _) = fold_repeats(vec![delivery(), delivery(), delivery()]);
+    let (folded, _) = fold_repeats([delivery()].into_iter().chain(set_aside).collect());
+    assert_eq!(folded.iter().map(Pending::repeats).collect::<Vec<_>>(), [3]);
 }

@@ -51,7 +51,7 @@ pub struct Changes<'a> {
     pub conflicts: Vec<&'a Event>,
     /// Payments that no event tells of any more, each with the order that the load saw. Only [`decide_again`] has any.
     ///
-    /// [`decide_again`]: super::decide_again
+    /// [`decide_again`]: super::decide_again()
     pub ended: Vec<(Key, Id)>,
 }
 

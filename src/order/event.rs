@@ -97,7 +97,7 @@ pub struct Fact {
 pub struct Claim {
     /// The order that it names.
     pub order: Id,
-    /// The rank of the field that named it: 0 is the best.
+    /// The rank of the field that named it. A definition's fields count from 0, a source's own come below.
     pub rank: i16,
 }
 

@@ -116,8 +116,9 @@ pub(crate) async fn a_key_named_twice_counts_once(service: &impl Service) {
 pub(crate) async fn five_hundred_keys_are_taken_and_given_back_together(service: &impl Service) {
     let many: Vec<String> = (0..500).map(|n| format!("order/{n}")).collect();
     let (one, other) = (service.contender(), service.contender());
-    let (lease, busy) = take(&one, &many).await;
-    assert_eq!((lease.keys().len(), busy.len()), (500, 0));
+    // A call that is not answered in time may have taken keys that are then handed back in the background.
+    let lease = take_all(&one, &many, service.lapse()).await;
+    assert_eq!(lease.keys().len(), 500);
     let (nothing, busy) = take(&other, &many).await;
     assert_eq!((nothing.keys().len(), busy.len()), (0, 500));
     lease.release().await;

@@ -78,8 +78,13 @@ async fn every_subset_of_nodes_may_be_away_and_only_a_majority_counts() {
         assert_eq!(matches!(attempt, Attempt::Acquired { .. }), mask.count_ones() < 2, "away: {mask:03b}");
         drop(attempt);
         locks.drain().await;
+        // A vote that arrives after its release lapses with its TTL.
+        let given_up_at = Instant::now() + TTL * 2;
         for node in nodes.0.iter().zip(0..3).filter(|(_, bit)| mask >> bit & 1 == 0).map(|(node, _)| node) {
-            assert_eq!(node.leases(), Vec::<String>::new(), "away: {mask:03b}");
+            while !node.leases().is_empty() {
+                assert!(Instant::now() < given_up_at, "away: {mask:03b}, left: {:?}", node.leases());
+                sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 }

@@ -4,7 +4,10 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use super::Refusal;
 
 /// A lane that panics twice within this is broken, not unlucky.
 const PANIC_APART_MIN: Duration = Duration::from_secs(60);
@@ -31,5 +34,25 @@ pub(super) async fn supervised(mut lane: impl Lane) {
         tracing::error!("a lane panicked; its waiters are told to send again, and it goes on");
         panicked_at = Some(Instant::now());
         lane.reopen();
+    }
+}
+
+/// Hands a request to a lane. A full queue refuses at once; a closed one is that of a lane that gave up.
+pub(super) fn hand_over<T>(lane: &mpsc::Sender<T>, request: T) -> Result<(), Refusal> {
+    lane.try_send(request).map_err(|refused| match refused {
+        mpsc::error::TrySendError::Full(_) => Refusal::QueueFull,
+        mpsc::error::TrySendError::Closed(_) => Refusal::LaneFailed,
+    })
+}
+
+/// A lane's answer, at the deadline at the latest. A lane that fails drops its waiters.
+pub(super) async fn answered<T>(
+    reply: oneshot::Receiver<Result<T, Refusal>>,
+    deadline: Instant,
+) -> Result<T, Refusal> {
+    match timeout_at(deadline, reply).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Refusal::LaneFailed),
+        Err(_) => Err(Refusal::DeadlinePassed),
     }
 }

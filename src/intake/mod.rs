@@ -37,7 +37,7 @@ use crate::order::{Event, Receipt, Redeemed, Redemption};
 use crate::store::Store;
 
 use self::events::EventLane;
-use self::lane::supervised;
+use self::lane::{hand_over, supervised};
 use self::memory::Memory;
 use self::pending::{Answer, Pending, Room};
 use self::redemptions::{Asked, RedemptionLane};
@@ -198,10 +198,7 @@ impl Intake {
         };
         let lane = self.lane_of(&event).ok_or(Refusal::ShuttingDown)?;
         let (pending, answer) = Pending::new(event, deadline, room);
-        lane.try_send(pending).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => Refusal::QueueFull,
-            mpsc::error::TrySendError::Closed(_) => Refusal::LaneFailed,
-        })?;
+        hand_over(lane, pending)?;
         Ok(answer)
     }
 

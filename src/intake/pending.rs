@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::order::{Event, Key, Outcome, Receipt};
 
 use super::Refusal;
+use super::lane::answered;
 
 /// The room that a webhook takes in the queue until the last of its events is answered.
 #[derive(Debug)]
@@ -61,15 +62,11 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// The receipt, at the deadline at the latest. A lane that fails drops its waiters.
+    /// The receipt, at the deadline at the latest.
     pub(super) async fn receipt(self, deadline: Instant) -> Result<Receipt, Refusal> {
         match self {
             Self::Known(receipt) => Ok(receipt),
-            Self::Awaited(reply) => match timeout_at(deadline, reply).await {
-                Ok(Ok(answer)) => answer,
-                Ok(Err(_)) => Err(Refusal::LaneFailed),
-                Err(_) => Err(Refusal::DeadlinePassed),
-            },
+            Self::Awaited(reply) => answered(reply, deadline).await,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::order::{Redeemed, Redemption};
 use crate::store::{Session, Store, StoreError};
 
 use super::Refusal;
-use super::lane::Lane;
+use super::lane::{Lane, answered, hand_over};
 
 /// Redemptions that are committed together.
 const BATCH_MAX: usize = 256;
@@ -31,15 +31,8 @@ pub(super) async fn redeem(
     deadline: Instant,
 ) -> Result<Redeemed, Refusal> {
     let (reply, answer) = oneshot::channel();
-    lane.try_send(Asked { redemption, reply }).map_err(|refused| match refused {
-        mpsc::error::TrySendError::Full(_) => Refusal::QueueFull,
-        mpsc::error::TrySendError::Closed(_) => Refusal::LaneFailed,
-    })?;
-    match timeout_at(deadline, answer).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(Refusal::LaneFailed),
-        Err(_) => Err(Refusal::DeadlinePassed),
-    }
+    hand_over(lane, Asked { redemption, reply })?;
+    answered(answer, deadline).await
 }
 
 /// The stream of batches of redemptions.

@@ -18,6 +18,10 @@ use paylatch::secret::Secret;
 use paylatch::store::{Session, Settings, Store, StoreError, Wanted};
 use tokio::task::JoinSet;
 
+/// As in the program that is compared with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn Error + Send + Sync>;
 type Batch = Vec<Event>;
 

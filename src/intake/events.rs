@@ -44,7 +44,7 @@ impl Lane for EventLane {
                 self.commit(batch).await;
             }
             if let Some(lease) = lease {
-                lease.release().await;
+                lease.let_go().await;
             }
         }
     }

@@ -92,6 +92,17 @@ impl Backend {
         }
     }
 
+    /// Whether the service takes calls in the order in which they were begun.
+    pub(super) fn keeps_order(&self) -> bool {
+        match self {
+            Self::Local(_) => true,
+            Self::Redis(redis) => redis.keeps_order(),
+            Self::Redlock(_) | Self::Postgres(_) | Self::Etcd(_) => false,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(_) => false,
+        }
+    }
+
     /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         match self {

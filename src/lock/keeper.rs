@@ -1,11 +1,12 @@
 //! Takes leases, renews them while they live, and gives them back whatever happens to their holders.
 //!
-//! Each call to the service runs in a task of its own, so that a caller who goes away cannot leave a key taken by nobody:
-//! the task then owns the lease, and drops it.
+//! Each call to the service is begun at once, in the order of the callers, and goes on in a task of its own, so that a
+//! caller who goes away cannot leave a key taken by nobody: the task then owns the lease, and drops it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -103,10 +104,14 @@ impl Keeper {
             Ok(ready) => ready?,
             Err(_) => return Err(Failure::Unsent(late("no connection"))),
         }
-        let (answer, answered) = oneshot::channel();
         let keeper = self.clone();
+        let mut call = Box::pin(async move { keeper.take(holds).await });
+        if let Some(answer) = call.as_mut().now_or_never() {
+            return answer;
+        }
+        let (answer, answered) = oneshot::channel();
         // An answer that nobody waits for any more is a lease that is dropped, and so given back.
-        self.calls.spawn(async move { drop(answer.send(keeper.take(holds).await)) });
+        self.calls.spawn(async move { drop(answer.send(call.await)) });
         match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Failure::Unanswered("the call was cut off".to_owned())),
@@ -195,7 +200,8 @@ pub(super) enum Origin {
 
 /// Giving back.
 impl Keeper {
-    /// Releases `holds` in the background, again and again until answered or `until`, when they have lapsed.
+    /// Releases `holds` in the background, again and again until answered or `until`, when they have lapsed. `None` when
+    /// that is done already, or left to their lapse.
     pub(super) fn hand_back(
         self: &Arc<Self>,
         holds: Vec<Hold>,
@@ -208,11 +214,12 @@ impl Keeper {
             return None;
         };
         let keeper = self.clone();
-        let work = async move {
+        let mut work = Box::pin(async move {
             keeper.count(origin, keeper.release(&holds, until, origin).await);
             drop(place);
-        };
-        Some(self.calls.spawn_on(work, &runtime))
+        });
+        let is_done = work.as_mut().now_or_never().is_some();
+        (!is_done).then(|| self.calls.spawn_on(work, &runtime))
     }
 
     pub(super) async fn wait_for(&self, returned: JoinHandle<()>) {

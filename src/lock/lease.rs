@@ -86,6 +86,15 @@ impl Lease {
         }
     }
 
+    /// Gives the keys back without waiting for the answer, where a later call of this process cannot overtake it.
+    pub(crate) async fn let_go(mut self) {
+        if let Some(returned) = self.hand_back()
+            && !self.keeper.backend().keeps_order()
+        {
+            self.keeper.wait_for(returned).await;
+        }
+    }
+
     /// Ends renewal first, so that nothing extends what is being released.
     fn hand_back(&mut self) -> Option<JoinHandle<()>> {
         let holds = std::mem::take(&mut self.holds);

@@ -37,6 +37,11 @@ impl<D: Dial> Link<D> {
         Self { address: Arc::new(address), state: Arc::new(Mutex::new(State::Closed)) }
     }
 
+    /// Where it leads.
+    pub(super) fn address(&self) -> &D {
+        &self.address
+    }
+
     /// The open connection, or a new one. Connecting goes on when the caller stops waiting.
     pub(super) async fn open(&self) -> Opened<D::Wire> {
         let mut opening = match &mut *self.state() {

@@ -71,6 +71,10 @@ impl Address {
         let client = Client::open(connection_info(url.expose())?).map_err(wrong)?;
         Ok(Self { place: Place::Server(client), call_timeout })
     }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.place, Place::Cluster(_))
+    }
 }
 
 impl Dial for Address {

@@ -36,6 +36,11 @@ impl Redis {
         Ok(Self { link: Link::new(Address::server(url, call_timeout)?) })
     }
 
+    /// One connection carries all calls to a server; a Cluster has one for each node, and calls are split over them.
+    pub(super) fn keeps_order(&self) -> bool {
+        !self.link.address().is_cluster()
+    }
+
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         self.link.open().await.map(drop)
     }

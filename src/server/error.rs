@@ -32,6 +32,9 @@ pub enum ServerError {
     /// Metrics cannot be kept.
     #[error("cannot count: {0}")]
     Metrics(String),
+    /// The system has no thread for the lanes.
+    #[error("cannot start a thread: {0}")]
+    Threads(io::Error),
     /// A part ended by itself, which none should.
     #[error("the {0} ended unexpectedly")]
     Ended(&'static str),

@@ -4,6 +4,7 @@
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
 mod error;
+mod lanes;
 mod signals;
 pub mod supervisor;
 mod watch;
@@ -28,6 +29,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
 pub use self::error::ServerError;
+use self::lanes::LaneRuntime;
 use self::signals::Signals;
 use self::watch::keep_checking;
 
@@ -48,6 +50,7 @@ pub struct Server {
     sources: Sources,
     health: Health,
     metrics: Metrics,
+    lane_runtime: LaneRuntime,
     settings: Settings,
 }
 
@@ -61,6 +64,7 @@ struct Running {
     locks: Locks,
     health: Health,
     stop: CancellationToken,
+    _lane_runtime: LaneRuntime,
 }
 
 impl Server {
@@ -74,6 +78,7 @@ impl Server {
         let metrics = Metrics::start().map_err(|error| ServerError::Metrics(error.to_string()))?;
         let locks = Locks::new(&settings.lock)
             .map_err(|problem| ServerError::Setting { setting: "lock", problem })?;
+        let lane_runtime = LaneRuntime::start().map_err(ServerError::Threads)?;
         store.claim().map_err(|error| ServerError::Unfit(error.to_string()))?;
         let public = bind("listen", settings.listen).await?;
         let admin = bind("admin_listen", settings.admin_listen).await?;
@@ -87,7 +92,7 @@ impl Server {
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
-        Ok(Self { public, admin, store, locks, sources, health, metrics, settings })
+        Ok(Self { public, admin, store, locks, sources, health, metrics, lane_runtime, settings })
     }
 
     /// Where webhooks are taken, with the port that was given for port 0.
@@ -129,20 +134,25 @@ impl Server {
 
     fn spawn(self) -> Running {
         let stop = CancellationToken::new();
-        let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
+        let ((intake, lanes), checks) = {
+            let _beside_the_lanes = self.lane_runtime.enter();
+            let checks = keep_checking(self.store.clone(), self.locks.clone(), self.health.clone());
+            (Intake::start(&self.settings.intake, &self.locks, &self.store), tokio::spawn(checks))
+        };
         let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
-        let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), self.settings.admin_token);
+        let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin_token);
         let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
         let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
         Running {
             public: tokio::spawn(http::serve(self.public, public, public_limits, stop.clone())),
             admin: tokio::spawn(http::serve(self.admin, admin, admin_limits, stop.clone())),
             lanes,
-            checks: tokio::spawn(keep_checking(self.store, self.locks.clone(), self.health.clone())),
+            checks,
             upkeep: tokio::spawn(self.metrics.keep()),
             locks: self.locks,
             health: self.health,
             stop,
+            _lane_runtime: self.lane_runtime,
         }
     }
 }

@@ -23,6 +23,12 @@ use super::{StoreError, Wanted, schema};
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
 const INSPECTION_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A checkpoint copies each page that changed since the last one, and waits for the disk: the fewer, the less is copied
+/// twice. The log then stays below 32 MB.
+const CHECKPOINT_PAGES: &str = "8000";
+/// Pages of 4 KB that a connection keeps: the upper part of all indexes of some million events.
+const CACHE_PAGES: &str = "4000";
+
 /// Where the file is.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -42,6 +48,8 @@ impl Sqlite {
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("cache_size", CACHE_PAGES)
             .busy_timeout(call_timeout);
         let pool = SqlitePoolOptions::new()
             .max_connections(INSPECTION_CONNECTIONS_MAX)

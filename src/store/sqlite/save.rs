@@ -1,10 +1,16 @@
 //! The save: the checks of Postgres' `save_batch`, row by row under the write lock.
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Sqlite, Transaction};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Sqlite, Transaction};
 
-use crate::order::{Anomaly, Changes, Currency, Decided, Event, Id, Key, Order, Relink, Rewrite};
+use crate::order::{Anomaly, Changes, Currency, Decided, Event, Id, Relink, Rewrite};
 use crate::store::{StoreError, link_word};
+
+/// Rows of one insert. As many again with another count are another statement to keep prepared, so the rest go one by one.
+const ROWS_AT_ONCE: usize = 16;
+
+type Call<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 pub(super) async fn save(connection: &mut SqliteConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
@@ -17,16 +23,18 @@ pub(in crate::store) async fn save_within(
     transaction: &mut Transaction<'_, Sqlite>,
     changes: &Changes<'_>,
 ) -> Result<(), StoreError> {
-    for event in &changes.events {
-        insert_event(transaction, event).await?;
+    insert(transaction, EVENTS, &changes.events, bind_event).await?;
+    let (new, moved): (Vec<_>, Vec<_>) = changes.payments.iter().partition(|payment| payment.was.is_none());
+    insert(transaction, PAYMENTS, &new, |row, payment| bind_payment(row, payment)).await?;
+    for payment in moved {
+        move_link(transaction, payment).await?;
     }
-    for payment in &changes.payments {
-        write_payment(transaction, payment).await?;
-    }
-    let mut version = take_versions(transaction, changes.orders.len()).await?;
-    for order in &changes.orders {
-        version += 1;
-        write_order(transaction, order, version).await?;
+    let (new, known): (Vec<_>, Vec<_>) = changes.orders.iter().partition(|order| order.read.is_none());
+    let first = take_versions(transaction, changes.orders.len()).await?;
+    let new: Vec<_> = (first..).zip(new).collect();
+    insert(transaction, ORDERS, &new, |row, (version, order)| bind_order(row, order).bind(*version)).await?;
+    for (version, order) in (first..).skip(new.len()).zip(known) {
+        rewrite(transaction, order, version).await?;
     }
     for event in &changes.conflicts {
         insert_conflict(transaction, event).await?;
@@ -35,132 +43,166 @@ pub(in crate::store) async fn save_within(
 }
 
 /// A row that was not written is one that another save moved since the load.
-fn written(what: &str, rows: u64) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Raced(what.to_owned())) }
+fn written(what: &str, rows: u64, expected: usize) -> Result<(), StoreError> {
+    if usize::try_from(rows) == Ok(expected) { Ok(()) } else { Err(StoreError::Raced(what.to_owned())) }
 }
 
-async fn insert_event(
+/// A table, and the columns that an insert writes.
+type Columns = (&'static str, &'static [&'static str]);
+
+/// Inserts `rows`, many by one statement: each statement is a trip to the thread that runs it.
+async fn insert<'r, R>(
     transaction: &mut Transaction<'_, Sqlite>,
-    Decided { event, outcome, reason }: &Decided<'_>,
+    columns: Columns,
+    rows: &'r [R],
+    bind: impl Fn(Call<'r>, &'r R) -> Call<'r>,
 ) -> Result<(), StoreError> {
+    let (many, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
+    for rows in many.iter().map(<[R; _]>::as_slice).chain(rest.chunks(1)) {
+        let insert = sqlx::query(AssertSqlSafe(insert_of(columns, rows.len())));
+        let done = rows.iter().fold(insert, &bind).execute(&mut **transaction).await?;
+        written(columns.0, done.rows_affected(), rows.len())?;
+    }
+    Ok(())
+}
+
+fn insert_of((table, columns): Columns, rows: usize) -> String {
+    let row = format!("({})", vec!["?"; columns.len()].join(", "));
+    let rows = vec![row; rows].join(", ");
+    format!("insert into {table} ({}) values {rows} on conflict do nothing", columns.join(", "))
+}
+
+const EVENTS: Columns = (
+    "events",
+    &[
+        "event_id",
+        "source",
+        "type",
+        "outcome",
+        "reason",
+        "payment_id",
+        "kind",
+        "reference",
+        "amount",
+        "currency",
+        "cumulative",
+        "order_claim",
+        "claim_rank",
+        "occurred_at",
+        "received_at",
+        "facts_sha256",
+        "body_sha256",
+        "headers",
+        "payload",
+    ],
+);
+
+fn bind_event<'q>(row: Call<'q>, Decided { event, outcome, reason }: &'q Decided<'q>) -> Call<'q> {
     let (fact, claim, evidence) = (event.fact(), event.claim(), event.evidence());
-    let done = sqlx::query(
-        "insert into events (event_id, source, type, outcome, reason, payment_id, kind, reference, amount, currency, cumulative,
-                             order_claim, claim_rank, occurred_at, received_at, facts_sha256, body_sha256, headers, payload)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-             on conflict do nothing",
-    )
-    .bind(event.key().id.as_str())
-    .bind(event.key().source.as_str())
-    .bind(event.type_name())
-    .bind(outcome.as_str())
-    .bind(reason.as_deref())
-    .bind(event.payment().map(Id::as_str))
-    .bind(fact.map(|fact| fact.kind.as_str()))
-    .bind(fact.map(|fact| fact.reference.as_str()))
-    .bind(fact.map(|fact| fact.money.amount))
-    .bind(fact.map(|fact| fact.money.currency.as_str()))
-    .bind(fact.is_some_and(|fact| fact.cumulative))
-    .bind(claim.map(|claim| claim.order.as_str()))
-    .bind(claim.map(|claim| claim.rank))
-    .bind(event.occurred_at())
-    .bind(evidence.received_at)
-    .bind(event.facts_sha256().as_slice())
-    .bind(evidence.body_sha256.as_slice())
-    .bind(evidence.headers.as_str())
-    .bind(evidence.body.as_ref())
-    .execute(&mut **transaction)
-    .await?;
-    written("events", done.rows_affected())
+    row.bind(event.key().id.as_str())
+        .bind(event.key().source.as_str())
+        .bind(event.type_name())
+        .bind(outcome.as_str())
+        .bind(reason.as_deref())
+        .bind(event.payment().map(Id::as_str))
+        .bind(fact.map(|fact| fact.kind.as_str()))
+        .bind(fact.map(|fact| fact.reference.as_str()))
+        .bind(fact.map(|fact| fact.money.amount))
+        .bind(fact.map(|fact| fact.money.currency.as_str()))
+        .bind(fact.is_some_and(|fact| fact.cumulative))
+        .bind(claim.map(|claim| claim.order.as_str()))
+        .bind(claim.map(|claim| claim.rank))
+        .bind(event.occurred_at())
+        .bind(evidence.received_at)
+        .bind(event.facts_sha256().to_vec())
+        .bind(evidence.body_sha256.as_slice())
+        .bind(evidence.headers.as_str())
+        .bind(evidence.body.as_ref())
 }
 
-async fn write_payment(
-    transaction: &mut Transaction<'_, Sqlite>,
-    Relink { payment, was, link }: &Relink,
-) -> Result<(), StoreError> {
-    let statement = match was {
-        None => {
-            "insert into payments (payment_id, source, order_id, link) values (?1, ?2, ?3, ?4) on conflict do nothing"
-        }
-        Some(_) => {
-            "update payments set order_id = ?3, link = ?4 where payment_id = ?1 and source = ?2 and order_id = ?5"
-        }
-    };
-    let mut query = sqlx::query(statement)
-        .bind(payment.id.as_str())
+const PAYMENTS: Columns = ("payments", &["payment_id", "source", "order_id", "link"]);
+
+fn bind_payment<'q>(row: Call<'q>, Relink { payment, link, .. }: &'q Relink) -> Call<'q> {
+    row.bind(payment.id.as_str())
         .bind(payment.source.as_str())
         .bind(link.order.as_str())
-        .bind(link_word(link));
-    if let Some(was) = was {
-        query = query.bind(was.as_str());
-    }
-    written("links", query.execute(&mut **transaction).await?.rows_affected())
+        .bind(link_word(link))
 }
 
-/// Takes as many versions as there are orders; they start after the number that is returned.
+async fn move_link(transaction: &mut Transaction<'_, Sqlite>, payment: &Relink) -> Result<(), StoreError> {
+    let update = sqlx::query(
+        "update payments set order_id = ?3, link = ?4 where payment_id = ?1 and source = ?2 and order_id = ?5",
+    );
+    let update = bind_payment(update, payment).bind(payment.was.as_ref().map(Id::as_str));
+    written("links", update.execute(&mut **transaction).await?.rows_affected(), 1)
+}
+
+/// Takes as many versions as there are orders; answers the first.
 async fn take_versions(transaction: &mut Transaction<'_, Sqlite>, count: usize) -> Result<i64, StoreError> {
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     let last: i64 = sqlx::query_scalar("update order_version set value = value + ?1 returning value")
         .bind(count)
         .fetch_one(&mut **transaction)
         .await?;
-    Ok(last - count)
+    Ok(last - count + 1)
 }
 
-async fn write_order(
+const ORDERS: Columns = (
+    "orders",
+    &[
+        "order_id",
+        "source",
+        "status",
+        "currency",
+        "authorized",
+        "captured",
+        "refunded",
+        "disputed",
+        "anomaly",
+        "first_event_at",
+        "last_event_at",
+        "version",
+    ],
+);
+
+/// Binds the columns of [`ORDERS`] but the last.
+fn bind_order<'q>(row: Call<'q>, Rewrite { order: key, row: order, .. }: &'q Rewrite) -> Call<'q> {
+    let order = order.as_ref();
+    row.bind(key.id.as_str())
+        .bind(key.source.as_str())
+        .bind(order.map(|order| order.status.as_str()))
+        .bind(order.and_then(|order| order.currency.as_ref()).map(Currency::as_str))
+        .bind(order.map(|order| order.authorized))
+        .bind(order.map(|order| order.captured))
+        .bind(order.map(|order| order.refunded))
+        .bind(order.map(|order| order.disputed))
+        .bind(order.and_then(|order| order.anomaly).map(Anomaly::as_str))
+        .bind(order.map(|order| order.first_event_at))
+        .bind(order.map(|order| order.last_event_at))
+}
+
+/// Writes or removes an order whose version is still the one that was read.
+async fn rewrite(
     transaction: &mut Transaction<'_, Sqlite>,
-    Rewrite { order, read, row }: &Rewrite,
+    order: &Rewrite,
     version: i64,
 ) -> Result<(), StoreError> {
-    let query = match (row, read) {
-        (None, read) => sqlx::query("delete from orders where order_id = ?1 and source = ?2 and version = ?3")
-            .bind(order.id.as_str())
-            .bind(order.source.as_str())
-            .bind(*read),
-        (Some(row), None) => bind_row(
-            sqlx::query(
-                "insert into orders (order_id, source, status, currency, authorized, captured, refunded, disputed, anomaly,
-                                     first_event_at, last_event_at, version)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
-                     on conflict do nothing",
-            ),
-            order,
-            row,
-        )
-        .bind(version),
-        (Some(row), Some(read)) => bind_row(
-            sqlx::query(
-                "update orders
-                    set status = ?3, currency = ?4, authorized = ?5, captured = ?6, refunded = ?7, disputed = ?8, anomaly = ?9,
-                        first_event_at = ?10, last_event_at = ?11, version = ?12,
-                        updated_at = strftime('%Y-%m-%dT%H:%M:%f000Z')
-                  where order_id = ?1 and source = ?2 and version = ?13",
-            ),
-            order,
-            row,
-        )
-        .bind(version)
-        .bind(*read),
+    let query = if order.row.is_some() {
+        let update = sqlx::query(
+            "update orders
+                set status = ?3, currency = ?4, authorized = ?5, captured = ?6, refunded = ?7, disputed = ?8, anomaly = ?9,
+                    first_event_at = ?10, last_event_at = ?11, version = ?12,
+                    updated_at = strftime('%Y-%m-%dT%H:%M:%f000Z')
+              where order_id = ?1 and source = ?2 and version = ?13",
+        );
+        bind_order(update, order).bind(version)
+    } else {
+        sqlx::query("delete from orders where order_id = ?1 and source = ?2 and version = ?3")
+            .bind(order.order.id.as_str())
+            .bind(order.order.source.as_str())
     };
-    written("orders", query.execute(&mut **transaction).await?.rows_affected())
-}
-
-type Statement<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
-
-/// Binds the first eleven parameters.
-fn bind_row<'q>(statement: Statement<'q>, key: &'q Key, row: &'q Order) -> Statement<'q> {
-    statement
-        .bind(key.id.as_str())
-        .bind(key.source.as_str())
-        .bind(row.status.as_str())
-        .bind(row.currency.as_ref().map(Currency::as_str))
-        .bind(row.authorized)
-        .bind(row.captured)
-        .bind(row.refunded)
-        .bind(row.disputed)
-        .bind(row.anomaly.map(Anomaly::as_str))
-        .bind(row.first_event_at)
-        .bind(row.last_event_at)
+    let done = query.bind(order.read).execute(&mut **transaction).await?;
+    written("orders", done.rows_affected(), 1)
 }
 
 /// Kept once; whether it was new does not matter.

@@ -62,7 +62,8 @@ pub struct Wanted {
     pub events: Vec<Key>,
     /// Their payments.
     pub payments: Vec<Key>,
-    /// The orders that their claims name, and every payment's id (its provisional order).
+    /// The orders that their claims name, and the payment's id (its provisional order) of events that claim none. An order
+    /// that a stored payment belongs to is found by the payment.
     pub orders: Vec<Key>,
 }
 
@@ -71,8 +72,11 @@ impl Wanted {
     #[must_use]
     pub fn of(events: &[&Event]) -> Self {
         let payments: BTreeSet<Key> = events.iter().filter_map(|event| event.payment_key()).collect();
-        let claimed = events.iter().filter_map(|event| Some(event.key().sibling(&event.claim()?.order)));
-        let orders: BTreeSet<Key> = claimed.chain(payments.iter().cloned()).collect();
+        let order = |event: &&Event| match event.claim() {
+            Some(claim) => Some(event.key().sibling(&claim.order)),
+            None => event.payment_key(),
+        };
+        let orders: BTreeSet<Key> = events.iter().filter_map(order).collect();
         let events: BTreeSet<&Key> = events.iter().map(|event| event.key()).collect();
         Self {
             events: events.into_iter().cloned().collect(),

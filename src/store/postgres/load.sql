@@ -1,6 +1,6 @@
 -- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
 -- 2 a payment, 3 an order's version, 4 an entry (a fact or a claim).
--- $1, $2 the batch's events; $3, $4 its payments; $5, $6 the orders that its claims name, and every payment's id.
+-- $1, $2 the batch's events; $3, $4 its payments; $5, $6 the orders that its claims name, and the payment's id of events that claim none.
 with
   known as (
     select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at

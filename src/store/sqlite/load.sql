@@ -1,6 +1,6 @@
 -- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
 -- 2 a payment, 3 an order's version, 4 an entry (a fact or a claim). Cross joins keep the order of the lookups.
--- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and every payment's id: [[id, source], ..].
+-- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and the payment's id of events that claim none: [[id, source], ..].
 with
   known as (
     select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at

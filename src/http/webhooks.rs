@@ -19,7 +19,7 @@ use super::clock::received_now;
 use super::problem::{Code, Problem};
 use super::sources::Sources;
 use crate::intake::Intake;
-use crate::order::{Event, Receipt};
+use crate::order::Receipt;
 use crate::provider::{Rejection, Source, Webhook};
 
 /// The label of a source that is none: senders must not make up labels.
@@ -77,8 +77,17 @@ pub(super) async fn receive(
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
     let (head, body) = admit(&desk.limits, request).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let events = verify(source, &Webhook { path_and_query, headers: &head.headers, body: &body.bytes })?;
-    let receipts = store(desk, events, &body).await;
+    let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
+    let received_at = received_now();
+    let verified = source.verify(&webhook, received_at.0.div_euclid(1_000_000))?;
+    let receipts = match desk.intake.recall(&verified.fingerprint()) {
+        Some(duplicates) => Ok(duplicates),
+        None => {
+            let events = verified.events(received_at);
+            let stored = desk.intake.process_webhook(verified.fingerprint(), events, body.last_byte_at).await;
+            stored.map_err(|refusal| Code::from(refusal).into())
+        }
+    };
     histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
         .record(body.last_byte_at.elapsed());
     receipts
@@ -103,17 +112,6 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
         }
         Err(code) => Err(code.into()),
     }
-}
-
-fn verify(source: &Source, webhook: &Webhook<'_>) -> Result<Vec<Event>, Refused> {
-    let received_at = received_now();
-    let verified = source.verify(webhook, received_at.0.div_euclid(1_000_000))?;
-    Ok(verified.events(received_at))
-}
-
-async fn store(desk: &Desk, events: Vec<Event>, body: &Held) -> Result<Vec<Receipt>, Refused> {
-    let receipts = desk.intake.process(events, body.last_byte_at).await;
-    receipts.map_err(|refusal| Code::from(refusal).into())
 }
 
 fn accept(source: &Source, receipts: &[Receipt]) -> Response {

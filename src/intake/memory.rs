@@ -5,19 +5,19 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::order::{Event, Id, Key, Outcome, Receipt};
+use crate::order::{Event, Fingerprint, Id, Key, Outcome, Receipt};
 
 /// Ids in each of the two generations.
 const GENERATION_IDS_MAX: usize = 50_000;
 /// How long a generation is filled; an id is remembered for one to two of these.
 const GENERATION_AGE_MAX: Duration = Duration::from_secs(300);
 
-/// Events and links that were committed lately.
+/// Events and links that were committed lately, and the webhooks that told them.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Mutex<Remembered>);
 
@@ -30,6 +30,25 @@ struct Remembered {
     epoch: u64,
     events: Recent<Key, Digests>,
     links: Recent<Key, Id>,
+    webhooks: Recent<Fingerprint, Arc<[Told]>>,
+}
+
+/// What a webhook said in one of its events, as far as its next delivery needs it.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    event: Key,
+    payment: Option<Id>,
+    facts_sha256: [u8; 32],
+}
+
+impl Told {
+    pub(super) fn by(event: &Event) -> Self {
+        Self {
+            event: event.key().clone(),
+            payment: event.payment().cloned(),
+            facts_sha256: event.facts_sha256(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,12 +67,28 @@ impl Memory {
 
     /// The receipt of a duplicate.
     pub(super) fn duplicate_of(&self, event: &Event) -> Receipt {
-        Receipt {
-            event: event.key().id.clone(),
-            order: event.payment_key().and_then(|payment| self.order_of(&payment)),
-            outcome: Outcome::Duplicate,
-            reason: None,
-        }
+        self.lock().duplicate(&Told::by(event), Instant::now())
+    }
+
+    /// The events of a webhook, with their receipts, if all that it said is known to be durable.
+    pub(super) fn duplicates_of(&self, webhook: &Fingerprint) -> Option<Vec<(Key, Receipt)>> {
+        let now = Instant::now();
+        let mut remembered = self.lock();
+        let told = Arc::clone(remembered.webhooks.get(webhook, now)?);
+        let is_known = |told: &Told| {
+            remembered
+                .events
+                .get(&told.event, now)
+                .is_some_and(|known| known.facts_sha256 == told.facts_sha256)
+        };
+        told.iter()
+            .all(is_known)
+            .then(|| told.iter().map(|told| (told.event.clone(), remembered.duplicate(told, now))).collect())
+    }
+
+    /// Remembers what a webhook said. Whether that is durable, its events' own entries tell.
+    pub(super) fn remember_webhook(&self, webhook: Fingerprint, told: Arc<[Told]>) {
+        self.lock().webhooks.insert(webhook, told, Instant::now());
     }
 
     /// The order that a payment belonged to when this process last committed one of its events.
@@ -91,6 +126,14 @@ impl Memory {
 
     fn lock(&self) -> MutexGuard<'_, Remembered> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn duplicate(&mut self, Told { event, payment, .. }: &Told, now: Instant) -> Receipt {
+        let payment = payment.as_ref().map(|payment| event.sibling(payment));
+        let order = payment.and_then(|payment| self.links.get(&payment, now).cloned());
+        Receipt { event: event.id.clone(), order, outcome: Outcome::Duplicate, reason: None }
     }
 }
 

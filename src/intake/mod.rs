@@ -33,12 +33,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::lock::Locks;
-use crate::order::{Event, Receipt, Redeemed, Redemption};
+use crate::order::{Event, Fingerprint, Receipt, Redeemed, Redemption};
 use crate::store::Store;
 
 use self::events::EventLane;
 use self::lane::{hand_over, supervised};
-use self::memory::Memory;
+use self::memory::{Memory, Told};
 use self::pending::{Answer, Pending, Room};
 use self::redemptions::{Asked, RedemptionLane};
 pub use self::replace::{Replaced, replace};
@@ -141,7 +141,34 @@ impl Intake {
         (intake, ended)
     }
 
-    /// Makes the events of one webhook durable and tells what became of each, in their order.
+    /// The receipts of a webhook that was delivered before, if this process knows that all its events are durable.
+    #[must_use]
+    pub fn recall(&self, webhook: &Fingerprint) -> Option<Vec<Receipt>> {
+        let duplicates = self.shared.memory.duplicates_of(webhook)?;
+        let counted = duplicates.into_iter().map(|(event, receipt)| {
+            self.shared.tally.count(&event);
+            receipt
+        });
+        Some(counted.collect())
+    }
+
+    /// [`Intake::process`], remembering the webhook for [`Intake::recall`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn process_webhook(
+        &self,
+        webhook: Fingerprint,
+        events: Vec<Event>,
+        last_byte_at: Instant,
+    ) -> Result<Vec<Receipt>, Refusal> {
+        let told = events.iter().map(Told::by).collect();
+        let receipts = self.process(events, last_byte_at).await?;
+        self.shared.memory.remember_webhook(webhook, told);
+        Ok(receipts)
+    }
+
+    /// Makes events durable and tells what became of each, in their order.
     ///
     /// Dropping the future does not stop the work. Called with no events, it answers no receipts.
     ///

@@ -126,6 +126,37 @@ async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_comes_again_is_recalled_once_it_is_durable() {
+    let world = world(|_| ()).await;
+    let (webhook, events) =
+        (Fingerprint([1; 32]), vec![captured("evt_1", "pi_1", 10), captured("evt_2", "pi_2", 10)]);
+    assert_eq!(world.intake.recall(&webhook), None);
+    world.intake.process_webhook(webhook, events, Instant::now()).await.unwrap();
+    let recalled = world.intake.recall(&webhook).unwrap();
+    let told: Vec<_> =
+        recalled.iter().map(|r| (r.event.as_str(), r.order.as_ref().unwrap().as_str(), r.outcome)).collect();
+    assert_eq!(
+        told,
+        [("evt_1", "order-of-pi_1", Outcome::Duplicate), ("evt_2", "order-of-pi_2", Outcome::Duplicate)]
+    );
+
+    let (store, _directory) = world.drained().await;
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_contradicts_a_stored_event_is_never_recalled_as_its_duplicate() {
+    let world = world(|_| ()).await;
+    let contradiction = Fingerprint([2; 32]);
+    world.send(vec![captured("evt_1", "pi_1", 10)]).await.unwrap();
+    let told =
+        world.intake.process_webhook(contradiction, vec![captured("evt_1", "pi_1", 11)], Instant::now());
+    assert_eq!(told.await.unwrap()[0].outcome, Outcome::Conflict);
+    assert_eq!(world.intake.recall(&contradiction), None);
+}
+
+#[tokio::test]
 async fn an_event_that_the_database_refuses_is_dead_and_its_neighbours_are_applied() {
     let world = world(|_| ()).await;
     let mut events: Vec<_> = (0..9).map(|n| captured(&format!("evt_{n}"), &format!("pi_{n}"), 10)).collect();

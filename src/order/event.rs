@@ -127,6 +127,10 @@ pub struct Evidence {
     pub received_at: UnixMicros,
 }
 
+/// Stands for everything that a webhook's events are read from: two webhooks that share it say the same events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
 /// What a verified webhook says. It states at most one fact, and a fact or a claim is always about a payment.
 #[derive(Debug, Clone)]
 pub struct Event {

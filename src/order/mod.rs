@@ -18,7 +18,7 @@ mod tests;
 pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use decide_again::decide_again;
-pub use event::{Claim, Event, Evidence, Fact, Kind, Outcome, Receipt, Statement, UnixMicros};
+pub use event::{Claim, Event, Evidence, Fact, Fingerprint, Kind, Outcome, Receipt, Statement, UnixMicros};
 pub use fold::{Anomaly, Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};

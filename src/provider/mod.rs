@@ -24,11 +24,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderMap;
+use sha2::{Digest, Sha256};
 
 use self::facts::Facts;
 pub use self::providers::{BadDefinition, Providers};
 use self::signature::Scheme;
-use crate::order::{Event, Id, UnixMicros};
+use crate::order::{Event, Fingerprint, Id, UnixMicros};
 use crate::secret::Secret;
 
 /// The webhook as it came.
@@ -135,7 +136,7 @@ impl Source {
     /// [`Rejection`]; the caller is never told which.
     pub fn verify<'a>(&'a self, webhook: &'a Webhook<'a>, now: i64) -> Result<Verified<'a>, Rejection> {
         let secret_position = self.scheme.verify(webhook, now)?;
-        Ok(Verified { secret_position, webhook, facts: &self.facts })
+        Ok(Verified::new(secret_position, webhook, &self.facts))
     }
 
     /// Headers (and body, where the signature lives inside it) that make `body` verify with the first secret. Only the
@@ -150,7 +151,7 @@ impl Source {
     #[must_use]
     pub fn read_unsigned(&self, body: &Bytes, received_at: UnixMicros) -> Vec<Event> {
         let webhook = Webhook { path_and_query: "/", headers: &HeaderMap::new(), body };
-        self.facts.events(&webhook, received_at)
+        self.facts.events(&webhook, Sha256::digest(body).into(), received_at)
     }
 
     /// What a stored event says by today's definition. `headers` and `body` are those of its evidence.
@@ -172,14 +173,25 @@ pub struct Verified<'a> {
     /// Which of the source's secrets matched, counted from 0.
     pub secret_position: usize,
     webhook: &'a Webhook<'a>,
+    body_sha256: [u8; 32],
     facts: &'a Facts,
 }
 
-impl Verified<'_> {
+impl<'a> Verified<'a> {
+    fn new(secret_position: usize, webhook: &'a Webhook<'a>, facts: &'a Facts) -> Self {
+        Self { secret_position, webhook, body_sha256: Sha256::digest(webhook.body).into(), facts }
+    }
+
+    /// Stands for all that [`Verified::events`] reads, at a fraction of its cost.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.facts.fingerprint(self.webhook, &self.body_sha256)
+    }
+
     /// The events that the webhook carries; unreadable ones as dead events.
     #[must_use]
     pub fn events(&self, received_at: UnixMicros) -> Vec<Event> {
-        self.facts.events(self.webhook, received_at)
+        self.facts.events(self.webhook, self.body_sha256, received_at)
     }
 }
 

@@ -17,7 +17,7 @@ use super::definition::{self, Definition, Texts, Unit};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
 use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
-use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
+use crate::order::{Claim, Event, Evidence, Fingerprint, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
 #[derive(Debug, Clone)]
@@ -87,27 +87,56 @@ impl Facts {
         })
     }
 
+    /// Stands for everything that events can be read from: the source, the body, the query, the headers in use.
+    pub(super) fn fingerprint(&self, webhook: &Webhook<'_>, body_sha256: &[u8; 32]) -> Fingerprint {
+        let mut digest = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            digest.update((bytes.len() as u64).to_le_bytes());
+            digest.update(bytes);
+        };
+        field(self.source.as_str().as_bytes());
+        field(body_sha256);
+        field(webhook.path_and_query.as_bytes());
+        for name in &self.places.headers {
+            for value in webhook.headers.get_all(name) {
+                field(name.as_str().as_bytes());
+                field(value.as_bytes());
+            }
+        }
+        Fingerprint(digest.finalize().into())
+    }
+
     /// The events of a verified webhook.
-    pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
+    pub(super) fn events(
+        &self,
+        webhook: &Webhook<'_>,
+        body_sha256: [u8; 32],
+        received_at: UnixMicros,
+    ) -> Vec<Event> {
         let envelope = match self.places.envelope.read(webhook.body) {
             _ if self.places.envelope.is_empty() => Ok(Fields::default()),
             other => other,
         };
         let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
-            None => Ok(vec![webhook.body.clone()]),
-            Some(each) => {
-                let items = each.items(envelope)?;
-                Ok(items.into_iter().map(|item| webhook.body.slice_ref(item.as_bytes())).collect())
-            }
+            None => Ok(Items::Whole),
+            Some(each) => each.items(envelope).map(Items::Parts),
         });
         let envelope = envelope.unwrap_or_default();
         let headers = self.kept_headers(webhook, &envelope);
-        let evidence = |body: Bytes| evidence(body, headers.clone(), received_at);
+        let evidence =
+            |body: Bytes, body_sha256| Evidence { body, body_sha256, headers: headers.clone(), received_at };
         match items {
-            Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone()))],
-            Ok(items) => {
-                items.into_iter().map(|body| self.item(webhook, &envelope, evidence(body))).collect()
+            Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone(), body_sha256))],
+            Ok(Items::Whole) => {
+                vec![self.item(webhook, &envelope, evidence(webhook.body.clone(), body_sha256))]
             }
+            Ok(Items::Parts(parts)) => parts
+                .into_iter()
+                .map(|part| webhook.body.slice_ref(part.as_bytes()))
+                .map(|part| {
+                    self.item(webhook, &envelope, evidence(part.clone(), Sha256::digest(&part).into()))
+                })
+                .collect(),
         }
     }
 
@@ -128,7 +157,9 @@ impl Facts {
             .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
             .collect();
         let webhook = Webhook { path_and_query: "/", headers: &sent, body };
-        self.item(&webhook, &Fields::kept(&texts), evidence(body.clone(), headers.to_owned(), received_at))
+        let body_sha256 = Sha256::digest(body).into();
+        let evidence = Evidence { body: body.clone(), body_sha256, headers: headers.to_owned(), received_at };
+        self.item(&webhook, &Fields::kept(&texts), evidence)
     }
 
     /// One event, from the evidence's body.
@@ -223,8 +254,12 @@ impl Facts {
     }
 }
 
-fn evidence(body: Bytes, headers: String, received_at: UnixMicros) -> Evidence {
-    Evidence { body_sha256: Sha256::digest(&body).into(), body, headers, received_at }
+/// The bytes of a webhook's events.
+enum Items<'a> {
+    /// The body is one event.
+    Whole,
+    /// Each is a part of it.
+    Parts(Vec<&'a str>),
 }
 
 /// Where the mode is that the source wants, if it wants one.

@@ -68,7 +68,7 @@ fn events_of(source: &Source, body: &str) -> Vec<Event> {
     let webhook = Webhook { path_and_query: "/webhooks/x", headers: &headers, body: &signed.body };
     // Nobody but PayPal can sign for it; the vectors prove that its signatures are verified.
     let verified = match source.name().as_str() {
-        "paypal" => Verified { secret_position: 0, webhook: &webhook, facts: &source.facts },
+        "paypal" => Verified::new(0, &webhook, &source.facts),
         _ => source.verify(&webhook, NOW).unwrap(),
     };
     verified.events(UnixMicros(NOW * 1_000_000))

@@ -187,7 +187,7 @@ proptest! {
             body[index..index + bytes.len()].copy_from_slice(&bytes);
             let sent = HeaderMap::new();
             let webhook = Webhook { path_and_query: "/", headers: &sent, body: &Bytes::from(body) };
-            let verified = Verified { secret_position: 0, webhook: &webhook, facts: &source.facts };
+            let verified = Verified::new(0, &webhook, &source.facts);
             for event in verified.events(UnixMicros(1)) {
                 prop_assert!(event.key().id.as_str().len() <= 1_020);
             }

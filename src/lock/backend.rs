@@ -46,6 +46,9 @@ pub(super) enum Failure {
     #[error("{0}")]
     Unanswered(String),
 }
+    /// Some of several nodes did it, or may have; too few to count.
+    #[error("{0}")]
+    NoQuorum(String),
 
 /// A lock service.
 #[derive(Debug)]

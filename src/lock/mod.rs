@@ -115,6 +115,17 @@ impl Locks {
 
     /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.
     pub async fn drain(&self) {
+    /// Whether the service grants leases now: takes one on a key of its own, gives it back, and counts neither. For probes,
+    /// as often as once a second.
+    pub async fn answers(&self) -> bool {
+        self.keeper.answers().await
+    }
+
+    /// Counts that somebody gave up on a busy key after waiting, as [`Locks::acquire_all`] does by itself.
+    pub fn gave_up_waiting(&self) {
+        meter::busy_timeout(self.keeper.backend().name());
+    }
+
         self.keeper.drain().await;
     }
 }

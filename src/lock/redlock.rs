@@ -47,7 +47,7 @@ impl Redlock {
         }
         let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
         let node = |(place, url): (usize, &Secret)| {
-            let redis = Redis::server(url, call_timeout)?;
+            let redis = Redis::server(url, call_timeout.mul_f64(ANSWER_SHARE))?;
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
@@ -93,7 +93,8 @@ impl Redlock {
                 let vote = timeout(node_timeout, node.ask(verb, &holds, ttl)).await.unwrap_or_else(|_| {
                     Err(Failure::Unanswered(format!("no answer within {} ms", node_timeout.as_millis())))
                 });
-                meter::vote(node.place, vote.is_ok(), asked_at.elapsed());
+                let done = vote.as_ref().ok().map(|done| done.iter().any(Option::is_some));
+                meter::vote(node.place, done, asked_at.elapsed());
                 drop(sender.send(vote).await);
             });
         }
@@ -230,17 +231,21 @@ impl Ballot {
         }
         let reasons: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
         let reason = format!("{} of {} nodes answer: {}", self.voted, self.nodes, reasons.join("; "));
-        let unsent = |failure: &Failure| matches!(failure, Failure::Unsent(_));
-        if self.voted == 0 && self.failures.iter().all(unsent) {
-            return Err(Failure::Unsent(reason));
+        let unsent = self.failures.iter().filter(|failure| matches!(failure, Failure::Unsent(_)));
+        // A node that has not answered yet may do it still.
+        if unsent.count() == self.nodes {
+            Err(Failure::Unsent(reason))
+        } else {
+            Err(Failure::NoQuorum(reason))
         }
-        Err(Failure::Unanswered(reason))
     }
 }
 
 /// Beyond this something is wrong with a clock.
 const SKEW_MAX: Duration = Duration::from_millis(500);
-/// The part of `call_timeout` that a node has, so that the rest of the call fits too.
+/// The part of `call_timeout` that a node's answer may take; then its connection is closed.
+const ANSWER_SHARE: f64 = 0.7;
+/// The part that a node has altogether, connecting included, so that the rest of the call fits too.
 const NODE_SHARE: f64 = 0.8;
 
 #[cfg(test)]
@@ -280,8 +285,14 @@ mod tests {
     fn without_a_majority_there_is_no_answer() {
         let ballot = count(5, 1, [away(), says([true]), away(), away()]);
         assert!(ballot.is_decided());
-        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::Unanswered(_))));
+        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::NoQuorum(_))));
         let ballot = count(3, 1, [away(), away()]);
-        assert!(ballot.is_decided() && matches!(ballot.result(), Err(Failure::Unsent(_))));
+        assert!(ballot.is_decided(), "the third cannot change it");
+        assert!(
+            matches!(ballot.result(), Err(Failure::NoQuorum(_))),
+            "but it may act, and is to be cleaned up"
+        );
+        let ballot = count(3, 1, [away(), away(), away()]);
+        assert!(matches!(ballot.result(), Err(Failure::Unsent(_))));
     }
 }

@@ -16,6 +16,7 @@
 mod keeper;
 mod lease;
 
+mod clock;
 mod inspect;
 mod run;
 
@@ -40,6 +41,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use clock::{Clock, Skew};
 pub use inspect::{Finding, HELD_MAX, Held};
 pub use lease::Lease;
 pub use run::NotHeld;
@@ -113,8 +115,6 @@ impl Locks {
         self.keeper.acquire_each(keys).await
     }
 
-    /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.
-    pub async fn drain(&self) {
     /// Whether the service grants leases now: takes one on a key of its own, gives it back, and counts neither. For probes,
     /// as often as once a second.
     pub async fn answers(&self) -> bool {
@@ -126,6 +126,8 @@ impl Locks {
         meter::busy_timeout(self.keeper.backend().name());
     }
 
+    /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.
+    pub async fn drain(&self) {
         self.keeper.drain().await;
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::backend::{Failure, Hold, Verb};
+use super::clock::Clock;
 use super::inspect::{Finding, Held};
 use super::meter;
 use super::redis::Redis;
@@ -25,7 +26,6 @@ use crate::secret::Secret;
 pub(super) struct Redlock {
     nodes: Vec<Arc<Node>>,
     node_timeout: Duration,
-    made_at: Instant,
 }
 
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Redlock {
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
-        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE), made_at: Instant::now() })
+        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE) })
     }
 
     pub(super) async fn ask(
@@ -104,31 +104,28 @@ impl Redlock {
 
 /// For people.
 impl Redlock {
-    /// What each node says, and whether their clocks agree.
+    /// What each node says.
     pub(super) async fn health(&self) -> Vec<Finding> {
-        let (mut findings, mut clocks) = (Vec::new(), Vec::new());
+        let mut findings = Vec::new();
         for node in &self.nodes {
-            let place = format!("entry {} of lock.urls: ", node.place + 1);
             let mut said = node.redis.health().await;
             if let Ok(run_id) = node.redis.run_id().await {
                 said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
             }
-            findings.extend(said.into_iter().map(|finding| match finding {
-                Finding::Warning(text) => Finding::Warning(place.clone() + &text),
-                Finding::Failure(text) => Finding::Failure(place.clone() + &text),
-            }));
-            let asked_at = Instant::now();
-            if let Ok(clock) = node.redis.clock().await {
-                clocks.push(Duration::from_micros(clock).saturating_sub(asked_at - self.made_at));
-            }
-        }
-        let skew = clocks.iter().max().zip(clocks.iter().min()).map(|(last, first)| *last - *first);
-        if let Some(skew) = skew.filter(|skew| *skew > SKEW_MAX) {
-            let skew_ms = skew.as_millis();
-            findings
-                .push(Finding::Warning(format!("the nodes' clocks differ by {skew_ms} ms: is NTP running?")));
+            findings.extend(said.into_iter().map(|finding| finding.of(&node.entry())));
         }
         findings
+    }
+
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        let mut clocks = Vec::new();
+        for node in &self.nodes {
+            for mut clock in node.redis.clocks().await {
+                clock.place = node.entry();
+                clocks.push(clock);
+            }
+        }
+        clocks
     }
 
     /// What a majority holds for one owner.
@@ -159,6 +156,11 @@ impl Redlock {
 type Vote = Result<Vec<Option<u64>>, Failure>;
 
 impl Node {
+    /// As people find it in their settings.
+    fn entry(&self) -> String {
+        format!("entry {} of lock.urls", self.place + 1)
+    }
+
     async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vote {
         self.identify(self.redis.run_id().await?)?;
         self.redis.ask(verb, holds, ttl).await
@@ -241,8 +243,6 @@ impl Ballot {
     }
 }
 
-/// Beyond this something is wrong with a clock.
-const SKEW_MAX: Duration = Duration::from_millis(500);
 /// The part of `call_timeout` that a node's answer may take; then its connection is closed.
 const ANSWER_SHARE: f64 = 0.7;
 /// The part that a node has altogether, connecting included, so that the rest of the call fits too.

@@ -6,6 +6,7 @@ use tokio::time::{Instant, advance};
 
 use super::backend::{Failure, Hold, Verb};
 use super::breaker::Breaker;
+use super::live::Term;
 use super::local::Local;
 use super::token::Token;
 use super::{Attempt, Locks, Settings};
@@ -66,6 +67,16 @@ async fn an_open_breaker_lets_one_call_through_each_retry_after() {
     assert!(!breaker.lets_through(), "one is enough to find out");
     breaker.answered();
     assert!(breaker.lets_through());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_reaches_as_far_as_its_ttl_from_the_question_less_the_drift() {
+    let asked_at = Instant::now();
+    advance(TTL / 2).await;
+    let term = Term::from_call(asked_at, TTL);
+    assert_eq!(term.until - Instant::now(), TTL / 2 - Duration::from_millis(20 + 2));
+    advance(TTL / 2).await;
+    assert!(term.is_lost());
 }
 
 #[tokio::test(start_paused = true)]

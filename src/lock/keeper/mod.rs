@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, Failure, Hold, Verb};
 use super::breaker::Breaker;
-use super::live::{Live, Term};
+use super::live::Live;
 use super::meter::{self, Acquired};
 use super::token::{self, Token};
 use super::{Attempt, Lease, Settings};
@@ -62,6 +62,7 @@ impl Keeper {
         let (acquired, attempt) = match answer {
             Ok((lease, busy)) => {
                 self.breaker.answered();
+                let (lease, busy) = self.unless_over(lease, busy);
                 let acquired = if busy.is_empty() { Acquired::All } else { Acquired::Busy };
                 (acquired, Attempt::Acquired { lease, busy })
             }
@@ -77,6 +78,15 @@ impl Keeper {
         };
         meter::acquire(self.backend.name(), acquired, asked_at.elapsed());
         attempt
+    }
+
+    /// A lease that was over before its holder could learn of it is none: its keys are as good as held by others.
+    fn unless_over(self: &Arc<Self>, lease: Lease, mut busy: Vec<String>) -> (Lease, Vec<String>) {
+        if !lease.is_lost() {
+            return (lease, busy);
+        }
+        busy.extend(lease.keys().map(str::to_owned));
+        (Lease::new(self, Vec::new(), Instant::now()), busy)
     }
 
     pub(super) async fn drain(&self) {
@@ -127,12 +137,6 @@ impl Keeper {
     ) -> Result<(Lease, Vec<String>), Failure> {
         let sent_at = Instant::now();
         match self.ask_again_if_unanswered(&holds, deadline).await {
-            Ok(_) if Term::from_call(sent_at, self.ttl).is_lost() => {
-                // Granted, and over before we knew: as good as held by others.
-                let busy = holds.iter().map(|hold| hold.key.clone()).collect();
-                drop(self.hand_back(holds, Instant::now() + self.ttl, Origin::Unanswered));
-                Ok((Lease::new(self, Vec::new(), sent_at), busy))
-            }
             Ok(taken) => {
                 let (mut ours, mut busy) = (Vec::with_capacity(holds.len()), Vec::new());
                 for (hold, taken) in holds.into_iter().zip(taken) {

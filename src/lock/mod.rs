@@ -10,6 +10,14 @@
 //! A lease is never proof of exclusion: a process may sleep through its end, a server may forget it. So nothing here is
 //! relied upon to be right, only to be quick; `docs/locks.md` says what each backend loses when.
 //!
+//! | backend | where its algorithm comes from |
+//! |---|---|
+//! | `redis`, `redlock` | Redis, "Distributed Locks with Redis": compare of the owner, majority, validity = TTL - elapsed - TTL/100 - 2 ms |
+//! | `postgres` | a row with a deadline by the database's clock, as `ShedLock` has it with `usingDbTime` |
+//! | `etcd` | etcd, "concurrency": a key under a lease; by a transaction, for its `Lock` call may grant what has expired (issue 11456) |
+//! | `zookeeper` | `ZooKeeper`, "Recipes and Solutions: Locks": an ephemeral node |
+//! | retry, fencing token | full jitter as in AWS, "Exponential Backoff And Jitter"; Kleppmann, "How to do distributed locking" |
+//!
 //! Backends know three single calls and nothing else (`backend::Verb`). Renewal, hand-over, the breaker and the metrics
 //! live once, above them. Keys are plain strings; in Redis they stand under `paylatch:lock:`, hash tags untouched.
 

@@ -13,7 +13,7 @@ use super::keeper::{HOLD_MAX, Keeper, Origin};
 use super::live::Term;
 use super::meter::{self, Lost};
 
-/// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives.
+/// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives, for 60 s at most.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is given back"]
 pub struct Lease {

@@ -7,13 +7,21 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test, forgotten};
-use crate::proxy::{a_cut_reply_is_asked_for_again, a_reply_that_stays_away_leaves_nothing_behind};
+use crate::proxy::{
+    a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+    a_reply_that_stays_away_leaves_nothing_behind,
+};
 use crate::servers::{PgBouncer, Postgres};
 use crate::{TTL, is_busy, keys, locks, take};
 
 impl Service for Postgres {}
 
 every_test!(Postgres::start());
+
+#[tokio::test]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&Postgres::start()).await;
+}
 
 #[tokio::test]
 async fn a_reply_that_is_cut_after_the_server_acted_is_asked_for_again() {

@@ -7,6 +7,7 @@ use paylatch::lock::{Attempt, Locks, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use crate::conformance::Service;
 use crate::{TTL, is_busy, keys, settings, take, take_all};
@@ -116,10 +117,8 @@ async fn pass_replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Ar
 
 /// A service behind a wire that is cut once, before each of the first answers in turn.
 pub(crate) async fn a_cut_reply_is_asked_for_again(service: &impl Service) {
-    let wire = Proxy::before(service.urls().last().expect("a server")).await;
-    let patient =
-        Settings { ttl: TTL * 5, call_timeout: TTL * 2, ..settings(service.backend(), &[wire.url()]) };
-    let (locks, other) = (Locks::new(&patient).expect("the settings are right"), service.contender());
+    let (wire, locks) = patient(service).await;
+    let other = service.contender();
     for passes in 0..3 {
         take(&locks, &keys(["probe"])).await.0.release().await;
         wire.cut_one_reply_after(passes);
@@ -132,6 +131,34 @@ pub(crate) async fn a_cut_reply_is_asked_for_again(service: &impl Service) {
         lease.release().await;
         assert!(!is_busy(&other, "order").await);
     }
+}
+
+/// A service behind a wire that is cut before the answer to a release, which is then sent again.
+pub(crate) async fn a_release_that_is_sent_twice_frees_no_later_holder(service: &impl Service) {
+    let (wire, locks) = patient(service).await;
+    let (next, third) = (service.contender(), service.contender());
+    take(&locks, &keys(["probe"])).await.0.release().await;
+    let (lease, _) = take(&locks, &keys(["order"])).await;
+    wire.cut_one_reply_after(0);
+    drop(lease);
+    let held = take_all(&next, &keys(["order"]), TTL * 4).await;
+    let cut = async {
+        while !wire.has_cut() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(TTL, cut).await.expect("the first release was obeyed, and its answer is lost");
+    locks.drain().await;
+    assert!(is_busy(&third, "order").await, "the second must find that the key is another's");
+    held.release().await;
+}
+
+/// Locks with time to ask again, over a wire of their own.
+async fn patient(service: &impl Service) -> (Proxy, Locks) {
+    let wire = Proxy::before(service.urls().last().expect("a server")).await;
+    let settings =
+        Settings { ttl: TTL * 5, call_timeout: TTL * 2, ..settings(service.backend(), &[wire.url()]) };
+    (wire, Locks::new(&settings).expect("the settings are right"))
 }
 
 /// A service behind a wire that swallows every answer.

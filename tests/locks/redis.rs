@@ -7,7 +7,9 @@ use paylatch::lock::{Attempt, Finding, Locks};
 use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test, forgotten};
-use crate::proxy::{Fault, Proxy, a_cut_reply_is_asked_for_again};
+use crate::proxy::{
+    Fault, Proxy, a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+};
 use crate::servers::{Redis, free_port, until};
 use crate::{TTL, is_busy, keys, locks, settings, take};
 
@@ -95,6 +97,11 @@ async fn a_reply_that_is_lost_leaves_no_key_behind() {
         until(&format!("it is cleaned up after {fault:?}"), || redis.leases().is_empty());
         locks.drain().await;
     }
+}
+
+#[tokio::test]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&Redis::start()).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,10 @@ use std::time::Duration;
 use paylatch::lock::{Attempt, Locks};
 
 use crate::conformance::{Service, every_test, forgotten};
-use crate::proxy::{a_cut_reply_is_asked_for_again, a_reply_that_stays_away_leaves_nothing_behind};
+use crate::proxy::{
+    a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+    a_reply_that_stays_away_leaves_nothing_behind,
+};
 use crate::servers::ZooKeeper;
 use crate::{TTL, keys, settings, take};
 
@@ -20,6 +23,12 @@ every_test!(
     #[ignore]
     ZooKeeper::start()
 );
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&ZooKeeper::start()).await;
+}
 
 #[tokio::test]
 #[ignore = "run by scripts/test --all"]

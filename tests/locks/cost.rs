@@ -1,5 +1,5 @@
 //! What a lease costs, for the table in `docs/locks.md`:
-//! `cargo test --release --features zookeeper --test locks cost -- --ignored --nocapture --test-threads 1`.
+//! `cargo test --release --all-features --test locks cost -- --ignored --nocapture --test-threads 1`.
 
 use std::time::{Duration, Instant};
 

@@ -117,6 +117,14 @@ fn the_operations_page_names_every_alert() {
     }
 }
 
+#[test]
+fn the_locks_page_lists_every_metric_of_locks() {
+    let of_locks = |name: &&str| name.starts_with("paylatch_lock_") || name.starts_with("paylatch_redlock_");
+    let known: BTreeSet<String> =
+        METERS.iter().map(|meter| meter.name).filter(of_locks).map(str::to_owned).collect();
+    assert_eq!(table("locks.md", "Watching it").into_iter().collect::<BTreeSet<_>>(), known);
+}
+
 const SETTINGS_HEADINGS: [&str; 6] =
     ["The service", "Limits of the listener", "Locks", "Limits of the work", "Logs", "Sources"];
 

@@ -1,17 +1,23 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
+use std::time::Duration;
+
 use clap::Args;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
+use super::clock;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::{Output, Tone};
 use crate::config::{Needs, Settings};
-use crate::lock::{Attempt, Locks};
+use crate::lock::{Clock, Finding, Locks};
 use crate::store::{Counts, Store};
 
 /// No clock that is right shows an earlier year.
 const YEAR_MIN: i16 = 2026;
+/// Clocks that are kept by NTP differ by less.
+const SKEW_MAX: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(super) struct Check {
@@ -41,6 +47,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
     match store.check().await {
         Ok(()) => {
             report.good("database", "reachable, schema current, commits durable");
+            check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
@@ -63,29 +70,50 @@ fn check_clock(report: &mut Report) {
     }
 }
 
+/// Whether leases are granted. What a part of the service lacks is a warning: the rest of it works.
 async fn check_locks(report: &mut Report, settings: &Settings) {
     let backend = &settings.lock.backend;
-    let attempt = match Locks::new(&settings.lock) {
-        Ok(locks) => {
-            let probe = format!("check of {:016x}", rand::random::<u64>());
-            locks.acquire_each(&[probe]).await
-        }
+    let locks = match Locks::new(&settings.lock) {
+        Ok(locks) => locks,
         Err(problem) => return report.bad("lock", &Failure::new(Exit::Config, "settings", problem)),
     };
-    match attempt {
-        Attempt::Acquired { lease, .. } => {
-            lease.release().await;
-            report.good("lock", backend);
-        }
-        Attempt::Unavailable => {
-            let failure =
-                Failure::new(Exit::Unavailable, "lock_unavailable", format!("{backend} does not answer"));
-            report.bad(
-                "lock",
-                &failure
-                    .hint("lock.urls says where it is; until it answers, serving is slower, and still right"),
-            );
-        }
+    let findings = locks.health().await;
+    if locks.answers().await {
+        report.good("lock", backend);
+    } else {
+        let failure =
+            Failure::new(Exit::Unavailable, "lock_unavailable", format!("{backend} does not answer"));
+        report.bad(
+            "lock",
+            &failure.hint("lock.urls says where it is; until it answers, serving is slower, and still right"),
+        );
+    }
+    for Finding::Warning(found) | Finding::Failure(found) in findings {
+        report.warn("lock", found);
+    }
+    for clock in locks.clocks().await {
+        compare(report, &clock);
+    }
+}
+
+async fn check_clock_of_database(report: &mut Report, store: &Store) {
+    // A database whose clock is this machine's has none to compare, as one that stopped answering.
+    let time = async { store.clock().await.ok().flatten().ok_or(()) };
+    if let Ok(clock) = Clock::read("the database", Duration::ZERO, time).await {
+        compare(report, &clock);
+    }
+}
+
+/// Warns of a server's clock that is off this machine's. Both may be wrong.
+fn compare(report: &mut Report, clock: &Clock) {
+    let (now, at) = (clock::now(), Instant::now());
+    let now = Duration::from_micros(now.0.unsigned_abs());
+    if let Some(skew) = clock.skew(now, at).filter(|skew| skew.size() > SKEW_MAX) {
+        let place = &clock.place;
+        report.warn(
+            "clock",
+            format_args!("{place}: its clock is {skew} this machine's; synchronise both (NTP)"),
+        );
     }
 }
 
@@ -110,6 +138,10 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
 impl Report {
     fn good(&self, part: &str, told: impl std::fmt::Display) {
         self.output.line(format_args!("ok    {part:<9}  {told}"));
+    }
+
+    fn warn(&self, part: &str, told: impl std::fmt::Display) {
+        self.output.line(format_args!("warn  {part:<9}  {told}"));
     }
 
     fn bad(&mut self, part: &str, failure: &Failure) {

@@ -141,6 +141,7 @@ impl EventLane {
         let now = Instant::now();
         let (since, tries) = pending.busy.map_or((now, 0), |busy| (busy.since, busy.tries));
         if now.duration_since(since) >= self.shared.settings.lock_wait {
+            self.locks.gave_up_waiting();
             return pending.answer(Err(Refusal::LockBusy));
         }
         let longest = BUSY_RETRY_MIN.saturating_mul(1 << tries.min(8)).min(BUSY_RETRY_MAX);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Settings;
+use super::clock::Clock;
 use super::etcd::Etcd;
 use super::inspect::{Finding, Held};
 use super::local::Local;
@@ -45,6 +46,9 @@ pub(super) enum Failure {
     /// It was sent, and nobody knows whether it was done.
     #[error("{0}")]
     Unanswered(String),
+    /// Some of several nodes did it, or may have; too few to count.
+    #[error("{0}")]
+    NoQuorum(String),
 }
 
 /// A lock service.
@@ -142,6 +146,19 @@ impl Backend {
             Self::Etcd(etcd) => etcd.health().await,
             #[cfg(feature = "zookeeper")]
             Self::ZooKeeper(zookeeper) => zookeeper.health().await,
+        }
+    }
+
+    /// The clocks of all servers that answer.
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        match self {
+            Self::Local(_) => Vec::new(),
+            Self::Redis(redis) => redis.clocks().await,
+            Self::Redlock(redlock) => redlock.clocks().await,
+            Self::Postgres(postgres) => postgres.clocks().await,
+            Self::Etcd(etcd) => etcd.clocks().await,
+            #[cfg(feature = "zookeeper")]
+            Self::ZooKeeper(zookeeper) => zookeeper.clocks().await,
         }
     }
 

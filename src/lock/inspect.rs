@@ -15,6 +15,16 @@ pub enum Finding {
     Failure(String),
 }
 
+impl Finding {
+    /// The same, of a part of the service.
+    pub(super) fn of(self, part: &str) -> Self {
+        match self {
+            Self::Warning(text) => Self::Warning(format!("{part}: {text}")),
+            Self::Failure(text) => Self::Failure(format!("{part}: {text}")),
+        }
+    }
+}
+
 /// A key that is held now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
@@ -50,4 +60,4 @@ impl Locks {
 /// The most entries that [`Locks::held`] answers.
 pub const HELD_MAX: usize = 10_000;
 /// People wait for this.
-const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const INSPECTION_TIMEOUT: Duration = Duration::from_secs(5);

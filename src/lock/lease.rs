@@ -7,12 +7,13 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::NotHeld;
 use super::backend::Hold;
-use super::keeper::{Keeper, Origin};
+use super::keeper::{HOLD_MAX, Keeper, Origin};
 use super::live::Term;
-use super::{NotHeld, meter};
+use super::meter::{self, Lost};
 
-/// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives.
+/// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives, for 60 s at most.
 #[derive(Debug)]
 #[must_use = "a lease that is dropped is given back"]
 pub struct Lease {
@@ -35,11 +36,15 @@ impl Lease {
         self.holds.iter().map(|hold| hold.key.as_str())
     }
 
-    /// A number larger than that of any earlier holder of `key`, for resources outside the database that keep the largest
-    /// they have seen and refuse a smaller one. `None` where the backend has no such number.
+    /// The fencing token: a number larger than that of any earlier holder of `key`, for resources outside the database that
+    /// keep the largest they have seen and refuse a smaller one, when they are read as when they are written. `None` where
+    /// the backend has no such number (`local`, `redlock`).
     ///
-    /// It is the service's clock in microseconds: as good as that clock, which must not step back by more than the
-    /// pause between two holders. Orders need none: their version is minted in the database that it guards.
+    /// In `redis` and `postgres` it is the service's clock in microseconds: as good as that clock, which must not step back
+    /// by more than the pause between two holders. In `etcd` and `zookeeper` it counts their transactions. Orders need none:
+    /// their version is minted in the database that it guards.
+    ///
+    /// Source: Kleppmann, "How to do distributed locking".
     #[must_use]
     pub fn fence(&self, key: &str) -> Option<u64> {
         let fence = self.holds.iter().find(|hold| hold.key == key)?.fence;
@@ -100,9 +105,13 @@ impl Lease {
         let holds = std::mem::take(&mut self.holds);
         let token = &holds.first()?.token;
         self.keeper.leave(token);
-        meter::held(self.keeper.backend().name(), self.since.elapsed(), self.keeper.ttl());
-        let until = self.term.borrow().until;
-        self.keeper.hand_back(holds, until, Origin::Lease)
+        let (backend, held) = (self.keeper.backend().name(), self.since.elapsed());
+        meter::held(backend, held, self.keeper.ttl());
+        let term = *self.term.borrow();
+        if term.is_lost() && !term.gone {
+            meter::lost(backend, if held < HOLD_MAX { Lost::Lapsed } else { Lost::HeldTooLong }, 1);
+        }
+        self.keeper.hand_back(holds, term.until, Origin::Lease)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{Gauge, counter, gauge, histogram};
 
 /// How an acquisition ended.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,19 @@ pub(super) enum Acquired {
     Unavailable,
     /// Sent, and not answered.
     Unknown,
+    /// Too few nodes answered.
+    NoQuorum,
+}
+
+/// Why a lease ended before its holder gave it back.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lost {
+    /// The service no longer had it when it was to be renewed.
+    Gone,
+    /// It was not renewed in time.
+    Lapsed,
+    /// It was held for longer than any lease is renewed.
+    HeldTooLong,
 }
 
 /// How giving back ended.
@@ -34,6 +47,7 @@ pub(super) fn acquire(backend: &'static str, acquired: Acquired, waited: Duratio
         Acquired::Busy => "busy",
         Acquired::Unavailable => "unavailable",
         Acquired::Unknown => "unknown",
+        Acquired::NoQuorum => "no_quorum",
     };
     counter!("paylatch_lock_acquire_total", "backend" => backend, "result" => result).increment(1);
     histogram!("paylatch_lock_wait_seconds", "backend" => backend).record(waited);
@@ -46,8 +60,36 @@ pub(super) fn held(backend: &'static str, held: Duration, ttl: Duration) {
         .record(held.as_secs_f64() / ttl.as_secs_f64());
 }
 
-pub(super) fn lost(backend: &'static str, leases: usize) {
-    counter!("paylatch_lock_lost_total", "backend" => backend).increment(leases as u64);
+pub(super) fn lost(backend: &'static str, reason: Lost, leases: usize) {
+    let reason = match reason {
+        Lost::Gone => "gone",
+        Lost::Lapsed => "lapsed",
+        Lost::HeldTooLong => "held_too_long",
+    };
+    counter!("paylatch_lock_lost_total", "backend" => backend, "reason" => reason).increment(leases as u64);
+}
+
+/// Somebody waited for a busy key as long as it may be waited for.
+pub(super) fn busy_timeout(backend: &'static str) {
+    counter!("paylatch_lock_busy_timeouts_total", "backend" => backend).increment(1);
+}
+
+/// A lease on its way back to the service, from here until it is dropped.
+#[derive(Debug)]
+pub(super) struct HandBack(Gauge);
+
+impl HandBack {
+    pub(super) fn begins(backend: &'static str) -> Self {
+        let depth = gauge!("paylatch_lock_cleanup_queue_depth", "backend" => backend);
+        depth.increment(1);
+        Self(depth)
+    }
+}
+
+impl Drop for HandBack {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
 }
 
 pub(super) fn release(backend: &'static str, released: Released) {
@@ -69,9 +111,14 @@ pub(super) fn outage(backend: &'static str) {
     counter!("paylatch_lock_outages_total", "backend" => backend).increment(1);
 }
 
-/// What one node of several said, and how long it took.
-pub(super) fn vote(node: usize, answered: bool, took: Duration) {
-    let vote = if answered { "counted" } else { "missing" };
+/// What one node of several said, and how long it took. `done` is whether it did anything of what was asked, unless it
+/// failed to answer.
+pub(super) fn vote(node: usize, done: Option<bool>, took: Duration) {
+    let vote = match done {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "missing",
+    };
     counter!("paylatch_redlock_vote_total", "node" => node.to_string(), "vote" => vote).increment(1);
     histogram!("paylatch_redlock_node_seconds", "node" => node.to_string()).record(took);
 }

@@ -10,12 +10,21 @@
 //! A lease is never proof of exclusion: a process may sleep through its end, a server may forget it. So nothing here is
 //! relied upon to be right, only to be quick; `docs/locks.md` says what each backend loses when.
 //!
+//! | backend | where its algorithm comes from |
+//! |---|---|
+//! | `redis`, `redlock` | Redis, "Distributed Locks with Redis": compare of the owner, majority, validity = TTL - elapsed - TTL/100 - 2 ms |
+//! | `postgres` | a row with a deadline by the database's clock, as `ShedLock` has it with `usingDbTime` |
+//! | `etcd` | etcd, "concurrency": a key under a lease; by a transaction, for its `Lock` call may grant what has expired (issue 11456) |
+//! | `zookeeper` | `ZooKeeper`, "Recipes and Solutions: Locks": an ephemeral node |
+//! | retry, fencing token | full jitter as in AWS, "Exponential Backoff And Jitter"; Kleppmann, "How to do distributed locking" |
+//!
 //! Backends know three single calls and nothing else (`backend::Verb`). Renewal, hand-over, the breaker and the metrics
 //! live once, above them. Keys are plain strings; in Redis they stand under `paylatch:lock:`, hash tags untouched.
 
 mod keeper;
 mod lease;
 
+mod clock;
 mod inspect;
 mod run;
 
@@ -40,6 +49,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use clock::{Clock, Skew};
 pub use inspect::{Finding, HELD_MAX, Held};
 pub use lease::Lease;
 pub use run::NotHeld;
@@ -111,6 +121,17 @@ impl Locks {
     /// Dropping the future is safe: what it acquires afterwards is given back.
     pub async fn acquire_each(&self, keys: &[String]) -> Attempt {
         self.keeper.acquire_each(keys).await
+    }
+
+    /// Whether the service grants leases now: takes one on a key of its own, gives it back, and counts neither. For probes,
+    /// as often as once a second.
+    pub async fn answers(&self) -> bool {
+        self.keeper.answers().await
+    }
+
+    /// Counts that somebody gave up on a busy key after waiting, as [`Locks::acquire_all`] does by itself.
+    pub fn gave_up_waiting(&self) {
+        meter::busy_timeout(self.keeper.backend().name());
     }
 
     /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.

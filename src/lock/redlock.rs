@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::backend::{Failure, Hold, Verb};
+use super::clock::Clock;
 use super::inspect::{Finding, Held};
 use super::meter;
 use super::redis::Redis;
@@ -25,7 +26,6 @@ use crate::secret::Secret;
 pub(super) struct Redlock {
     nodes: Vec<Arc<Node>>,
     node_timeout: Duration,
-    made_at: Instant,
 }
 
 #[derive(Debug)]
@@ -47,11 +47,11 @@ impl Redlock {
         }
         let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
         let node = |(place, url): (usize, &Secret)| {
-            let redis = Redis::server(url, call_timeout)?;
+            let redis = Redis::server(url, call_timeout.mul_f64(ANSWER_SHARE))?;
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
-        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE), made_at: Instant::now() })
+        Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE) })
     }
 
     pub(super) async fn ask(
@@ -93,7 +93,8 @@ impl Redlock {
                 let vote = timeout(node_timeout, node.ask(verb, &holds, ttl)).await.unwrap_or_else(|_| {
                     Err(Failure::Unanswered(format!("no answer within {} ms", node_timeout.as_millis())))
                 });
-                meter::vote(node.place, vote.is_ok(), asked_at.elapsed());
+                let done = vote.as_ref().ok().map(|done| done.iter().any(Option::is_some));
+                meter::vote(node.place, done, asked_at.elapsed());
                 drop(sender.send(vote).await);
             });
         }
@@ -103,31 +104,28 @@ impl Redlock {
 
 /// For people.
 impl Redlock {
-    /// What each node says, and whether their clocks agree.
+    /// What each node says.
     pub(super) async fn health(&self) -> Vec<Finding> {
-        let (mut findings, mut clocks) = (Vec::new(), Vec::new());
+        let mut findings = Vec::new();
         for node in &self.nodes {
-            let place = format!("entry {} of lock.urls: ", node.place + 1);
             let mut said = node.redis.health().await;
             if let Ok(run_id) = node.redis.run_id().await {
                 said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
             }
-            findings.extend(said.into_iter().map(|finding| match finding {
-                Finding::Warning(text) => Finding::Warning(place.clone() + &text),
-                Finding::Failure(text) => Finding::Failure(place.clone() + &text),
-            }));
-            let asked_at = Instant::now();
-            if let Ok(clock) = node.redis.clock().await {
-                clocks.push(Duration::from_micros(clock).saturating_sub(asked_at - self.made_at));
-            }
-        }
-        let skew = clocks.iter().max().zip(clocks.iter().min()).map(|(last, first)| *last - *first);
-        if let Some(skew) = skew.filter(|skew| *skew > SKEW_MAX) {
-            let skew_ms = skew.as_millis();
-            findings
-                .push(Finding::Warning(format!("the nodes' clocks differ by {skew_ms} ms: is NTP running?")));
+            findings.extend(said.into_iter().map(|finding| finding.of(&node.entry())));
         }
         findings
+    }
+
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        let mut clocks = Vec::new();
+        for node in &self.nodes {
+            for mut clock in node.redis.clocks().await {
+                clock.place = node.entry();
+                clocks.push(clock);
+            }
+        }
+        clocks
     }
 
     /// What a majority holds for one owner.
@@ -158,6 +156,11 @@ impl Redlock {
 type Vote = Result<Vec<Option<u64>>, Failure>;
 
 impl Node {
+    /// As people find it in their settings.
+    fn entry(&self) -> String {
+        format!("entry {} of lock.urls", self.place + 1)
+    }
+
     async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vote {
         self.identify(self.redis.run_id().await?)?;
         self.redis.ask(verb, holds, ttl).await
@@ -230,17 +233,19 @@ impl Ballot {
         }
         let reasons: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
         let reason = format!("{} of {} nodes answer: {}", self.voted, self.nodes, reasons.join("; "));
-        let unsent = |failure: &Failure| matches!(failure, Failure::Unsent(_));
-        if self.voted == 0 && self.failures.iter().all(unsent) {
-            return Err(Failure::Unsent(reason));
+        let unsent = self.failures.iter().filter(|failure| matches!(failure, Failure::Unsent(_)));
+        // A node that has not answered yet may do it still.
+        if unsent.count() == self.nodes {
+            Err(Failure::Unsent(reason))
+        } else {
+            Err(Failure::NoQuorum(reason))
         }
-        Err(Failure::Unanswered(reason))
     }
 }
 
-/// Beyond this something is wrong with a clock.
-const SKEW_MAX: Duration = Duration::from_millis(500);
-/// The part of `call_timeout` that a node has, so that the rest of the call fits too.
+/// The part of `call_timeout` that a node's answer may take; then its connection is closed.
+const ANSWER_SHARE: f64 = 0.7;
+/// The part that a node has altogether, connecting included, so that the rest of the call fits too.
 const NODE_SHARE: f64 = 0.8;
 
 #[cfg(test)]
@@ -280,8 +285,14 @@ mod tests {
     fn without_a_majority_there_is_no_answer() {
         let ballot = count(5, 1, [away(), says([true]), away(), away()]);
         assert!(ballot.is_decided());
-        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::Unanswered(_))));
+        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::NoQuorum(_))));
         let ballot = count(3, 1, [away(), away()]);
-        assert!(ballot.is_decided() && matches!(ballot.result(), Err(Failure::Unsent(_))));
+        assert!(ballot.is_decided(), "the third cannot change it");
+        assert!(
+            matches!(ballot.result(), Err(Failure::NoQuorum(_))),
+            "but it may act, and is to be cleaned up"
+        );
+        let ballot = count(3, 1, [away(), away(), away()]);
+        assert!(matches!(ballot.result(), Err(Failure::Unsent(_))));
     }
 }

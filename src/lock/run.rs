@@ -80,6 +80,7 @@ impl Locks {
             lease.release().await;
             let left = give_up_at.saturating_duration_since(Instant::now());
             if left.is_zero() {
+                self.gave_up_waiting();
                 return Err(NotHeld::Busy { keys: busy });
             }
             // Full jitter: those who met once must not meet again.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::backend::{Failure, Hold, Verb};
 use super::breaker::Breaker;
+use super::live::Term;
 use super::local::Local;
 use super::token::Token;
+use super::{Attempt, Locks, Settings};
 
 const TTL: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,39 @@ async fn an_open_breaker_lets_one_call_through_each_retry_after() {
     assert!(!breaker.lets_through(), "one is enough to find out");
     breaker.answered();
     assert!(breaker.lets_through());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_reaches_as_far_as_its_ttl_from_the_question_less_the_drift() {
+    let asked_at = Instant::now();
+    advance(TTL / 2).await;
+    let term = Term::from_call(asked_at, TTL);
+    assert_eq!(term.until - Instant::now(), TTL / 2 - Duration::from_millis(20 + 2));
+    advance(TTL / 2).await;
+    assert!(term.is_lost());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_renewed_for_a_minute_and_then_lapses() {
+    let settings = Settings {
+        backend: "local".to_owned(),
+        urls: Vec::new(),
+        ttl: TTL,
+        call_timeout: TTL / 4,
+        retry_after: TTL,
+    };
+    let locks = Locks::new(&settings).expect("the settings are right");
+    let key = ["order".to_owned()];
+    let since = Instant::now();
+    let Attempt::Acquired { lease, .. } = locks.acquire_each(&key).await else { panic!("it is local") };
+
+    lease.lost().await;
+
+    let held = since.elapsed();
+    assert!(held > Duration::from_secs(59) && held < Duration::from_secs(60) + TTL, "{held:?}");
+    advance(TTL / 2).await;
+    let next = locks.acquire_each(&key).await;
+    assert!(matches!(&next, Attempt::Acquired { busy, .. } if busy.is_empty()), "{next:?}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use zookeeper_client::{Acls, Client, CreateMode, Error};
 
 use super::Settings;
 use super::backend::{Failure, Hold, Verb};
+use super::clock::Clock;
 use super::inspect::{Finding, HELD_MAX, Held};
 use super::link::{Dial, Link};
 use super::token::Token;
@@ -95,6 +96,17 @@ impl ZooKeeper {
         };
         let unreachable = |failure| vec![Finding::Failure(format!("ZooKeeper is not reachable: {failure}"))];
         asked.await.map_or_else(unreachable, |_| Vec::new())
+    }
+
+    /// A node's time of change is the leader's clock, so changing one asks for it.
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        let time = async {
+            let open = self.link.open().await?;
+            let changed = open.set_data(ROOT, b"", None).await.map_err(|error| failure(&error))?;
+            Ok::<_, Failure>(Duration::from_millis(changed.mtime.unsigned_abs()))
+        };
+        let millisecond = Duration::from_millis(1);
+        Clock::read("ZooKeeper's leader", millisecond, time).await.into_iter().collect()
     }
 
     pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::ServerError;
 use crate::http::{Database, Health, LockService};
-use crate::lock::{Attempt, Locks};
+use crate::lock::Locks;
 use crate::store::{Counts, Store, StoreError};
 
 /// How often the database and the lock service are looked at.
@@ -20,7 +20,6 @@ const COUNT_EVERY_TICKS: u64 = 30;
 /// Keeps `/readyz` true to the database and the lock service. A database that turns out unfit before it was ever ready
 /// ends the process, as it would have kept it from starting.
 pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) -> ServerError {
-    let probe = [format!("check of {:016x}", rand::random::<u64>())];
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     for tick in 0_u64.. {
@@ -29,7 +28,9 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
             Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
             found => was_ready |= note_database(&health, found),
         }
-        note_lock_service(&health, locks.acquire_each(&probe).await).await;
+        // The locks log their own outages.
+        let lock_service = if locks.answers().await { LockService::Ready } else { LockService::Unavailable };
+        health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
             count(&store).await;
         }
@@ -67,17 +68,4 @@ async fn count(store: &Store) {
     gauge!("paylatch_events_parked").set(parked as f64);
     gauge!("paylatch_events_dead").set(dead as f64);
     gauge!("paylatch_conflicts").set(conflicts as f64);
-}
-
-/// The locks log their own outages.
-async fn note_lock_service(health: &Health, attempt: Attempt) {
-    match attempt {
-        Attempt::Acquired { lease, .. } => {
-            health.lock_service(LockService::Ready);
-            lease.release().await;
-        }
-        Attempt::Unavailable => {
-            health.lock_service(LockService::Unavailable);
-        }
-    }
 }

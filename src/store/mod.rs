@@ -1,5 +1,6 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
+mod clock;
 mod coupons;
 mod error;
 mod inspect;

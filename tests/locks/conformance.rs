@@ -8,16 +8,19 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use paylatch::lock::Locks;
+use paylatch::lock::{Attempt, Locks, Skew};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::{TTL, is_busy, keys, take, take_all};
+use crate::servers::LockService;
+use crate::{TTL, is_busy, keys, locks, take, take_all};
 
 /// A lock service under test.
-pub(crate) trait Service {
+pub(crate) trait Service: LockService {
     /// Somebody who contends for its keys: another process, as far as the service can tell.
-    fn contender(&self) -> Locks;
+    fn contender(&self) -> Locks {
+        locks(self.backend(), &self.urls())
+    }
 
     /// The time after which the service has freed the keys of a holder who vanished.
     fn lapse(&self) -> Duration {
@@ -27,6 +30,11 @@ pub(crate) trait Service {
     /// Whether one of its addresses has nobody behind it, which its health must say.
     fn has_a_member_away(&self) -> bool {
         false
+    }
+
+    /// Whether it has clocks but ours.
+    fn has_clocks(&self) -> bool {
+        true
     }
 }
 
@@ -52,10 +60,14 @@ macro_rules! sentences {
             a_dropped_lease_is_given_back
             a_holder_that_panics_gives_back
             a_lease_is_renewed_while_it_is_held
+            a_grant_that_is_learnt_of_after_its_end_is_no_lease
             a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one
             overlapping_batches_of_16_tasks_exclude_each_other_and_never_deadlock
             a_future_dropped_at_any_point_leaves_nothing_behind
+            a_release_dropped_at_any_point_gives_back_all_the_same
+            a_probe_is_answered_and_leaves_nothing_behind
             what_is_held_is_listed_with_its_holder
+            its_clocks_are_compared_with_ours
         }
     };
     ($start:expr; $attributes:tt $($sentence:ident)*) => {
@@ -168,6 +180,31 @@ pub(crate) async fn a_lease_is_renewed_while_it_is_held(service: &impl Service) 
     }
 }
 
+/// A process that stands still while the answer is under way counts from its question.
+pub(crate) async fn a_grant_that_is_learnt_of_after_its_end_is_no_lease(service: &impl Service) {
+    let (sleeper, next) = (service.contender(), service.contender());
+    let sleeper = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            take(&sleeper, &keys(["probe"])).await.0.release().await;
+            let batch = keys(["order"]);
+            let mut attempt = Box::pin(sleeper.acquire_each(&batch));
+            poll(1, &mut attempt).await;
+            // The question leaves; nothing looks for the answer yet.
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            thread::sleep(TTL * 2);
+            if let Attempt::Acquired { lease, .. } = attempt.await {
+                assert!(lease.keys().len() == 0 || !lease.is_lost(), "it was over before it was handed out");
+            }
+            sleeper.drain().await;
+        });
+    });
+    sleeper.await.expect("no lease that is lost");
+    take_all(&next, &keys(["order"]), service.lapse()).await.release().await;
+}
+
 pub(crate) async fn a_holder_that_slept_past_its_ttl_has_lost_the_lease_and_cannot_free_the_next_one(
     service: &impl Service,
 ) {
@@ -228,20 +265,56 @@ pub(crate) async fn a_future_dropped_at_any_point_leaves_nothing_behind(service:
     let (one, other) = (service.contender(), service.contender());
     let batch = keys(["a", "b"]);
     for polls in 0..8 {
-        {
-            let mut attempt = Box::pin(one.acquire_each(&batch));
-            let mut polled = 0;
-            poll_fn(|context| {
-                let done = polled == polls || attempt.as_mut().poll(context).is_ready();
-                polled += 1;
-                if done { Poll::Ready(()) } else { Poll::Pending }
-            })
-            .await;
-        }
+        poll(polls, one.acquire_each(&batch)).await;
         one.drain().await;
         let (lease, busy) = take(&other, &batch).await;
         assert!(busy.is_empty(), "dropped after {polls} polls, {busy:?} stayed behind");
         lease.release().await;
+    }
+}
+
+pub(crate) async fn a_release_dropped_at_any_point_gives_back_all_the_same(service: &impl Service) {
+    let (one, other) = (service.contender(), service.contender());
+    for polls in 0..4 {
+        let (lease, _) = take(&one, &keys(["order"])).await;
+        poll(polls, lease.release()).await;
+        one.drain().await;
+        assert!(!is_busy(&other, "order").await, "dropped after {polls} polls");
+    }
+}
+
+pub(crate) async fn a_probe_is_answered_and_leaves_nothing_behind(service: &impl Service) {
+    let locks = service.contender();
+    take(&locks, &keys(["order"])).await.0.release().await;
+    assert!(locks.answers().await);
+    locks.drain().await;
+    assert_eq!(locks.held().await, Ok(Vec::new()));
+}
+
+/// Calls `forget` while a lease is held, which makes the service lose it as if its TTL had passed.
+pub(crate) async fn forgotten(service: &impl Service, forget: impl AsyncFnOnce()) {
+    let (one, other, third) = (service.contender(), service.contender(), service.contender());
+    let (lease, _) = take(&one, &keys(["order"])).await;
+    forget().await;
+    timeout(TTL * 2, lease.lost()).await.expect("its holder learns that it is lost");
+    let (next, busy) = take(&other, &keys(["order"])).await;
+    assert!(busy.is_empty(), "a renewal must not take what is gone");
+    lease.release().await;
+    assert!(is_busy(&third, "order").await, "nor may its release free the key of the next holder");
+    next.release().await;
+}
+
+pub(crate) async fn its_clocks_are_compared_with_ours(service: &impl Service) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let now = Duration::try_from(jiff::Timestamp::now().as_duration()).expect("later than 1970");
+    let at = Instant::now();
+    let clocks = service.contender().clocks().await;
+    assert_eq!(!clocks.is_empty(), service.has_clocks());
+    for clock in clocks {
+        assert_eq!(clock.skew(now, at), None, "{clock:?} is this machine's");
+        let ours_is = |now| clock.skew(now, at).expect("an hour is seen");
+        assert!(matches!(ours_is(now - HOUR), Skew::Ahead(size) if size.abs_diff(HOUR) < TTL * 5));
+        assert!(matches!(ours_is(now + HOUR), Skew::Behind(size) if size.abs_diff(HOUR) < TTL * 5));
     }
 }
 
@@ -263,4 +336,16 @@ pub(crate) async fn what_is_held_is_listed_with_its_holder(service: &impl Servic
     lease.release().await;
     next.release().await;
     assert_eq!(other.held().await, Ok(Vec::new()));
+}
+
+/// Polls `work` so many times at most, and drops it.
+async fn poll<T>(times: usize, work: impl Future<Output = T>) {
+    let mut work = Box::pin(work);
+    let mut polled = 0;
+    poll_fn(|context| {
+        let done = polled == times || work.as_mut().poll(context).is_ready();
+        polled += 1;
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

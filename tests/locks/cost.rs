@@ -1,10 +1,10 @@
 //! What a lease costs, for the table in `docs/locks.md`:
-//! `cargo test --release --features zookeeper --test locks cost -- --ignored --nocapture --test-threads 1`.
+//! `cargo test --release --all-features --test locks cost -- --ignored --nocapture --test-threads 1`.
 
 use std::time::{Duration, Instant};
 
 use crate::conformance::Service;
-use crate::servers::{Etcd, Postgres, Redis, cluster};
+use crate::servers::{Cluster, Etcd, Nodes, Postgres, Redis};
 use crate::{locks, take};
 
 /// Acquire and release, one key and a hundred, one after another.
@@ -29,18 +29,10 @@ async fn measure(name: &str, service: &impl Service) {
 async fn the_cost_of_each_backend() {
     measure("local", &locks("local", &[])).await;
     measure("redis", &Redis::start()).await;
-    measure("redis, three nodes of a cluster", &OfCluster(cluster())).await;
-    measure("redlock, three nodes", &crate::redlock::Nodes::start()).await;
+    measure("redis, three nodes of a cluster", &Cluster::start()).await;
+    measure("redlock, three nodes", &Nodes::start()).await;
     measure("postgres", &Postgres::start()).await;
     measure("etcd", &Etcd::start()).await;
     #[cfg(feature = "zookeeper")]
     measure("zookeeper", &crate::servers::ZooKeeper::start()).await;
-}
-
-struct OfCluster(([Redis; 3], Redis));
-
-impl Service for OfCluster {
-    fn contender(&self) -> paylatch::lock::Locks {
-        locks("redis", &[self.0.0[0].url().replace("redis://", "redis+cluster://")])
-    }
 }

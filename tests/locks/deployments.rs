@@ -2,43 +2,20 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use paylatch::lock::{Attempt, Locks};
 use tokio::time::sleep;
 
-use crate::conformance::Service;
-use crate::servers::{Redis, Sentinel, cluster, free_port, until};
+use crate::conformance::{Service, forgotten};
+use crate::servers::{Cluster, Sentinel, free_port, until};
 use crate::{TTL, is_busy, keys, locks, settings, take};
 
-struct Cluster {
-    masters: [Redis; 3],
-    replica: Redis,
-}
+impl Service for Cluster {}
 
-impl Cluster {
-    fn start() -> Self {
-        let (masters, replica) = cluster();
-        Self { masters, replica }
-    }
-}
-
-impl Service for Cluster {
-    fn contender(&self) -> Locks {
-        let urls = self.masters.each_ref().map(|node| node.url().replace("redis://", "redis+cluster://"));
-        locks("redis", &urls[1..])
-    }
-}
-
-impl Service for Sentinel {
-    fn contender(&self) -> Locks {
-        // The first of them is away.
-        locks("redis", &[format!("redis+sentinel://127.0.0.1:{}/orders", free_port()), self.url()])
-    }
-}
+impl Service for Sentinel {}
 
 mod over_a_cluster {
-    use super::Cluster;
     use crate::conformance::every_test;
+    use crate::servers::Cluster;
 
     every_test!(
         #[ignore]
@@ -47,13 +24,25 @@ mod over_a_cluster {
 }
 
 mod over_sentinel {
-    use super::Sentinel;
     use crate::conformance::every_test;
+    use crate::servers::Sentinel;
 
     every_test!(
         #[ignore]
         Sentinel::start()
     );
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_lease_that_a_cluster_forgot_is_lost_and_not_revived() {
+    let cluster = Cluster::start();
+    let forget = async || {
+        for master in &cluster.masters {
+            master.command(&["FLUSHALL"]).expect("flushed");
+        }
+    };
+    forgotten(&cluster, forget).await;
 }
 
 #[tokio::test]
@@ -76,13 +65,7 @@ async fn a_replica_that_is_promoted_in_a_cluster_is_used() {
     let (locks, other) = (cluster.contender(), cluster.contender());
     let many: Vec<String> = (0..60).map(|n| format!("order/{n}")).collect();
     take(&locks, &many).await.0.release().await;
-    cluster.masters[0].server.stop(Signal::SIGKILL);
-    until("the replica is promoted", || {
-        cluster.replica.command(&["ROLE"]).is_some_and(|role| role.contains("master"))
-            && cluster.masters[1]
-                .command(&["CLUSTER", "INFO"])
-                .is_some_and(|info| info.contains("cluster_state:ok"))
-    });
+    cluster.fail_over();
     let (lease, busy) = take(&locks, &many).await;
     assert_eq!((lease.keys().len(), busy.len()), (60, 0));
     assert!(is_busy(&other, "order/7").await);
@@ -95,10 +78,7 @@ async fn the_master_that_sentinel_promotes_is_used_and_a_lease_it_has_not_is_los
     let mut sentinel = Sentinel::start();
     let (locks, other) = (sentinel.contender(), sentinel.contender());
     let (lease, _) = take(&locks, &keys(["order"])).await;
-    sentinel.master.server.stop(Signal::SIGKILL);
-    until("the replica is promoted", || {
-        sentinel.replica.command(&["ROLE"]).is_some_and(|role| role.contains("master"))
-    });
+    sentinel.fail_over();
     // Replication is asynchronous: this is a replica that the key had not reached.
     sentinel.replica.command(&["FLUSHALL"]).expect("flushed");
     let (next, busy) = take(&other, &keys(["order"])).await;

@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use paylatch::lock::{Attempt, Finding, Locks};
 
-use crate::conformance::{Service, every_test};
+use crate::conformance::{Service, every_test, forgotten};
+use crate::proxy::{
+    a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+    a_reply_that_stays_away_leaves_nothing_behind,
+};
 use crate::servers::{Etcd, free_port};
 use crate::{TTL, keys, locks, settings, take};
 
 impl Service for Etcd {
-    fn contender(&self) -> Locks {
-        // The first member is away.
-        locks("etcd", &[format!("http://127.0.0.1:{}", free_port()), self.url()])
-    }
-
     /// etcd counts whole seconds, and no lease is shorter than 1.5 elections.
     fn lapse(&self) -> Duration {
         Duration::from_secs(6)
@@ -28,6 +27,31 @@ every_test!(
     #[ignore]
     Etcd::start()
 );
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&Etcd::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_reply_that_is_cut_after_the_server_acted_is_asked_for_again() {
+    a_cut_reply_is_asked_for_again(&Etcd::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_reply_that_is_lost_leaves_no_key_behind() {
+    a_reply_that_stays_away_leaves_nothing_behind(&Etcd::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
+    let etcd = Etcd::start();
+    forgotten(&etcd, async || etcd.end_every_lease()).await;
+}
 
 #[tokio::test]
 #[ignore = "run by scripts/test --all"]

@@ -11,6 +11,7 @@
 
 mod conformance;
 mod cost;
+mod counter;
 mod deployments;
 mod etcd;
 mod library;

@@ -2,21 +2,42 @@
 
 use std::time::Instant;
 
-use paylatch::lock::{Attempt, Locks};
+use paylatch::lock::Attempt;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::conformance::{Service, every_test};
+use crate::conformance::{Service, every_test, forgotten};
+use crate::proxy::{
+    a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+    a_reply_that_stays_away_leaves_nothing_behind,
+};
 use crate::servers::{PgBouncer, Postgres};
 use crate::{TTL, is_busy, keys, locks, take};
 
-impl Service for Postgres {
-    fn contender(&self) -> Locks {
-        locks("postgres", &[self.url()])
-    }
-}
+impl Service for Postgres {}
 
 every_test!(Postgres::start());
+
+#[tokio::test]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&Postgres::start()).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_cut_after_the_server_acted_is_asked_for_again() {
+    a_cut_reply_is_asked_for_again(&Postgres::start()).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_lost_leaves_no_key_behind() {
+    a_reply_that_stays_away_leaves_nothing_behind(&Postgres::start()).await;
+}
+
+#[tokio::test]
+async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
+    let postgres = Postgres::start();
+    forgotten(&postgres, async || drop(postgres.query("update lock_leases set until = '-infinity'"))).await;
+}
 
 #[tokio::test]
 async fn a_lock_needs_no_migration() {

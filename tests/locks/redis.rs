@@ -6,18 +6,22 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use paylatch::lock::{Attempt, Finding, Locks};
 use tokio::time::sleep;
 
-use crate::conformance::{Service, every_test};
-use crate::proxy::{Fault, Proxy};
+use crate::conformance::{Service, every_test, forgotten};
+use crate::proxy::{
+    Fault, Proxy, a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+};
 use crate::servers::{Redis, free_port, until};
-use crate::{TTL, is_busy, keys, locks, settings, take, take_all};
+use crate::{TTL, is_busy, keys, locks, settings, take};
 
-impl Service for Redis {
-    fn contender(&self) -> Locks {
-        locks("redis", &[self.url()])
-    }
-}
+impl Service for Redis {}
 
 every_test!(Redis::start());
+
+#[tokio::test]
+async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
+    let redis = Redis::start();
+    forgotten(&redis, async || drop(redis.command(&["FLUSHALL"]).expect("flushed"))).await;
+}
 
 #[tokio::test]
 async fn a_wrong_url_is_refused_by_name_and_not_repeated() {
@@ -78,11 +82,11 @@ async fn what_a_frozen_server_does_late_is_cleaned_up() {
     assert_eq!(redis.leases(), Vec::<String>::new());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reply_that_is_lost_leaves_no_key_behind() {
     let redis = Redis::start();
     for fault in [Fault::CutReply, Fault::SwallowReply, Fault::Garbage, Fault::HalfFrame] {
-        let wire = Proxy::before(redis.port).await;
+        let wire = Proxy::before(&redis.url()).await;
         let locks = quick(&wire.url());
         take(&locks, &keys(["probe"])).await.0.release().await;
         wire.set(fault);
@@ -93,6 +97,17 @@ async fn a_reply_that_is_lost_leaves_no_key_behind() {
         until(&format!("it is cleaned up after {fault:?}"), || redis.leases().is_empty());
         locks.drain().await;
     }
+}
+
+#[tokio::test]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&Redis::start()).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_is_cut_after_the_server_acted_is_asked_for_again() {
+    let redis = Redis::start();
+    a_cut_reply_is_asked_for_again(&redis).await;
 }
 
 #[tokio::test]
@@ -133,20 +148,6 @@ async fn a_server_that_refuses_is_unavailable() {
     assert!(matches!(master.contender().acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     let wrong = locks("redis", &[format!("redis://:wrong@127.0.0.1:{}", master.port)]);
     assert!(matches!(wrong.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
-}
-
-#[tokio::test]
-async fn a_flushed_server_tells_the_holder_by_its_next_renewal() {
-    let redis = Redis::start();
-    let locks = redis.contender();
-    let (lease, _) = take(&locks, &keys(["order"])).await;
-    redis.command(&["FLUSHALL"]).expect("flushed");
-    let next = take_all(&redis.contender(), &keys(["order"]), TTL).await;
-    sleep(TTL / 2).await;
-    assert!(lease.is_lost(), "not before its TTL, but at TTL/3");
-    lease.release().await;
-    assert!(is_busy(&locks, "order").await, "the next holder keeps it");
-    next.release().await;
 }
 
 #[tokio::test]
@@ -196,19 +197,37 @@ async fn every_outcome_is_counted() {
     let locks = redis.contender();
     let (lease, _) = take(&locks, &keys(["order"])).await;
     assert!(is_busy(&locks, "order").await);
+    assert!(locks.acquire_all(&keys(["order"]), Duration::ZERO).await.is_err());
     sleep(TTL / 2).await;
     lease.release().await;
+    let (gone, _) = take(&locks, &keys(["gone"])).await;
+    redis.command(&["FLUSHALL"]).expect("flushed");
+    gone.lost().await;
+    gone.release().await;
+    let (lapsed, _) = take(&locks, &keys(["lapsed"])).await;
+    assert!(locks.answers().await);
     drop(redis);
-    assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
+    lapsed.lost().await;
+    drop(lapsed);
+    assert!(!locks.answers().await);
+    let attempt = locks.acquire_each(&keys(["order"])).await;
+    assert!(matches!(attempt, Attempt::Unavailable), "a probe has found it away");
     let page = counted.render();
     for line in [
-        "paylatch_lock_acquire_total{backend=\"redis\",result=\"acquired\"} 1",
-        "paylatch_lock_acquire_total{backend=\"redis\",result=\"busy\"} 1",
-        "paylatch_lock_extend_total{backend=\"redis\",result=\"extended\"} 1",
+        "paylatch_lock_acquire_total{backend=\"redis\",result=\"acquired\"} 3",
+        "paylatch_lock_acquire_total{backend=\"redis\",result=\"unavailable\"} 1",
+        "paylatch_lock_busy_timeouts_total{backend=\"redis\"} 1",
+        "paylatch_lock_lost_total{backend=\"redis\",reason=\"gone\"} 1",
+        "paylatch_lock_lost_total{backend=\"redis\",reason=\"lapsed\"} 1",
+        "paylatch_lock_cleanup_queue_depth{backend=\"redis\"} 0",
+        "paylatch_lock_release_total{backend=\"redis\",result=\"not_held\"} 1",
+        "paylatch_lock_acquire_total{backend=\"redis\",result=\"busy\"} 2",
+        "paylatch_lock_extend_total{backend=\"redis\",result=\"extended\"}",
+        "paylatch_lock_extend_total{backend=\"redis\",result=\"gone\"} 1",
         "paylatch_lock_release_total{backend=\"redis\",result=\"released\"} 1",
         "paylatch_lock_outages_total{backend=\"redis\"} 1",
-        "paylatch_lock_hold_ratio_count{backend=\"redis\"} 1",
-        "paylatch_lock_wait_seconds_count{backend=\"redis\"} 3",
+        "paylatch_lock_hold_ratio_count{backend=\"redis\"} 3",
+        "paylatch_lock_wait_seconds_count{backend=\"redis\"} 6",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
     }

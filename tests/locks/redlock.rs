@@ -2,32 +2,29 @@
 
 use std::time::{Duration, Instant};
 
+use metrics_exporter_prometheus::PrometheusBuilder;
 use paylatch::lock::{Attempt, Finding, Locks};
 use tokio::time::sleep;
 
-use crate::conformance::{Service, every_test};
-use crate::servers::{Redis, until};
+use crate::conformance::{Service, every_test, forgotten};
+use crate::proxy::{Fault, Proxy};
+use crate::servers::{LockService, Nodes, Redis, until};
 use crate::{TTL, is_busy, keys, locks, settings, take, take_all};
 
-pub(crate) struct Nodes([Redis; 3]);
-
-impl Nodes {
-    pub(crate) fn start() -> Self {
-        Self([(); 3].map(|()| Redis::start()))
-    }
-
-    fn urls(&self) -> Vec<String> {
-        self.0.iter().map(Redis::url).collect()
-    }
-}
-
-impl Service for Nodes {
-    fn contender(&self) -> Locks {
-        locks("redlock", &self.urls())
-    }
-}
+impl Service for Nodes {}
 
 every_test!(Nodes::start());
+
+#[tokio::test]
+async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
+    let nodes = Nodes::start();
+    forgotten(&nodes, async || {
+        for node in &nodes.0[1..] {
+            node.command(&["FLUSHALL"]).expect("flushed");
+        }
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn two_nodes_or_one_server_twice_are_refused() {
@@ -107,6 +104,70 @@ async fn one_frozen_node_does_not_slow_the_others() {
     let (p50, p99) = (took[100], took[198]);
     println!("one of three frozen: p50 {p50:?}, p99 {p99:?}");
     assert!(p99 < TTL / 2 * 8 / 10, "the timeout of a node bounds what it costs, not what it adds: {p99:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_whose_reply_is_cut_has_no_vote_and_leaves_nothing_behind() {
+    let nodes = Nodes::start();
+    for place in 0..3 {
+        let wire = Proxy::before(&nodes.0[place].url()).await;
+        let mut urls = nodes.urls();
+        urls[place] = wire.url();
+        let locks = locks("redlock", &urls);
+        take(&locks, &keys(["probe"])).await.0.release().await;
+        wire.cut_one_reply_after(0);
+        let (lease, busy) = take(&locks, &keys(["order"])).await;
+        assert!(busy.is_empty(), "two others granted it");
+        until("the node acted, and its answer was lost", || wire.has_cut());
+        lease.release().await;
+        until("it is cleaned up", || nodes.0.iter().all(|node| node.leases().is_empty()));
+    }
+}
+
+/// One that vanished without a word would else be waited for until the system gives its connection up.
+#[tokio::test]
+async fn a_node_that_stopped_answering_is_connected_anew() {
+    let nodes = Nodes::start();
+    let wire = Proxy::before(&nodes.0[0].url()).await;
+    let locks = locks("redlock", &[wire.url(), nodes.0[1].url(), nodes.0[2].url()]);
+    take(&locks, &keys(["probe"])).await.0.release().await;
+    let before = wire.connections();
+    wire.set(Fault::SwallowReply);
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while wire.connections() == before {
+        assert!(Instant::now() < give_up_at, "the silent connection is kept");
+        take(&locks, &keys(["order"])).await.0.release().await;
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_vote_is_counted_and_timed() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counted = recorder.handle();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let nodes = Nodes::start();
+    let locks = nodes.contender();
+    take(&locks, &keys(["probe"])).await.0.release().await;
+    nodes.0[2].command(&["SET", "paylatch:lock:order", "stranger"]).expect("set");
+    let (lease, _) = take(&locks, &keys(["order"])).await;
+    nodes.0[1].server.freeze();
+    nodes.0[2].server.freeze();
+    assert!(matches!(locks.acquire_each(&keys(["other"])).await, Attempt::Unavailable));
+    lease.release().await;
+    locks.drain().await;
+    let page = counted.render();
+    let counted = |line: &str| page.lines().any(|counted| counted.starts_with(line));
+    for line in [
+        "paylatch_lock_acquire_total{backend=\"redlock\",result=\"no_quorum\"} 1",
+        "paylatch_redlock_vote_total{node=\"0\",vote=\"yes\"}",
+        "paylatch_redlock_vote_total{node=\"1\",vote=\"missing\"}",
+        "paylatch_redlock_vote_total{node=\"2\",vote=\"no\"}",
+        "paylatch_redlock_node_seconds_count{node=\"2\"}",
+        "paylatch_lock_orphan_cleanup_total{backend=\"redlock\"",
+    ] {
+        assert!(counted(line), "{line} is not in\n{page}");
+    }
 }
 
 #[tokio::test]

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use paylatch::lock::{Attempt, Locks};
 
-use crate::conformance::{Service, every_test};
+use crate::conformance::{Service, every_test, forgotten};
+use crate::proxy::{
+    a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
+    a_reply_that_stays_away_leaves_nothing_behind,
+};
 use crate::servers::ZooKeeper;
-use crate::{TTL, keys, locks, settings, take};
+use crate::{TTL, keys, settings, take};
 
 impl Service for ZooKeeper {
-    fn contender(&self) -> Locks {
-        locks("zookeeper", &[self.url()])
-    }
-
     /// A session ends at the tick after its timeout.
     fn lapse(&self) -> Duration {
         TTL * 3
@@ -23,6 +23,31 @@ every_test!(
     #[ignore]
     ZooKeeper::start()
 );
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_release_that_is_sent_twice_frees_its_own_key_only() {
+    a_release_that_is_sent_twice_frees_no_later_holder(&ZooKeeper::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_reply_that_is_cut_after_the_server_acted_is_asked_for_again() {
+    a_cut_reply_is_asked_for_again(&ZooKeeper::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_reply_that_is_lost_leaves_no_key_behind() {
+    a_reply_that_stays_away_leaves_nothing_behind(&ZooKeeper::start()).await;
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
+    let zookeeper = ZooKeeper::start();
+    forgotten(&zookeeper, async || zookeeper.delete_every_lease().await).await;
+}
 
 #[tokio::test]
 #[ignore = "run by scripts/test --all"]

@@ -37,6 +37,7 @@ async fn an_event_whose_order_stays_busy_is_sent_back_after_the_wait_and_applied
     assert_eq!(refused.status, 503);
     assert!(refused.header("retry-after").is_some());
     assert!(waited >= Duration::from_millis(400), "{waited:?}");
+    assert_eq!(world.replicas[1].metric("paylatch_lock_busy_timeouts_total", &[]).await, 1.0);
     assert_eq!(world.replicas[1].send(&waiting).await.outcome(), "applied");
 }
 

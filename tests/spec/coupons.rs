@@ -1,6 +1,7 @@
 //! A coupon is redeemed as often as it allows and never once more, whoever races for it and whatever breaks.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
@@ -8,6 +9,7 @@ use serde_json::json;
 use tokio::sync::Barrier;
 
 use crate::client::Answer;
+use crate::servers::eventually;
 use crate::world::{Plan, World};
 
 const CAP: i64 = 100;
@@ -32,6 +34,29 @@ async fn three_servers_racing_for_a_coupon_of_100_grant_exactly_100() {
     let held = with_status(&answers, 200);
     assert!(held.iter().all(|holder| granted.contains(holder)));
     assert_eq!(with_status(&answers, 409).len(), answers.len() - granted.len() - held.len());
+    counts_agree(&world, CAP).await;
+}
+
+#[tokio::test]
+async fn requests_that_come_during_a_commit_are_committed_together_as_the_next_one() {
+    let world = World::start().await;
+    create(&world, CAP).await;
+
+    let sent = AtomicUsize::new(0);
+    let first = world.proxies[0].hold_reply_to("redeemer-0");
+    let gather = async {
+        first.is_there().await;
+        eventually("the others ask", async || (sent.load(Ordering::Relaxed) >= AT_ONCE).then_some(())).await;
+        first.release();
+    };
+    let racing = race(async |redeemer, _| {
+        sent.fetch_add(1, Ordering::Relaxed);
+        world.replicas[0].post_admin(REDEMPTIONS, &asked(redeemer)).await.expect("an answer")
+    });
+    tokio::join!(racing, gather);
+
+    let commits = world.database.number("select count(distinct xmin::text) from redemptions").await;
+    assert!(commits <= CAP / 2, "{CAP} redemptions took {commits} commits");
     counts_agree(&world, CAP).await;
 }
 

@@ -25,6 +25,7 @@ mod seen;
 
 // What they rest on
 mod chaos;
+mod check;
 mod cut_reply;
 mod frozen;
 mod hang_up;
@@ -43,3 +44,8 @@ mod replica;
 mod servers;
 mod webhooks;
 mod world;
+
+// The servers of the tests of locks: every lock service there is.
+#[allow(dead_code, unused_imports, reason = "those tests do more with them")]
+#[path = "../locks/servers/mod.rs"]
+mod lock_servers;

@@ -69,6 +69,11 @@ impl Replica {
         self.address
     }
 
+    /// As the machine numbers it.
+    pub fn process_id(&self) -> u32 {
+        self.process.borrow().id()
+    }
+
     /// Its settings, addresses included.
     pub fn settings(&self) -> &Settings {
         &self.settings

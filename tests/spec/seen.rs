@@ -4,9 +4,10 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::lock_servers;
 use crate::servers::eventually;
 use crate::webhooks::payment;
-use crate::world::World;
+use crate::world::{Plan, World};
 
 #[tokio::test]
 async fn an_order_has_a_timeline_with_every_event_and_its_outcome() {
@@ -70,6 +71,52 @@ async fn outcomes_and_rejections_are_counted() {
     assert_eq!(events("outcome=\"applied\"").await, 1.0);
     assert_eq!(events("outcome=\"duplicate\"").await, 1.0);
     assert_eq!(replica.metric("paylatch_rejections_total", &["reason=\"signature_missing\""]).await, 1.0);
+}
+
+#[tokio::test]
+async fn an_order_in_work_is_seen_as_locked_by_its_replica_until_it_is_done() {
+    let world = Plan::postgres().set("lock.call_timeout_ms", "1000").start().await;
+    let webhook = payment("pi_1").of_order("order-1").succeeded();
+
+    let reply = world.proxies[0].hold_reply_to(&webhook.id);
+    let look = async {
+        reply.is_there().await;
+        let locks = json(&world.cli(&["locks", "--json"]).await);
+        let table = String::from_utf8(world.cli(&["locks"]).await.stdout).unwrap();
+        reply.release();
+        (locks, table)
+    };
+    let (_, (locks, table)) = tokio::join!(world.send(&webhook), look);
+
+    let [lock] = &locks.as_array().unwrap()[..] else { panic!("one lock: {locks}") };
+    assert!(lock["key"].as_str().unwrap().contains("order-1"), "{lock}");
+    let holder = format!("{}-", world.replicas[0].process_id());
+    assert!(lock["owner"].as_str().unwrap().starts_with(&holder), "{lock}");
+    assert!((1..=2_000).contains(&lock["lapses_in_ms"].as_i64().unwrap()), "{lock}");
+    assert!(table.contains("order-1") && table.contains(&holder), "{table}");
+    eventually("it is given back", async || {
+        let locks = json(&world.cli(&["locks", "--json"]).await);
+        locks.as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_probes_of_readyz_are_no_acquisitions() {
+    let redis = lock_servers::Redis::start();
+    let world = Plan::postgres().locked_by(&redis).start().await;
+
+    eventually("the lock service is probed again and again", async || {
+        let commands = redis.command(&["INFO", "commandstats"]).unwrap();
+        let scripts = commands.split_once("cmdstat_eval:calls=")?.1.split(',').next()?;
+        (scripts.parse::<u32>().unwrap() >= 6).then_some(())
+    })
+    .await;
+
+    assert_eq!(world.replicas[0].metric("paylatch_lock_acquire_total", &[]).await, 0.0);
+    assert_eq!(world.replicas[0].metric("paylatch_lock_release_total", &[]).await, 0.0);
+    assert_eq!(world.send(&payment("pi_1").succeeded()).await.outcome(), "applied");
+    assert_eq!(world.replicas[0].metric("paylatch_lock_acquire_total", &[]).await, 1.0);
 }
 
 fn timeline(order: &Value) -> Vec<(&str, &str, &str)> {

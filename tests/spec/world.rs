@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::client::Answer;
 use crate::database::Database;
+use crate::lock_servers::LockService;
 use crate::proxy::Proxy;
 use crate::replica::{Replica, Settings, run, write_settings};
 use crate::servers::{Postgres, Redis};
@@ -53,6 +54,14 @@ impl Plan {
     pub fn replicas(mut self, replicas: usize) -> Self {
         self.replicas = replicas;
         self
+    }
+
+    /// The replicas share this lock service.
+    pub fn locked_by(mut self, service: &impl LockService) -> Self {
+        self.has_redis = false;
+        let urls: Vec<String> = service.urls().iter().map(|url| format!("'{url}'")).collect();
+        self.set("lock.backend", &format!("'{}'", service.backend()))
+            .set("lock.urls", &format!("[{}]", urls.join(", ")))
     }
 
     /// Every replica has a lock of its own: only the database stands between them.

@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::super::backend::Failure;
@@ -67,13 +67,35 @@ impl Gateway {
         path: &str,
         body: &Value,
     ) -> Result<T, Failure> {
+        let answer = self.exchange(turn, path, body).await?;
+        let (status, body) = (answer.status(), answer.into_body());
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body)
+                .map_err(|error| Failure::Refused(format!("unreadable: {error}")));
+        }
+        let complaint: Complaint = serde_json::from_slice(&body).unwrap_or_default();
+        Err(Failure::Refused(format!("{status}: {}", complaint.message)))
+    }
+
+    /// A member's clock, since the Unix epoch, as the head of any of its answers tells it.
+    pub(super) async fn date(&self, turn: usize) -> Result<Duration, Failure> {
+        let answer = self.exchange(turn, "/v3/maintenance/status", &Value::Object(Map::new())).await?;
+        let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
+        let seconds = date.map(|date| date.timestamp().as_second().unsigned_abs());
+        seconds
+            .map(Duration::from_secs)
+            .ok_or_else(|| Failure::Refused("an answer without a date".to_owned()))
+    }
+
+    async fn exchange(&self, turn: usize, path: &str, body: &Value) -> Result<Response<Bytes>, Failure> {
         let member = self.members.get(turn % self.members.len()).map_or("", String::as_str);
         let request = Request::post(format!("{member}{path}"))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::from(body.to_string()))
             .map_err(|error| Failure::Unsent(error.to_string()))?;
         // A call that is cut off closes its connection: it is not used again.
-        match timeout(self.call_timeout, self.exchange(request)).await {
+        match timeout(self.call_timeout, self.send(request)).await {
             Ok(answer) => answer,
             Err(_) => {
                 Err(Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis())))
@@ -81,20 +103,15 @@ impl Gateway {
         }
     }
 
-    async fn exchange<T: DeserializeOwned>(&self, request: Request<Full<Bytes>>) -> Result<T, Failure> {
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
         let response = self.client.request(request).await.map_err(|error| {
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
             if error.is_connect() { Failure::Unsent(reason) } else { Failure::Unanswered(reason) }
         })?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
         let body = body.map_err(|error| Failure::Unanswered(error.to_string()))?.to_bytes();
-        if status == StatusCode::OK {
-            return serde_json::from_slice(&body)
-                .map_err(|error| Failure::Refused(format!("unreadable: {error}")));
-        }
-        let complaint: Complaint = serde_json::from_slice(&body).unwrap_or_default();
-        Err(Failure::Refused(format!("{status}: {}", complaint.message)))
+        Ok(Response::from_parts(head, body))
     }
 }
 

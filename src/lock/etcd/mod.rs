@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::backend::{Failure, Hold, Verb};
+use super::clock::Clock;
 use super::inspect::{Finding, HELD_MAX, Held};
 use super::token::Token;
 use crate::secret::Secret;
@@ -109,7 +110,7 @@ impl Etcd {
     pub(super) async fn health(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for member in 0..self.gateway.members() {
-            let place = format!("entry {} of lock.urls", member + 1);
+            let place = entry(member);
             match self.gateway.call_member::<Alarms>(member, "/v3/maintenance/alarm", &json!({})).await {
                 Ok(alarms) => findings.extend(alarms.alarms.into_iter().map(|alarm| {
                     Finding::Failure(format!(
@@ -123,6 +124,15 @@ impl Etcd {
             }
         }
         findings
+    }
+
+    /// What each member writes over its answers, in whole seconds.
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        let mut clocks = Vec::new();
+        for member in 0..self.gateway.members() {
+            clocks.extend(Clock::read(entry(member), SECOND, self.gateway.date(member)).await);
+        }
+        clocks
     }
 
     pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
@@ -177,6 +187,11 @@ async fn put_where_free(gateway: &Gateway, holds: &[Hold], lease: i64) -> Result
         (decoded(&pair.value) == hold.token.as_str()).then(|| pair.create_revision.parse().ok()).flatten()
     };
     Ok(holds.iter().zip(answer.responses).map(taken).collect())
+}
+
+/// A member as people find it in their settings.
+fn entry(member: usize) -> String {
+    format!("entry {} of lock.urls", member + 1)
 }
 
 fn id(lease: i64) -> Value {
@@ -255,3 +270,4 @@ struct Alarm {
 const PREFIX: &str = "paylatch/lock/";
 /// Below etcd's own limit of operations (`--max-txn-ops`, 128), which counts the level inside too.
 const KEYS_PER_TRANSACTION: usize = 100;
+const SECOND: Duration = Duration::from_secs(1);

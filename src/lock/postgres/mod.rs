@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, Error, Row};
 use tokio::time::timeout;
 
 use super::backend::{Failure, Hold, Verb};
+use super::clock::Clock;
 use super::inspect::{Finding, Held};
 use super::token::Token;
 use crate::secret::Secret;
@@ -77,6 +78,16 @@ impl Postgres {
             Ok(_) => vec![Finding::Failure("Postgres is a standby, which takes no leases".to_owned())],
             Err(failure) => vec![Finding::Failure(format!("Postgres is not reachable: {failure}"))],
         }
+    }
+
+    pub(super) async fn clocks(&self) -> Vec<Clock> {
+        let time = async {
+            let rows = self.run(statement::CLOCK.to_owned()).await?;
+            let micros = rows.first().map(|row| row.try_get::<i64, _>(0));
+            let micros = micros.transpose().map_err(|error| Failure::Refused(error.to_string()))?;
+            Ok::<_, Failure>(Duration::from_micros(micros.unwrap_or_default().unsigned_abs()))
+        };
+        Clock::read("Postgres of lock.urls", Duration::ZERO, time).await.into_iter().collect()
     }
 
     pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {

@@ -57,6 +57,9 @@ struct Row<'a> {
 pub(super) const HELD: &str = "select key, owner, (extract(epoch from until - clock_timestamp()) * 1000)::bigint \
      from lock_leases where until > clock_timestamp() order by key limit 10000";
 
+/// The server's clock in microseconds.
+pub(super) const CLOCK: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
+
 /// Removes what holders who vanished left behind, where nobody is working on it.
 pub(super) const SWEEP: &str = "delete from lock_leases where key in \
      (select key from lock_leases where until < clock_timestamp() - interval '1 minute' \

@@ -8,6 +8,7 @@ use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRou
 use redis::{Cmd, FromRedisValue, RedisResult, from_redis_value};
 
 use super::super::backend::Failure;
+use super::super::clock::Clock;
 use super::super::inspect::{Finding, HELD_MAX, Held};
 use super::super::token::Token;
 use super::address::{Open, Wire};
@@ -57,10 +58,16 @@ impl Redis {
         open.run_id.get_or_try_init(ask).await.cloned()
     }
 
-    /// The server's clock, in microseconds since the epoch.
-    pub(in super::super) async fn clock(&self) -> Result<u64, Failure> {
-        let (seconds, micros): (u64, u64) = self.query(None, redis::cmd("TIME")).await?;
-        Ok(seconds * 1_000_000 + micros)
+    pub(in super::super) async fn clocks(&self) -> Vec<Clock> {
+        let mut clocks = Vec::new();
+        for (node, _) in self.nodes().await.unwrap_or_default() {
+            let time = async {
+                let (seconds, micros): (u64, u64) = self.query(node.as_ref(), redis::cmd("TIME")).await?;
+                Ok::<_, Failure>(Duration::from_secs(seconds) + Duration::from_micros(micros))
+            };
+            clocks.extend(Clock::read(place(node.as_ref()), Duration::ZERO, time).await);
+        }
+        clocks
     }
 
     /// Every master with what `INFO` says there.
@@ -108,7 +115,7 @@ fn parsed<T: FromRedisValue>(value: redis::Value) -> RedisResult<T> {
 
 /// What `INFO` of one server tells about its fitness for leases.
 fn judge(node: Option<&(String, u16)>, info: &str) -> Vec<Finding> {
-    let place = node.map_or_else(|| "Redis".to_owned(), |(host, port)| format!("Redis at {host}:{port}"));
+    let place = place(node);
     let mut findings = Vec::new();
     if field(info, "role") == Some("slave") {
         findings
@@ -124,6 +131,10 @@ fn judge(node: Option<&(String, u16)>, info: &str) -> Vec<Finding> {
             .push(Finding::Warning(format!("{place} has evicted {evicted} keys: leases may be among them")));
     }
     findings
+}
+
+fn place(node: Option<&(String, u16)>) -> String {
+    node.map_or_else(|| "Redis".to_owned(), |(host, port)| format!("Redis at {host}:{port}"))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {

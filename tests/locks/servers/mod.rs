@@ -12,13 +12,23 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 pub(crate) use etcd::Etcd;
 pub(crate) use postgres::{PgBouncer, Postgres};
-pub(crate) use redis::{Redis, Sentinel, cluster};
+pub(crate) use redis::{Cluster, Nodes, Redis, Sentinel};
 #[cfg(feature = "zookeeper")]
 pub(crate) use zookeeper::ZooKeeper;
+
+/// A lock service that runs, as the settings name it.
+pub(crate) trait LockService {
+    /// `lock.backend`.
+    fn backend(&self) -> &'static str;
+
+    /// `lock.urls`.
+    fn urls(&self) -> Vec<String>;
+}
 
 /// A process that ends with its owner.
 pub(crate) struct Server {
@@ -31,9 +41,10 @@ impl Server {
         Self { process: process.unwrap_or_else(|error| panic!("{command:?} does not start: {error}")) }
     }
 
-    /// Stops the process where it is; its sockets stay open.
+    /// Stops the process where it is; its sockets stay open. Returns when it stands still.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
+        waitpid(self.pid(), Some(WaitPidFlag::WUNTRACED)).expect("a process of ours");
     }
 
     pub(crate) fn thaw(&self) {
@@ -50,9 +61,21 @@ impl Server {
         drop(self.process.wait());
     }
 
+    /// Whether it has ended, in good order.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let status = self.process.try_wait().expect("a process of ours");
+        status.is_some_and(|status| {
+            assert!(status.success(), "{status}");
+            true
+        })
+    }
+
     fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.process.id()).expect("a process id");
-        kill(Pid::from_raw(pid), signal).expect("the server is running");
+        kill(self.pid(), signal).expect("the server is running");
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.process.id().try_into().expect("a process id"))
     }
 }
 

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 
-use super::{Server, binary, free_port, until};
+use super::{LockService, Server, binary, free_port, until};
 
 /// A Postgres server that does not flush: what it loses, a lock may lose.
 pub(crate) struct Postgres {
@@ -140,6 +140,16 @@ fn run(directory: &Path, port: u16) -> Server {
     ]);
     postgres.stderr(Stdio::null());
     Server::start(postgres)
+}
+
+impl LockService for Postgres {
+    fn backend(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn urls(&self) -> Vec<String> {
+        vec![self.url()]
+    }
 }
 
 /// `PgBouncer` in transaction mode, with fewer sessions than clients.

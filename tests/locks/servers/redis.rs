@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use super::{Server, binary, free_port, until};
+use super::{LockService, Server, binary, free_port, until};
 
 /// A Redis server without persistence.
 pub(crate) struct Redis {
@@ -54,6 +55,11 @@ impl Redis {
         ::redis::cmd(words[0]).arg(&words[1..]).query(&mut connection).expect("a text")
     }
 
+    /// Whether it takes writes.
+    fn is_master(&self) -> bool {
+        self.command(&["ROLE"]).is_some_and(|role| role.contains("master"))
+    }
+
     /// The keys of all leases.
     pub(crate) fn leases(&self) -> Vec<String> {
         let client = ::redis::Client::open(self.url()).expect("an address");
@@ -72,8 +78,69 @@ fn command(port: u16, words: &[&str]) -> Option<String> {
     command.query::<::redis::Value>(&mut connection).ok().map(|value| format!("{value:?}"))
 }
 
+impl LockService for Redis {
+    fn backend(&self) -> &'static str {
+        "redis"
+    }
+
+    fn urls(&self) -> Vec<String> {
+        vec![self.url()]
+    }
+}
+
+/// Three servers that know nothing of each other.
+pub(crate) struct Nodes(pub(crate) [Redis; 3]);
+
+impl Nodes {
+    pub(crate) fn start() -> Self {
+        Self([(); 3].map(|()| Redis::start()))
+    }
+}
+
+impl LockService for Nodes {
+    fn backend(&self) -> &'static str {
+        "redlock"
+    }
+
+    fn urls(&self) -> Vec<String> {
+        self.0.iter().map(Redis::url).collect()
+    }
+}
+
 /// Three masters with all slots, and a replica of the first.
-pub(crate) fn cluster() -> ([Redis; 3], Redis) {
+pub(crate) struct Cluster {
+    pub(crate) masters: [Redis; 3],
+    pub(crate) replica: Redis,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let (masters, replica) = cluster();
+        Self { masters, replica }
+    }
+
+    /// Kills the first master and waits until its replica has taken its place.
+    pub(crate) fn fail_over(&mut self) {
+        self.masters[0].server.stop(Signal::SIGKILL);
+        until("the replica is promoted", || {
+            let in_order = self.masters[1].command(&["CLUSTER", "INFO"]);
+            self.replica.is_master() && in_order.is_some_and(|info| info.contains("cluster_state:ok"))
+        });
+    }
+}
+
+impl LockService for Cluster {
+    fn backend(&self) -> &'static str {
+        "redis"
+    }
+
+    /// Not all of them: the others are found.
+    fn urls(&self) -> Vec<String> {
+        self.masters[1..].iter().map(|node| node.url().replace("redis://", "redis+cluster://")).collect()
+    }
+}
+
+fn cluster() -> ([Redis; 3], Redis) {
     let node =
         || Redis::start_on(free_port(), &["--cluster-enabled", "yes", "--cluster-node-timeout", "1000"]);
     let (masters, replica) = ([node(), node(), node()], node());
@@ -142,6 +209,23 @@ impl Sentinel {
 
     pub(crate) fn command(&self, words: &[&str]) -> Option<String> {
         command(self.port, words)
+    }
+
+    /// Kills the master and waits until its replica has taken its place.
+    pub(crate) fn fail_over(&mut self) {
+        self.master.server.stop(Signal::SIGKILL);
+        until("the replica is promoted", || self.replica.is_master());
+    }
+}
+
+impl LockService for Sentinel {
+    fn backend(&self) -> &'static str {
+        "redis"
+    }
+
+    /// The first of them is away.
+    fn urls(&self) -> Vec<String> {
+        vec![format!("redis+sentinel://127.0.0.1:{}/orders", free_port()), self.url()]
     }
 }
 

@@ -5,15 +5,17 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
+use zookeeper_client::Client;
 
-use super::{Server, binary, free_port, until};
+use super::{LockService, Server, binary, free_port, until};
 
 /// One server that does not flush, with ticks short enough for sessions of a second.
 pub(crate) struct ZooKeeper {
     pub(crate) server: Server,
     port: u16,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl ZooKeeper {
@@ -28,13 +30,25 @@ impl ZooKeeper {
             data.display()
         );
         std::fs::write(&settings, text).expect("a file");
-        let mut command = Command::new(binary("java", "default-jre-headless"));
-        command.args(["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &classes()]);
-        command.arg("org.apache.zookeeper.server.ZooKeeperServerMain").arg(&settings);
-        command.current_dir(directory.path()).stderr(Stdio::null());
-        let zookeeper = Self { server: Server::start(command), port, _directory: directory };
+        let zookeeper = Self { server: run(directory.path()), port, directory };
         until("ZooKeeper serves", || zookeeper.serves());
         zookeeper
+    }
+
+    /// Kills it, and starts it with what it had stored.
+    pub(crate) fn restart(&mut self) {
+        self.server.stop(Signal::SIGKILL);
+        self.server = run(self.directory.path());
+        until("ZooKeeper serves", || self.serves());
+    }
+
+    /// As if the sessions of all holders had ended.
+    pub(crate) async fn delete_every_lease(&self) {
+        let root = "/paylatch-lock";
+        let client = Client::connect(&format!("127.0.0.1:{}", self.port)).await.expect("a session");
+        for name in client.list_children(root).await.expect("the leases") {
+            client.delete(&format!("{root}/{name}"), None).await.expect("deleted");
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -50,6 +64,24 @@ impl ZooKeeper {
         });
         asked.is_ok() && answer.contains("version")
     }
+}
+
+impl LockService for ZooKeeper {
+    fn backend(&self) -> &'static str {
+        "zookeeper"
+    }
+
+    fn urls(&self) -> Vec<String> {
+        vec![self.url()]
+    }
+}
+
+fn run(directory: &Path) -> Server {
+    let mut command = Command::new(binary("java", "default-jre-headless"));
+    command.args(["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", &classes()]);
+    command.arg("org.apache.zookeeper.server.ZooKeeperServerMain").arg(directory.join("zoo.cfg"));
+    command.current_dir(directory).stderr(Stdio::null());
+    Server::start(command)
 }
 
 /// Where Debian has the server and what it needs.

@@ -34,6 +34,11 @@ impl Process {
         self.signal(Signal::SIGCONT);
     }
 
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a child that can be signalled");

@@ -3,22 +3,26 @@
 //! Each call to the service is begun at once, in the order of the callers, and goes on in a task of its own, so that a
 //! caller who goes away cannot leave a key taken by nobody: the task then owns the lease, and drops it.
 
+mod hand_back;
+mod renewal;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::backend::{Backend, Failure, Hold, Verb};
 use super::breaker::Breaker;
-use super::live::{Live, Term};
-use super::meter::{self, Acquired, Released};
+use super::live::Live;
+use super::meter::{self, Acquired};
 use super::token::{self, Token};
 use super::{Attempt, Lease, Settings};
+use hand_back::HAND_BACKS_MAX;
+pub(super) use hand_back::Origin;
+pub(super) use renewal::HOLD_MAX;
 
 /// One lock service, and all that is held in it by this process.
 #[derive(Debug)]
@@ -59,6 +63,7 @@ impl Keeper {
         let (acquired, attempt) = match answer {
             Ok((lease, busy)) => {
                 self.breaker.answered();
+                let (lease, busy) = self.unless_over(lease, busy);
                 let acquired = if busy.is_empty() { Acquired::All } else { Acquired::Busy };
                 (acquired, Attempt::Acquired { lease, busy })
             }
@@ -67,12 +72,22 @@ impl Keeper {
                 let acquired = match failure {
                     Failure::Unsent(_) | Failure::Refused(_) => Acquired::Unavailable,
                     Failure::Unanswered(_) => Acquired::Unknown,
+                    Failure::NoQuorum(_) => Acquired::NoQuorum,
                 };
                 (acquired, Attempt::Unavailable)
             }
         };
         meter::acquire(self.backend.name(), acquired, asked_at.elapsed());
         attempt
+    }
+
+    /// A lease that was over before its holder could learn of it is none: its keys are as good as held by others.
+    fn unless_over(self: &Arc<Self>, lease: Lease, mut busy: Vec<String>) -> (Lease, Vec<String>) {
+        if !lease.is_lost() {
+            return (lease, busy);
+        }
+        busy.extend(lease.keys().map(str::to_owned));
+        (Lease::new(self, Vec::new(), Instant::now()), busy)
     }
 
     pub(super) async fn drain(&self) {
@@ -105,7 +120,7 @@ impl Keeper {
             Err(_) => return Err(Failure::Unsent(late("no connection"))),
         }
         let keeper = self.clone();
-        let mut call = Box::pin(async move { keeper.take(holds).await });
+        let mut call = Box::pin(async move { keeper.take(holds, deadline).await });
         if let Some(answer) = call.as_mut().now_or_never() {
             return answer;
         }
@@ -120,9 +135,13 @@ impl Keeper {
     }
 
     /// Acquires what is free, and cleans up where it cannot know.
-    async fn take(self: &Arc<Self>, holds: Vec<Hold>) -> Result<(Lease, Vec<String>), Failure> {
+    async fn take(
+        self: &Arc<Self>,
+        holds: Vec<Hold>,
+        deadline: Instant,
+    ) -> Result<(Lease, Vec<String>), Failure> {
         let sent_at = Instant::now();
-        match self.backend.ask(Verb::Acquire, &holds, self.ttl).await {
+        match self.ask_again_if_unanswered(&holds, deadline).await {
             Ok(taken) => {
                 let (mut ours, mut busy) = (Vec::with_capacity(holds.len()), Vec::new());
                 for (hold, taken) in holds.into_iter().zip(taken) {
@@ -138,124 +157,60 @@ impl Keeper {
                 drop(self.hand_back(holds, Instant::now() + self.ttl, Origin::Refused));
                 Err(failure)
             }
-            Err(failure @ Failure::Unanswered(_)) => {
+            Err(failure @ (Failure::Unanswered(_) | Failure::NoQuorum(_))) => {
                 drop(self.hand_back(holds, Instant::now() + self.ttl, Origin::Unanswered));
                 Err(failure)
             }
         }
     }
+
+    /// A connection that breaks before the answer leaves time to ask once more, with the same token: what was granted
+    /// in vain is granted again.
+    async fn ask_again_if_unanswered(
+        &self,
+        holds: &[Hold],
+        deadline: Instant,
+    ) -> Result<Vec<Option<u64>>, Failure> {
+        let first = self.backend.ask(Verb::Acquire, holds, self.ttl).await;
+        if !matches!(first, Err(Failure::Unanswered(_))) || Instant::now() >= deadline {
+            return first;
+        }
+        // Whatever is wrong with the second call, the first may have been obeyed.
+        self.backend.ask(Verb::Acquire, holds, self.ttl).await.or(first)
+    }
 }
 
-/// Renewal.
+/// For probes.
 impl Keeper {
-    pub(super) fn enter(self: &Arc<Self>, holds: &[Hold], since: Instant) -> watch::Receiver<Term> {
-        let renewal = || tokio::spawn(self.clone().renew());
-        self.live.enter(holds, since, Term::from_call(since, self.ttl), renewal)
-    }
-
-    pub(super) fn leave(&self, token: &Token) {
-        self.live.leave(token);
-    }
-
-    /// Runs while any lease lives. A lease has two chances to be renewed before it lapses.
-    async fn renew(self: Arc<Self>) {
-        loop {
-            sleep(self.ttl / 3).await;
-            let Some(holds) = self.live.due(HOLD_MAX) else { return };
-            if !holds.is_empty() {
-                self.extend(&holds).await;
+    /// Whether the service grants a lease, on a key that nobody else names. Apart from what is counted of acquisitions,
+    /// but heard by the breaker: so an outage begins and ends in the log also when nobody needs a lease.
+    pub(super) async fn answers(&self) -> bool {
+        if !self.breaker.lets_through() {
+            return false;
+        }
+        let probe = self.holds(&[format!("probe of {}", self.instance)]);
+        let asked = async {
+            self.backend.ready().await?;
+            self.backend.ask(Verb::Acquire, &probe, self.ttl).await
+        };
+        let late = || Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis()));
+        match timeout(self.call_timeout, asked).await.unwrap_or_else(|_| Err(late())) {
+            Ok(_) => {
+                self.breaker.answered();
+                // What is not given back lapses, and nobody waits for it.
+                drop(timeout(self.call_timeout, self.backend.ask(Verb::Release, &probe, self.ttl)).await);
+                true
+            }
+            Err(failure) => {
+                self.breaker.failed(&failure);
+                false
             }
         }
     }
-
-    async fn extend(&self, holds: &[Hold]) {
-        let sent_at = Instant::now();
-        let backend = self.backend.name();
-        let call = timeout(self.call_timeout, self.backend.ask(Verb::Extend, holds, self.ttl));
-        let Ok(Ok(extended)) = call.await else {
-            meter::extend(backend, "unknown", holds.len());
-            return;
-        };
-        let kept = extended.iter().flatten().count();
-        meter::extend(backend, "extended", kept);
-        meter::extend(backend, "gone", holds.len() - kept);
-        let lost = self.live.renewed(holds, &extended, Term::from_call(sent_at, self.ttl));
-        if lost > 0 {
-            meter::lost(backend, lost);
-            tracing::warn!(backend, leases = lost, "leases lost: the lock service no longer has them");
-        }
-    }
 }
 
-/// Where keys that are handed back come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// A lease that was released or dropped.
-    Lease,
-    /// An acquisition that the service refused, perhaps after doing a part of it.
-    Refused,
-    /// An acquisition without an answer: it may even reach the service after its release does.
-    Unanswered,
-}
-
-/// Giving back.
+/// What leases ask of it.
 impl Keeper {
-    /// Releases `holds` in the background, again and again until answered or `until`, when they have lapsed. `None` when
-    /// that is done already, or left to their lapse.
-    pub(super) fn hand_back(
-        self: &Arc<Self>,
-        holds: Vec<Hold>,
-        until: Instant,
-        origin: Origin,
-    ) -> Option<JoinHandle<()>> {
-        let (Ok(runtime), Ok(place)) = (Handle::try_current(), self.hand_backs.clone().try_acquire_owned())
-        else {
-            self.count(origin, Released::Unknown);
-            return None;
-        };
-        let keeper = self.clone();
-        let mut work = Box::pin(async move {
-            keeper.count(origin, keeper.release(&holds, until, origin).await);
-            drop(place);
-        });
-        let is_done = work.as_mut().now_or_never().is_some();
-        (!is_done).then(|| self.calls.spawn_on(work, &runtime))
-    }
-
-    pub(super) async fn wait_for(&self, returned: JoinHandle<()>) {
-        // Late or cut off: the keys lapse, and the counter has it.
-        drop(timeout(self.call_timeout, returned).await);
-    }
-
-    async fn release(&self, holds: &[Hold], until: Instant, origin: Origin) -> Released {
-        loop {
-            let released = match self.backend.ask(Verb::Release, holds, self.ttl).await {
-                Ok(freed) if freed.iter().all(Option::is_some) => Released::All,
-                // Of an acquisition, only what was free at the time.
-                Ok(freed) if origin != Origin::Lease && freed.iter().any(Option::is_some) => Released::All,
-                Ok(_) => Released::NotHeld,
-                Err(_) => Released::Unknown,
-            };
-            let settled = match released {
-                Released::All => true,
-                Released::NotHeld => origin != Origin::Unanswered,
-                Released::Unknown => false,
-            };
-            let again_at = Instant::now() + self.ttl / HAND_BACK_TRIES;
-            if settled || again_at >= until {
-                return released;
-            }
-            sleep_until(again_at).await;
-        }
-    }
-
-    fn count(&self, origin: Origin, released: Released) {
-        match origin {
-            Origin::Lease => meter::release(self.backend.name(), released),
-            Origin::Refused | Origin::Unanswered => meter::clean_up(self.backend.name(), released),
-        }
-    }
-
     pub(super) fn backend(&self) -> &Backend {
         &self.backend
     }
@@ -264,10 +219,3 @@ impl Keeper {
         self.ttl
     }
 }
-
-/// The longest that a lease is renewed for: a holder that hangs must not keep an order for ever.
-const HOLD_MAX: Duration = Duration::from_secs(60);
-/// Hand-overs in work at once. Beyond it keys are left to lapse.
-const HAND_BACKS_MAX: usize = 1024;
-/// How often at most a release is sent within a TTL.
-const HAND_BACK_TRIES: u32 = 8;

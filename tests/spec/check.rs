@@ -1,0 +1,91 @@
+//! `paylatch check` says what of the lock service is unfit, and whose clock is off.
+
+use std::process::Output;
+
+use crate::lock_servers::{LockService, Nodes, Redis};
+use crate::world::{Plan, World};
+
+#[tokio::test]
+async fn a_lock_service_that_may_evict_is_warned_of() {
+    let redis = Redis::start();
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("set");
+    let world = Plan::postgres().locked_by(&redis).start().await;
+
+    let check = world.cli(&["check"]).await;
+
+    assert!(check.status.success(), "a warning is no failure: {}", said(&check));
+    assert_eq!(warnings(&check).len(), 1);
+    assert!(warnings(&check)[0].contains("maxmemory-policy allkeys-lru"), "{}", said(&check));
+}
+
+#[tokio::test]
+async fn nodes_of_redlock_that_are_away_or_the_same_are_warned_of() {
+    /// The second entry is the first server again, under another name; the third server is away.
+    struct Muddled(Nodes);
+    impl LockService for Muddled {
+        fn backend(&self) -> &'static str {
+            self.0.backend()
+        }
+        fn urls(&self) -> Vec<String> {
+            let mut urls = self.0.urls();
+            let same = urls[0].replace("127.0.0.1", "localhost");
+            urls.insert(1, same);
+            urls.push("redis://127.0.0.1:1".to_owned());
+            urls
+        }
+    }
+    let muddled = Muddled(Nodes::start());
+    let world = Plan::postgres().locked_by(&muddled).start().await;
+
+    let check = world.cli(&["check"]).await;
+
+    assert!(check.status.success(), "three of five are a majority: {}", said(&check));
+    let warnings = warnings(&check);
+    assert_eq!(warnings.len(), 2, "{}", said(&check));
+    assert!(warnings[0].contains("entries 1 and 2 of lock.urls are one server"), "{}", said(&check));
+    assert!(warnings[1].contains("entry 5 of lock.urls") && warnings[1].contains("not reachable"));
+}
+
+#[tokio::test]
+async fn a_lock_service_that_does_not_answer_fails_the_check_and_says_why() {
+    let redis = Redis::start();
+    let world = Plan::postgres().locked_by(&redis).start().await;
+    drop(redis);
+
+    let check = world.cli(&["check"]).await;
+
+    assert_eq!(check.status.code(), Some(69));
+    let told = said(&check);
+    assert!(told.contains("redis does not answer") && told.contains("Redis is not reachable"), "{told}");
+}
+
+#[tokio::test]
+async fn a_database_whose_clock_is_off_is_warned_of_with_direction_and_size() {
+    for (shift, direction) in [("+", "ahead of"), ("-", "behind")] {
+        let world = World::start().await;
+        assert_eq!(warnings(&world.cli(&["check"]).await), Vec::<String>::new(), "all is well");
+        let clock = "create schema wrong; \
+             create function wrong.clock_timestamp() returns timestamptz language sql as \
+             'select pg_catalog.clock_timestamp() SHIFT interval ''90 seconds'''; \
+             do $$ begin execute format( \
+             'alter database %I set search_path = wrong, public, pg_catalog', current_database()); end $$";
+        world.database.execute(&clock.replace("SHIFT", shift)).await;
+
+        let check = world.cli(&["check"]).await;
+
+        let warnings = warnings(&check);
+        assert!(check.status.success() && warnings.len() == 1, "{}", said(&check));
+        assert!(warnings[0].contains("the database: its clock is"), "{warnings:?}");
+        let (size, rest) = warnings[0].split_once(" ms ").unwrap();
+        let size: u32 = size.rsplit(' ').next().unwrap().parse().unwrap();
+        assert!((80_000..=90_000).contains(&size) && rest.starts_with(direction), "{warnings:?}");
+    }
+}
+
+fn warnings(check: &Output) -> Vec<String> {
+    said(check).lines().filter(|line| line.starts_with("warn")).map(str::to_owned).collect()
+}
+
+fn said(check: &Output) -> String {
+    String::from_utf8_lossy(&[check.stdout.clone(), check.stderr.clone()].concat()).into_owned()
+}

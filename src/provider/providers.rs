@@ -15,6 +15,9 @@ use super::{Mistake, Mode, SourceSettings, builtin};
 use crate::order::Id;
 use crate::secret::Secret;
 
+/// The setting that all but a provider with certificates need.
+const SECRETS: &str = "secrets";
+
 /// All definitions by name.
 #[derive(Debug, Clone)]
 pub struct Providers {
@@ -47,14 +50,30 @@ impl Providers {
         self.definitions.keys().map(String::as_str)
     }
 
+    /// The settings that a source of this provider cannot do without, such as `secrets` and `params.webhook_id`.
+    #[must_use]
+    pub fn needs(&self, name: &str) -> Vec<String> {
+        let Some(definition) = self.definitions.get(name) else { return Vec::new() };
+        let is_certified = matches!(definition.signature.proof, Proof::Certificate(_));
+        let mut needs = vec![if is_certified { "cert_dir" } else { SECRETS }.to_owned()];
+        if definition.signs_the_url() {
+            needs.push("public_url".to_owned());
+        }
+        let required = definition.params.iter().filter(|(_, param)| param.default.is_none());
+        needs.extend(required.map(|(name, _)| format!("params.{name}")));
+        needs
+    }
+
     /// Whether a source of this provider needs nothing but a secret, so that `dev` can offer it.
     #[must_use]
     pub fn needs_only_a_secret(&self, name: &str) -> bool {
-        self.definitions.get(name).is_some_and(|definition| {
-            definition.params.values().all(|param| param.default.is_some())
-                && !definition.signs_the_url()
-                && !matches!(definition.signature.proof, Proof::Certificate(_))
-        })
+        self.needs(name) == [SECRETS]
+    }
+
+    /// The events to subscribe to at the provider.
+    #[must_use]
+    pub fn subscribe(&self, name: &str) -> &[String] {
+        self.definitions.get(name).map_or(&[], |definition| &definition.docs.subscribe)
     }
 
     /// A secret in the provider's own shape, for development.

@@ -239,7 +239,7 @@ pub(super) enum Missing {
 }
 
 /// The one value of a name in `a=b&c=d`.
-fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
+pub(super) fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
     let mut values = form_urlencoded::parse(form).filter(|(own, _)| own == name).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (None, _) => Scalar::Absent,

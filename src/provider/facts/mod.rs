@@ -245,17 +245,23 @@ fn mode_place(
     Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
 }
 
-/// The source's own pointers outrank the family's, or else the definition's, whose ranks stay what they are: 0 and up.
+/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up. A family's own rank below
+/// those: they are read from an object beside the payment (a refund, a dispute), which the merchant may have named for
+/// itself.
 fn ranked_order(
     family: &Texts,
     facts: &definition::Facts,
     source: &SourceSettings,
     places: &mut Places,
 ) -> Result<Vec<(i16, Place)>, String> {
-    let defined = if family.0.is_empty() { &facts.order } else { family };
-    let leading = i16::try_from(source.order.len()).map_err(|_| "too many `order` pointers")?;
-    (-leading..)
-        .zip(source.order.iter().chain(&defined.0))
+    let too_many = |_| "too many `order` pointers";
+    let leading = i16::try_from(source.order.len()).map_err(too_many)?;
+    let (defined, first_rank) = match family.0.as_slice() {
+        [] => (&facts.order, 0),
+        _ => (family, i16::try_from(facts.order.0.len()).map_err(too_many)?),
+    };
+    let own = (-leading..0).zip(&source.order);
+    own.chain((first_rank..).zip(&defined.0))
         .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
         .collect()
 }

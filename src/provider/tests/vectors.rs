@@ -1,6 +1,6 @@
 //! Signed requests with the verdict that the vendors' own libraries give them; where those differ, the stricter one's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
 

@@ -18,7 +18,7 @@ pub(super) struct ListProviders {
 }
 
 /// The longest line of a cell, in characters, unless one word is longer.
-const LINE_CHARS_MAX: usize = 72;
+const LINE_CHARS_MAX: usize = 60;
 
 /// Prints all definitions by name.
 pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure> {
@@ -28,16 +28,22 @@ pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure
     let names = providers.names();
     if list.json {
         let rows = names.map(|name| {
-            let (needs, subscribe) = (providers.needs(name), providers.subscribe(name));
-            let only_a_secret = providers.needs_only_a_secret(name);
-            json!({ "name": name, "needs": needs, "needs_only_a_secret": only_a_secret, "subscribe": subscribe })
+            json!({
+                "name": name,
+                "needs": providers.needs(name),
+                "needs_only_a_secret": providers.needs_only_a_secret(name),
+                "takes": providers.takes(name),
+                "subscribe": providers.subscribe(name),
+            })
         });
         context.output.json(&rows.collect::<Vec<_>>());
     } else {
         let rows = names.map(|name| {
-            vec![printable(name), lines(&providers.needs(name)), lines(providers.subscribe(name))]
+            let takes = providers.takes(name).into_iter().map(|setting| format!("[{setting}]"));
+            let settings: Vec<String> = providers.needs(name).into_iter().chain(takes).collect();
+            vec![printable(name), lines(&settings), lines(providers.subscribe(name))]
         });
-        context.output.line(table(&["provider", "needs", "events to subscribe to"], rows));
+        context.output.line(table(&["provider", "needs [takes]", "events to subscribe to"], rows));
     }
     Ok(())
 }

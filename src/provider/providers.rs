@@ -59,9 +59,14 @@ impl Providers {
         if definition.signs_the_url() {
             needs.push("public_url".to_owned());
         }
-        let required = definition.params.iter().filter(|(_, param)| param.default.is_none());
-        needs.extend(required.map(|(name, _)| format!("params.{name}")));
+        needs.extend(definition.params_with_default(false));
         needs
+    }
+
+    /// The settings that a source of this provider may say beside, such as `params.capture`.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> Vec<String> {
+        self.definitions.get(name).map_or_else(Vec::new, |definition| definition.params_with_default(true))
     }
 
     /// Whether a source of this provider needs nothing but a secret, so that `dev` can offer it.
@@ -108,7 +113,7 @@ fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, BadDefinition> {
 }
 
 /// Reads a definition and compiles it once for a made-up source, so that its mistakes show at start.
-fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinition> {
+pub(super) fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinition> {
     let wrong = |problem: String| BadDefinition(format!("provider definition {file}: {problem}"));
     let definition: Definition = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
     let source = definition.settings_of_nobody("definition").map_err(wrong)?;
@@ -123,6 +128,12 @@ fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinit
 }
 
 impl Definition {
+    /// The settings of the params that have a default, or of those that have none.
+    fn params_with_default(&self, has_default: bool) -> Vec<String> {
+        let params = self.params.iter().filter(|(_, param)| param.default.is_some() == has_default);
+        params.map(|(name, _)| format!("params.{name}")).collect()
+    }
+
     pub(super) fn signs_the_url(&self) -> bool {
         self.signature.signed.0.iter().any(|text| text.contains("{url}"))
     }

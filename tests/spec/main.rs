@@ -26,6 +26,7 @@ mod seen;
 // What they rest on
 mod chaos;
 mod cut_reply;
+mod every_provider;
 mod frozen;
 mod hang_up;
 mod interleavings;

@@ -16,6 +16,7 @@ use self::family::Family;
 use super::definition::{self, Definition, Texts, Unit};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
+use super::signature::read_if_asked;
 use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
 use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
@@ -89,10 +90,7 @@ impl Facts {
 
     /// The events of a verified webhook.
     pub(super) fn events(&self, webhook: &Webhook<'_>, received_at: UnixMicros) -> Vec<Event> {
-        let envelope = match self.places.envelope.read(webhook.body) {
-            _ if self.places.envelope.is_empty() => Ok(Fields::default()),
-            other => other,
-        };
+        let envelope = read_if_asked(&self.places.envelope, webhook.body);
         let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
             None => Ok(vec![webhook.body.clone()]),
             Some(each) => {
@@ -210,6 +208,9 @@ impl Facts {
     /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
     /// `envelope:/pointer`.
     fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
+        if self.headers.is_empty() && self.places.envelope.is_empty() {
+            return "{}".to_owned();
+        }
         let headers = self.headers.iter().filter_map(|name| {
             let value = webhook.headers.get(name)?;
             Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
@@ -275,6 +276,10 @@ fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result
 
 /// The id that some places make together. One that is absent stands for nothing, but not all may be.
 fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
+    if let [any] = places {
+        let text = view.first(any).map_err(|missing| format!("{name} {missing}"))?;
+        return Id::new(&text).map_err(|error| format!("{name} {error}"));
+    }
     let mut texts = Vec::with_capacity(places.len());
     for any in places {
         match view.first(any) {

@@ -154,11 +154,11 @@ impl Scheme {
                 Rejection::new("signature_malformed", "the signature is there twice, or is no ASCII text")
             }
         })?;
-        let received = self
+        let mut received = self
             .format
             .read(&text, &self.places.parts, &self.list_settings, self.public_settings.as_deref())
             .map_err(|problem| Rejection::new("signature_malformed", problem))?;
-        let view = View { parts: received.parts.clone(), ..view.clone() };
+        let view = View { parts: std::mem::take(&mut received.parts), ..view.clone() };
         self.refuse_a_challenge(&view)?;
         let position = match &self.prover {
             Prover::Keys(keys, encoding) => self.matching_key(keys, *encoding, &view, &received)?,
@@ -262,7 +262,7 @@ fn unwritable() -> Rejection {
 }
 
 /// Does not parse a body of which nothing is read.
-fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+pub(super) fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 

@@ -1,12 +1,15 @@
 //! What providers' webhooks must verify and say, as tables.
 
+mod damage;
 mod facts;
 mod guide;
 mod lifecycle;
+mod money;
 mod movements;
 mod providers;
 mod reader;
 mod rules;
+mod signing;
 mod vectors;
 
 use std::collections::BTreeMap;

@@ -107,13 +107,14 @@ fn reviewed_orders(provider: &str) -> Vec<String> {
 
 /// A row as the reviewed tables write it.
 fn line(row: &Value) -> String {
-    let text = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
-    let anomaly = row["anomaly"].as_str().map_or_else(String::new, |anomaly| format!(" ! {anomaly}"));
+    // What is null comes as an empty text from SQLite.
+    let text = |name: &str| row[name].as_str().filter(|text| !text.is_empty());
+    let anomaly = text("anomaly").map_or_else(String::new, |anomaly| format!(" ! {anomaly}"));
     format!(
         "{}: {} {} authorized {} captured {} refunded {} disputed {}{anomaly}",
-        text("order_id"),
-        text("status"),
-        text("currency"),
+        text("order_id").unwrap_or("-"),
+        text("status").unwrap_or("-"),
+        text("currency").unwrap_or("-"),
         row["authorized"],
         row["captured"],
         row["refunded"],

@@ -80,7 +80,8 @@ fn every_provider_s_own_way_of_writing_amounts_comes_to_minor_units_of_iso_4217(
         ("mollie", json!("10.1"), "EUR", 1_010),
         ("flutterwave-v4", json!(10.9), "GHS", 1_090),
     ] {
-        let (_, number, amount_at, currency_at) = PLACES.iter().find(|(name, ..)| *name == provider).unwrap();
+        let &(_, number, amount_at, currency_at) =
+            PLACES.iter().find(|(name, ..)| *name == provider).unwrap();
         let event = event_with(provider, number, &[(amount_at, amount), (currency_at, json!(currency))]);
         assert_eq!(says(&event), format!("captured {expected} {currency}"), "{provider}");
     }

@@ -101,7 +101,7 @@ fn nanoseconds(part: &dyn Fn()) -> f64 {
 #[allow(clippy::print_stdout, reason = "it is what a bench is for")]
 fn tell(parts: &[Part<'_>], medians: &[f64]) {
     for ((name, part), nanoseconds) in parts.iter().zip(medians) {
-        let allocated = measure(|| part());
+        let allocated = measure(part);
         println!(
             "{name:16} {nanoseconds:7.0} ns  {:3} allocations, {} bytes",
             allocated.count_total, allocated.bytes_total

@@ -227,3 +227,39 @@ fn next(socket: &UnixDatagram) -> String {
     let length = socket.recv(&mut message).unwrap();
     String::from_utf8_lossy(&message[..length]).into_owned()
 }
+
+#[test]
+fn the_list_of_providers_says_what_each_needs_and_what_to_subscribe_to() {
+    let machine = Machine::new("");
+    let listed = machine.json(&["providers"]);
+    let listed = listed.as_array().unwrap();
+    let of = |name: &str, field: &str| {
+        listed.iter().find(|provider| provider["name"] == name).unwrap()[field].clone()
+    };
+    assert_eq!(of("paypal", "needs"), serde_json::json!(["cert_dir", "params.webhook_id"]));
+    assert_eq!(of("square", "needs"), serde_json::json!(["secrets", "public_url"]));
+    assert_eq!(of("adyen", "takes"), serde_json::json!(["params.capture"]));
+    for provider in listed {
+        for field in ["needs", "subscribe"] {
+            assert!(!provider[field].as_array().unwrap().is_empty(), "{field}: {provider}");
+        }
+    }
+    let table = String::from_utf8(machine.run(&["providers"]).stdout).unwrap();
+    assert!(table.contains("payment_intent.succeeded") && table.contains("[params.capture]"), "{table}");
+}
+
+#[test]
+fn a_wrong_definition_stops_the_program_and_names_its_file_the_table_the_key_and_what_was_expected() {
+    let machine = Machine::new("");
+    let definition = include_str!("../providers/stripe.toml").replacen("id = \"/id\"", "id = \"id\"", 1);
+    fs::create_dir(machine.path("definitions")).unwrap();
+    fs::write(machine.path("definitions/acme.toml"), definition).unwrap();
+
+    let refused =
+        machine.command(&["providers"]).env("PAYLATCH_PROVIDERS_DIR", "definitions").output().unwrap();
+
+    assert_eq!(refused.status.code(), Some(78));
+    for part in ["definitions/acme.toml", "[facts.id]", "`id` is no place; expected /pointer"] {
+        assert!(said(&refused).contains(part), "{}", said(&refused));
+    }
+}

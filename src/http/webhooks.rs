@@ -68,10 +68,19 @@ pub(super) async fn receive(
     let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
         return refuse(UNKNOWN_SOURCE, Code::UnknownSource.into());
     };
+    if let Some(answer) = answer_challenge(&source, &request) {
+        return answer.into_response();
+    }
     match take(&desk, &source, request).await {
         Ok(receipts) => accept(&source, &receipts),
         Err(refused) => refuse(source.name().as_str(), refused),
     }
+}
+
+/// The one GET: by it a provider asks whether this endpoint holds the secret.
+fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
+    let path_and_query = request.uri().path_and_query().filter(|_| request.method() == Method::GET)?;
+    source.answer_challenge(path_and_query.as_str())
 }
 
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
@@ -80,6 +89,9 @@ async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Rece
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
     let received_at = received_now();
     let verified = source.verify(&webhook, received_at.0.div_euclid(1_000_000))?;
+    let secret = (verified.secret_position + 1).to_string();
+    counter!("paylatch_secret_matches_total", "source" => source.name().to_string(), "secret" => secret)
+        .increment(1);
     let receipts = match desk.intake.recall(&verified.fingerprint()) {
         Some(duplicates) => Ok(duplicates),
         None => {

@@ -4,6 +4,7 @@ use std::fmt::{Error, Write as _};
 
 use super::Providers;
 use super::definition::{Definition, Family, Rule, Texts};
+use crate::order::Kind;
 
 impl Providers {
     /// What is verified and read for every provider, as Markdown.
@@ -12,11 +13,28 @@ impl Providers {
         let mut page = String::from(
             "# Providers\n\nWritten from `providers/*.toml`; a test compares the two. `docs/add-a-provider.md` shows how to add one.\n",
         );
+        page.push_str("\n| provider | verified | facts | retries |\n|---|---|---|---|\n");
+        // Writing to a String does not fail.
         for (name, definition) in &self.definitions {
-            // Writing to a String does not fail.
+            let docs = &definition.docs;
+            let facts = kinds(definition);
+            let _ = writeln!(page, "| `{name}` | {} | {facts} | {} |", docs.verified, docs.retries);
+        }
+        for (name, definition) in &self.definitions {
             let _ = section(&mut page, name, definition);
         }
         page
+    }
+}
+
+/// The kinds of fact that a provider's events state, in the order of the design.
+fn kinds(definition: &Definition) -> String {
+    let rules = || definition.facts.families.iter().flat_map(|family| &family.rules);
+    let stated =
+        Kind::ALL.iter().filter(|kind| rules().any(|rule| rule.kind.is_some_and(|own| own.0 == **kind)));
+    match &definition.facts.only {
+        Some(reason) => format!("none: {reason}"),
+        None => stated.map(|kind| kind.as_str()).collect::<Vec<_>>().join(", "),
     }
 }
 

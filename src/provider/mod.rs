@@ -139,6 +139,12 @@ impl Source {
         Ok(Verified::new(secret_position, webhook, &self.facts))
     }
 
+    /// The answer to a GET by which the provider asks whether this endpoint holds the secret, if it is one.
+    #[must_use]
+    pub fn answer_challenge(&self, path_and_query: &str) -> Option<String> {
+        self.scheme.answer(path_and_query)
+    }
+
     /// Headers (and body, where the signature lives inside it) that make `body` verify with the first secret. Only the
     /// holder of its key can sign with a certificate: for such a provider the body comes back unsigned.
     #[must_use]

@@ -32,7 +32,7 @@ pub(super) enum Place {
     Setting(String),
     /// `secret`
     Secret,
-    /// `body`
+    /// `body`; what is signed streams its bytes instead of asking for their text.
     Body,
     /// `crc32`: the body's CRC-32 as an unsigned decimal number.
     Crc32,
@@ -199,8 +199,10 @@ impl<'a> View<'a> {
                 .map_or(Scalar::Absent, |text| Scalar::Text(Cow::Borrowed(text))),
             Place::Setting(value) => Scalar::Text(Cow::Borrowed(value)),
             Place::Secret => Scalar::Text(Cow::Borrowed(secret)),
-            // Only asked whether there is one; what is signed streams the bytes.
-            Place::Body => Scalar::Text(String::from_utf8_lossy(self.webhook.body)),
+            Place::Body => Scalar::Text(match std::str::from_utf8(self.webhook.body) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(self.webhook.body),
+            }),
             Place::Crc32 => Scalar::Text(Cow::Owned(crc32fast::hash(self.webhook.body).to_string())),
             Place::Digest => Scalar::Text(Cow::Owned(hex::encode(Sha256::digest(self.webhook.body)))),
             Place::LastPart(place) => match self.scalar_with(place, secret) {
@@ -239,7 +241,7 @@ pub(super) enum Missing {
 }
 
 /// The one value of a name in `a=b&c=d`.
-fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
+pub(super) fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
     let mut values = form_urlencoded::parse(form).filter(|(own, _)| own == name).map(|(_, value)| value);
     match (values.next(), values.next()) {
         (None, _) => Scalar::Absent,

@@ -15,6 +15,9 @@ use super::{Mistake, Mode, SourceSettings, builtin};
 use crate::order::Id;
 use crate::secret::Secret;
 
+/// The setting that all but a provider with certificates need.
+const SECRETS: &str = "secrets";
+
 /// All definitions by name.
 #[derive(Debug, Clone)]
 pub struct Providers {
@@ -47,14 +50,35 @@ impl Providers {
         self.definitions.keys().map(String::as_str)
     }
 
+    /// The settings that a source of this provider cannot do without, such as `secrets` and `params.webhook_id`.
+    #[must_use]
+    pub fn needs(&self, name: &str) -> Vec<String> {
+        let Some(definition) = self.definitions.get(name) else { return Vec::new() };
+        let is_certified = matches!(definition.signature.proof, Proof::Certificate(_));
+        let mut needs = vec![if is_certified { "cert_dir" } else { SECRETS }.to_owned()];
+        if definition.signs_the_url() {
+            needs.push("public_url".to_owned());
+        }
+        needs.extend(definition.params_with_default(false));
+        needs
+    }
+
+    /// The settings that a source of this provider may say beside, such as `params.capture`.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> Vec<String> {
+        self.definitions.get(name).map_or_else(Vec::new, |definition| definition.params_with_default(true))
+    }
+
     /// Whether a source of this provider needs nothing but a secret, so that `dev` can offer it.
     #[must_use]
     pub fn needs_only_a_secret(&self, name: &str) -> bool {
-        self.definitions.get(name).is_some_and(|definition| {
-            definition.params.values().all(|param| param.default.is_some())
-                && !definition.signs_the_url()
-                && !matches!(definition.signature.proof, Proof::Certificate(_))
-        })
+        self.needs(name) == [SECRETS]
+    }
+
+    /// The events to subscribe to at the provider.
+    #[must_use]
+    pub fn subscribe(&self, name: &str) -> &[String] {
+        self.definitions.get(name).map_or(&[], |definition| &definition.docs.subscribe)
     }
 
     /// A secret in the provider's own shape, for development.
@@ -89,7 +113,7 @@ fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, BadDefinition> {
 }
 
 /// Reads a definition and compiles it once for a made-up source, so that its mistakes show at start.
-fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinition> {
+pub(super) fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinition> {
     let wrong = |problem: String| BadDefinition(format!("provider definition {file}: {problem}"));
     let definition: Definition = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
     let source = definition.settings_of_nobody("definition").map_err(wrong)?;
@@ -104,6 +128,12 @@ fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinit
 }
 
 impl Definition {
+    /// The settings of the params that have a default, or of those that have none.
+    fn params_with_default(&self, has_default: bool) -> Vec<String> {
+        let params = self.params.iter().filter(|(_, param)| param.default.is_some() == has_default);
+        params.map(|(name, _)| format!("params.{name}")).collect()
+    }
+
     pub(super) fn signs_the_url(&self) -> bool {
         self.signature.signed.0.iter().any(|text| text.contains("{url}"))
     }

@@ -57,6 +57,10 @@ pub const METERS: &[Meter] = &[
         "paylatch_rejections_total",
         "Webhooks not answered 2xx, by why; 503s are sent again by the provider.",
     ),
+    counter(
+        "paylatch_secret_matches_total",
+        "Webhooks that verified, by which of the source's secrets, counted from 1; an old one that stays still can go.",
+    ),
     histogram(
         "paylatch_webhook_seconds",
         "From a webhook's last byte to its answer, of those whose signature holds.",

@@ -57,6 +57,12 @@ async fn while_a_secret_is_rotated_either_one_is_good() {
             world.replicas[0].post("/webhooks/stripe", &headers, webhook.body.clone()).await.unwrap();
         assert_eq!(answer.outcome(), "applied");
     }
+
+    for secret in ["1", "2"] {
+        let labels = ["source=\"stripe\"", &format!("secret=\"{secret}\"")];
+        let matches = world.replicas[0].metric("paylatch_secret_matches_total", &labels).await;
+        assert_eq!(matches, 1.0, "an operator sees which secret is still in use");
+    }
 }
 
 #[tokio::test]

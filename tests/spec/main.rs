@@ -27,6 +27,7 @@ mod seen;
 mod chaos;
 mod check;
 mod cut_reply;
+mod every_provider;
 mod frozen;
 mod hang_up;
 mod interleavings;

@@ -80,7 +80,7 @@ pub(in crate::provider) struct Family {
     /// The movement of money; the payment where nothing is said.
     #[serde(default)]
     pub(in crate::provider) reference: Texts,
-    /// Where the merchant's order id is in events of this shape, if not where [`Facts::order`] says.
+    /// Where the merchant's order id is in events of this shape, if not where [`Facts::order`] says, below which it ranks.
     #[serde(default)]
     pub(in crate::provider) order: Texts,
     /// How much, where a rule does not say otherwise.

@@ -11,8 +11,8 @@ use serde::de::{SeqAccess, Visitor};
 
 pub(in crate::provider) use self::facts::{AmountUnit, Facts, Family, Rule};
 pub(in crate::provider) use self::signature::{
-    CertificateProof, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof, Sample, Signature,
-    SignatureTime,
+    CertificateProof, Challenge, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof, Sample,
+    Signature, SignatureTime,
 };
 
 /// One file `providers/NAME.toml`.

@@ -22,6 +22,10 @@ pub(in crate::provider) struct Signature {
     pub(in crate::provider) signed: Texts,
     /// What proves it.
     pub(in crate::provider) proof: Proof,
+    /// What proves it beside, for senders that sign with a private key.
+    pub(in crate::provider) public_key: Option<PublicKeyProof>,
+    /// How the provider asks by GET whether the endpoint holds the secret.
+    pub(in crate::provider) challenge: Option<Challenge>,
     /// How old a signature may be.
     pub(in crate::provider) time: Option<SignatureTime>,
     /// Places that must hold something.
@@ -155,6 +159,29 @@ pub(in crate::provider) struct CertificateProof {
     pub(in crate::provider) algorithm: String,
     /// What the certificate's common name must end with.
     pub(in crate::provider) name_suffix: String,
+}
+
+/// `public_key = { .. }`: Ed25519, under those of a source's secrets that are public keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct PublicKeyProof {
+    /// What a public key begins with; base64 of its 32 bytes follows.
+    pub(in crate::provider) prefix: String,
+    /// What the fields of a list's element are that such a key proves; see [`List::only`].
+    #[serde(rename = "where")]
+    pub(in crate::provider) only: BTreeMap<String, String>,
+}
+
+/// `challenge = { .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Challenge {
+    /// The field of the URL's query that holds it.
+    pub(in crate::provider) query: String,
+    /// The only characters that it has (`a-f` is a range).
+    pub(in crate::provider) alphabet: String,
+    /// How long it is, from and to.
+    pub(in crate::provider) length: (usize, usize),
 }
 
 /// A hash function.

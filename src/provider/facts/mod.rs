@@ -16,6 +16,7 @@ use self::family::Family;
 use super::definition::{self, Definition, Texts, Unit};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
+use super::signature::read_if_asked;
 use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
 use crate::order::{Claim, Event, Evidence, Fingerprint, Id, Key, Statement, UnixMicros};
 
@@ -113,10 +114,7 @@ impl Facts {
         body_sha256: [u8; 32],
         received_at: UnixMicros,
     ) -> Vec<Event> {
-        let envelope = match self.places.envelope.read(webhook.body) {
-            _ if self.places.envelope.is_empty() => Ok(Fields::default()),
-            other => other,
-        };
+        let envelope = read_if_asked(&self.places.envelope, webhook.body);
         let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
             None => Ok(Items::Whole),
             Some(each) => each.items(envelope).map(Items::Parts),
@@ -241,6 +239,9 @@ impl Facts {
     /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
     /// `envelope:/pointer`.
     fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
+        if self.headers.is_empty() && self.places.envelope.is_empty() {
+            return "{}".to_owned();
+        }
         let headers = self.headers.iter().filter_map(|name| {
             let value = webhook.headers.get(name)?;
             Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
@@ -280,17 +281,23 @@ fn mode_place(
     Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
 }
 
-/// The source's own pointers outrank the family's, or else the definition's, whose ranks stay what they are: 0 and up.
+/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up. A family's own rank below
+/// those: they are read from an object beside the payment (a refund, a dispute), which the merchant may have named for
+/// itself.
 fn ranked_order(
     family: &Texts,
     facts: &definition::Facts,
     source: &SourceSettings,
     places: &mut Places,
 ) -> Result<Vec<(i16, Place)>, String> {
-    let defined = if family.0.is_empty() { &facts.order } else { family };
-    let leading = i16::try_from(source.order.len()).map_err(|_| "too many `order` pointers")?;
-    (-leading..)
-        .zip(source.order.iter().chain(&defined.0))
+    let too_many = |_| "too many `order` pointers";
+    let leading = i16::try_from(source.order.len()).map_err(too_many)?;
+    let (defined, first_rank) = match family.0.as_slice() {
+        [] => (&facts.order, 0),
+        _ => (family, i16::try_from(facts.order.0.len()).map_err(too_many)?),
+    };
+    let own = (-leading..0).zip(&source.order);
+    own.chain((first_rank..).zip(&defined.0))
         .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
         .collect()
 }
@@ -304,6 +311,10 @@ fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result
 
 /// The id that some places make together. One that is absent stands for nothing, but not all may be.
 fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
+    if let [any] = places {
+        let text = view.first(any).map_err(|missing| format!("{name} {missing}"))?;
+        return Id::new(&text).map_err(|error| format!("{name} {error}"));
+    }
     let mut texts = Vec::with_capacity(places.len());
     for any in places {
         match view.first(any) {

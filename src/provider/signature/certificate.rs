@@ -1,10 +1,12 @@
 //! Signatures made with a certificate (PayPal): which certificate, whether to trust it, and RSA.
 //!
 //! Nothing is fetched: the webhook names its certificate by URL, and the file of that name in the source's `cert_dir`
-//! stands for it. It must lead to a certificate of `trust.pem`, be in date, and carry a name of the provider.
+//! stands for it, also one that appeared after the start. It must lead to a certificate of `trust.pem`, be in date, and
+//! carry a name of the provider.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -21,11 +23,21 @@ use super::super::place::{Place, Places, View};
 use super::super::reader::Scalar;
 use super::super::{Rejection, SourceSettings};
 
+/// The file of the certificates to trust, without `.pem`.
+const TRUST: &str = "trust";
+/// The longest name of a certificate, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+/// A certificate and those that lead from it to an anchor.
+type Chain = Arc<[CertificateDer<'static>]>;
+
 /// The certificates that a source trusts and knows.
 #[derive(Debug, Clone)]
 pub(super) struct Certificates {
     anchors: Vec<TrustAnchor<'static>>,
-    chains: BTreeMap<String, Vec<CertificateDer<'static>>>,
+    dir: PathBuf,
+    /// Read once each.
+    chains: Arc<Mutex<BTreeMap<String, Chain>>>,
     url: Place,
     hosts: Vec<String>,
     algorithm: (Place, String),
@@ -53,7 +65,8 @@ impl Certificates {
                 chains.insert(name.to_owned(), read_pem(&path)?);
             }
         }
-        let trusted = chains.remove("trust").ok_or_else(|| format!("{} has no trust.pem", dir.display()))?;
+        let trusted: Chain =
+            chains.remove(TRUST).ok_or_else(|| format!("{} has no trust.pem", dir.display()))?;
         let anchors = trusted
             .iter()
             .map(|certificate| anchor_from_trusted_cert(certificate).map(|anchor| anchor.to_owned()))
@@ -61,7 +74,8 @@ impl Certificates {
             .map_err(|error| format!("{}/trust.pem: {error}", dir.display()))?;
         Ok(Self {
             anchors,
-            chains,
+            dir: dir.to_owned(),
+            chains: Arc::new(Mutex::new(chains)),
             url: places.place(&proof.url, source)?,
             hosts: proof.hosts.0.clone(),
             algorithm: (places.place(&proof.algorithm_from, source)?, proof.algorithm.clone()),
@@ -114,7 +128,7 @@ impl Certificates {
     }
 
     /// The file that stands for the URL in the webhook.
-    fn chain(&self, view: &View<'_>) -> Result<&[CertificateDer<'static>], Rejection> {
+    fn chain(&self, view: &View<'_>) -> Result<Chain, Rejection> {
         let Scalar::Text(url) = view.scalar(&self.url) else {
             return Err(Rejection::new("requirement_missing", "the certificate's URL is missing"));
         };
@@ -128,14 +142,22 @@ impl Certificates {
             ));
         };
         let name = path.rsplit('/').next().unwrap_or_default();
-        self.chains.get(name).map(Vec::as_slice).ok_or_else(|| {
-            let file: String =
-                name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
-            let detail = format!(
-                "cert_dir has no {file}.pem; save the certificate of the webhook's URL there and restart"
-            );
+        let unknown = |problem: &str| {
+            let detail = format!("{problem}; save the certificate of the webhook's URL in cert_dir");
             Rejection::new("certificate_unknown", detail)
-        })
+        };
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_plain || name.is_empty() || name.len() > NAME_BYTES_MAX || name == TRUST {
+            return Err(unknown("its URL names no certificate"));
+        }
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chain) = chains.get(name) {
+            return Ok(chain.clone());
+        }
+        let read = read_pem(&self.dir.join(name).with_extension("pem"));
+        let chain = read.map_err(|_| unknown(&format!("cert_dir has no readable {name}.pem")))?;
+        chains.insert(name.to_owned(), chain.clone());
+        Ok(chain)
     }
 }
 
@@ -143,9 +165,9 @@ fn stem(path: &Path) -> Option<&str> {
     path.file_stem()?.to_str()
 }
 
-fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+fn read_pem(path: &Path) -> Result<Chain, String> {
     CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .and_then(Iterator::collect::<Result<Chain, _>>)
         .map_err(|error| format!("{}: {error}", path.display()))
 }
 

@@ -1,5 +1,8 @@
 //! How a signature is written in its place, read and rendered.
 
+use std::collections::BTreeMap;
+
+use super::super::SourceSettings;
 use super::super::definition::{Format, Pairs};
 
 /// The most signatures of one webhook. Providers send one per active secret.
@@ -10,6 +13,8 @@ const CANDIDATES_MAX: usize = 16;
 pub(super) struct Received<'a> {
     /// Any may prove the webhook.
     pub(super) candidates: Vec<&'a str>,
+    /// Or these, under a public key.
+    pub(super) for_public_keys: Vec<&'a str>,
     /// The named parts that were asked for.
     pub(super) parts: Vec<Option<&'a str>>,
 }
@@ -31,8 +36,9 @@ impl Format {
         text: &'a str,
         parts: &[String],
         settings: &[ListSetting],
+        public: Option<&[ListSetting]>,
     ) -> Result<Received<'a>, &'static str> {
-        let mut received = Received { candidates: Vec::new(), parts: vec![None; parts.len()] };
+        let mut received = Received { parts: vec![None; parts.len()], ..Received::default() };
         match self {
             Self::Plain(plain) => {
                 let bare = text.strip_prefix(&plain.prefix);
@@ -47,17 +53,22 @@ impl Format {
                         let at = list.fields.iter().position(|own| own == name)?;
                         fields.get(at).copied()
                     };
-                    let fits = settings.iter().all(|setting| {
-                        field(&setting.field).is_some_and(|own| setting.texts.iter().any(|text| text == own))
-                    });
-                    if let (true, Some(proof)) = (fits, field(&list.take)) {
-                        received.candidates.push(proof);
+                    let fits = |settings: &[ListSetting]| {
+                        settings.iter().all(|setting| {
+                            field(&setting.field)
+                                .is_some_and(|own| setting.texts.iter().any(|text| text == own))
+                        })
+                    };
+                    match field(&list.take) {
+                        Some(proof) if fits(settings) => received.candidates.push(proof),
+                        Some(proof) if public.is_some_and(fits) => received.for_public_keys.push(proof),
+                        Some(_) | None => {}
                     }
                 }
             }
         }
         received.candidates.retain(|candidate| !candidate.is_empty());
-        match received.candidates.len() {
+        match received.candidates.len() + received.for_public_keys.len() {
             0 => Err("no signature of the right kind"),
             1..=CANDIDATES_MAX => Ok(received),
             _ => Err("more than 16 signatures"),
@@ -84,6 +95,25 @@ impl Format {
             }
         }
     }
+}
+
+/// A `where` of a list format: fields and the texts that they may be. A param may be a list, or empty for any text.
+pub(super) fn list_settings(
+    only: &BTreeMap<String, String>,
+    source: &SourceSettings,
+) -> Result<Vec<ListSetting>, String> {
+    let mut settings = Vec::new();
+    for (field, wanted) in only {
+        let texts = match wanted.strip_prefix("param:") {
+            None => wanted,
+            Some(name) => source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?,
+        };
+        if !texts.is_empty() {
+            let texts = texts.split(',').map(|text| text.trim().to_owned()).collect();
+            settings.push(ListSetting { field: field.clone(), texts });
+        }
+    }
+    Ok(settings)
 }
 
 fn read_pairs<'a>(

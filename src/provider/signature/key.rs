@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 use super::super::definition::{Definition, Encoding, Hash, HmacProof, KeyEncoding, Proof};
 use super::super::{Mistake, SourceSettings};
+use super::public_key::PublicKey;
 use crate::secret::Secret;
 
 /// A secret, ready to prove: the key's blocks are hashed once, not per request.
@@ -22,6 +23,8 @@ pub(super) enum Key {
     Sha512(Secret),
     /// The secret is the proof.
     Token(Secret),
+    /// Only the sender can prove.
+    Public(PublicKey),
 }
 
 impl Key {
@@ -82,6 +85,7 @@ impl Key {
                 Ok(digest.finalize().to_vec())
             }
             Self::Token(secret) => Ok(secret.expose().as_bytes().to_vec()),
+            Self::Public(_) => Ok(Vec::new()),
         }
     }
 }
@@ -119,6 +123,11 @@ pub(super) fn keys(
         let problem = |problem: String| ("secrets".to_owned(), format!("secret {} {problem}", position + 1));
         if secret.expose().is_empty() {
             return Err(problem("is empty".to_owned()));
+        }
+        let public = definition.signature.public_key.as_ref();
+        if let Some(key) = public.and_then(|public| secret.expose().strip_prefix(&public.prefix)) {
+            keys.push(PublicKey::new(key).map(Key::Public).map_err(problem)?);
+            continue;
         }
         keys.push(match &definition.signature.proof {
             Proof::Hmac(hmac) => {

@@ -1,9 +1,11 @@
 //! Signature schemes: a handful of building blocks, set by a definition's `[signature]` table.
 
 mod certificate;
+mod challenge;
 mod format;
 mod inside;
 mod key;
+mod public_key;
 mod sample;
 mod sender;
 mod template;
@@ -13,7 +15,8 @@ use http::HeaderName;
 use subtle::ConstantTimeEq;
 
 use self::certificate::Certificates;
-use self::format::ListSetting;
+use self::challenge::Challenge;
+use self::format::{ListSetting, Received, list_settings};
 pub(super) use self::key::key_encoding;
 use self::key::{Key, keys};
 use self::sample::Samples;
@@ -32,8 +35,11 @@ pub(super) struct Scheme {
     from: Vec<Place>,
     format: Format,
     list_settings: Vec<ListSetting>,
+    /// The same for what public keys prove, where the source has any.
+    public_settings: Option<Vec<ListSetting>>,
     signed: Vec<Template>,
     prover: Prover,
+    challenge: Option<Challenge>,
     time: Option<TimeRule>,
     require: Vec<Vec<Place>>,
     alphabet: Vec<(Place, Vec<bool>)>,
@@ -47,6 +53,12 @@ enum Prover {
     /// Each secret's own proof, as text in this encoding, or as it is.
     Keys(Vec<Key>, Option<Encoding>),
     Certificates(Certificates),
+}
+
+impl Prover {
+    fn has_public_keys(&self) -> bool {
+        matches!(self, Self::Keys(keys, _) if keys.iter().any(|key| matches!(key, Key::Public(_))))
+    }
 }
 
 impl Scheme {
@@ -72,7 +84,13 @@ impl Scheme {
         let only =
             |(place, letters): (&String, &String)| Ok((places.place(place, source)?, letter_set(letters)));
         let alphabet = at("signature.alphabet", signature.alphabet.iter().map(only).collect())?;
-        let list_settings = at("signature.format", list_settings(&signature.format, source))?;
+        let public = signature.public_key.as_ref();
+        let public_settings = public.map(|public| list_settings(&public.only, source)).transpose();
+        let public_settings = at("signature.public_key", public_settings)?;
+        let list_settings = match &signature.format {
+            Format::List(list) => at("signature.format", list_settings(&list.only, source))?,
+            Format::Plain(_) | Format::Pairs(_) => Vec::new(),
+        };
         let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
         let prover = match &signature.proof {
             Proof::Certificate(proof) => {
@@ -90,8 +108,10 @@ impl Scheme {
             from,
             format: signature.format.clone(),
             list_settings,
+            public_settings: public_settings.filter(|_| prover.has_public_keys()),
             signed,
             prover,
+            challenge: signature.challenge.as_ref().map(Challenge::new),
             time,
             require,
             alphabet,
@@ -134,15 +154,14 @@ impl Scheme {
                 Rejection::new("signature_malformed", "the signature is there twice, or is no ASCII text")
             }
         })?;
-        let received = self
+        let mut received = self
             .format
-            .read(&text, &self.places.parts, &self.list_settings)
+            .read(&text, &self.places.parts, &self.list_settings, self.public_settings.as_deref())
             .map_err(|problem| Rejection::new("signature_malformed", problem))?;
-        let view = View { parts: received.parts, ..view.clone() };
+        let view = View { parts: std::mem::take(&mut received.parts), ..view.clone() };
+        self.refuse_a_challenge(&view)?;
         let position = match &self.prover {
-            Prover::Keys(keys, encoding) => {
-                self.matching_key(keys, *encoding, &view, &received.candidates)?
-            }
+            Prover::Keys(keys, encoding) => self.matching_key(keys, *encoding, &view, &received)?,
             Prover::Certificates(certificates) => {
                 let text = self.signed_text(&view).map_err(|Unwritable| unwritable())?;
                 let candidate = received.candidates.first().copied().unwrap_or_default();
@@ -177,9 +196,16 @@ impl Scheme {
         keys: &[Key],
         encoding: Option<Encoding>,
         view: &View<'_>,
-        candidates: &[&str],
+        Received { candidates, for_public_keys, .. }: &Received<'_>,
     ) -> Result<usize, Rejection> {
         for (position, key) in keys.iter().enumerate() {
+            if let Key::Public(key) = key {
+                let text = self.signed_text(view).map_err(|Unwritable| unwritable())?;
+                if for_public_keys.iter().any(|signature| key.verifies(&text, signature)) {
+                    return Ok(position);
+                }
+                continue;
+            }
             for proof in self.proofs(key, encoding, view).map_err(|Unwritable| unwritable())? {
                 let matches = |candidate: &&str| match encoding {
                     Some(Encoding::HexAnyCase) => {
@@ -194,7 +220,8 @@ impl Scheme {
                 }
             }
         }
-        let detail = format!("{} signature(s) tried with {} secret(s)", candidates.len(), keys.len());
+        let tried = candidates.len() + for_public_keys.len();
+        let detail = format!("{tried} signature(s) tried with {} secret(s)", keys.len());
         Err(Rejection::new("signature_mismatch", detail))
     }
 
@@ -205,8 +232,10 @@ impl Scheme {
         encoding: Option<Encoding>,
         view: &View<'_>,
     ) -> Result<Vec<Vec<u8>>, Unwritable> {
-        if let Key::Token(_) = key {
-            return Ok(vec![key.prove(|_, _| Ok(()))?]);
+        match key {
+            Key::Token(_) => return Ok(vec![key.prove(|_, _| Ok(()))?]),
+            Key::Public(_) => return Ok(Vec::new()),
+            Key::HmacSha1(_) | Key::HmacSha256(_) | Key::HmacSha512(_) | Key::Sha512(_) => {}
         }
         let prove = |template: &Template| {
             let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
@@ -218,7 +247,7 @@ impl Scheme {
         self.signed.iter().map(prove).collect()
     }
 
-    /// The signed text as bytes; only for schemes whose text does not hold the body.
+    /// The signed text as bytes, for what cannot be streamed into.
     fn signed_text(&self, view: &View<'_>) -> Result<Vec<u8>, Unwritable> {
         let mut text = Vec::new();
         for template in self.signed.iter().take(1) {
@@ -233,25 +262,8 @@ fn unwritable() -> Rejection {
 }
 
 /// Does not parse a body of which nothing is read.
-fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+pub(super) fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
-}
-
-/// The `where` of a list format: fields and the texts that they may be. A param may be a list, or empty for any text.
-fn list_settings(format: &Format, source: &SourceSettings) -> Result<Vec<ListSetting>, String> {
-    let Format::List(list) = format else { return Ok(Vec::new()) };
-    let mut settings = Vec::new();
-    for (field, wanted) in &list.only {
-        let texts = match wanted.strip_prefix("param:") {
-            None => wanted,
-            Some(name) => source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?,
-        };
-        if !texts.is_empty() {
-            let texts = texts.split(',').map(|text| text.trim().to_owned()).collect();
-            settings.push(ListSetting { field: field.clone(), texts });
-        }
-    }
-    Ok(settings)
 }
 
 /// `A-Za-z0-9+` as a table of bytes.

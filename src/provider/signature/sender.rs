@@ -105,7 +105,7 @@ impl Scheme {
         String::from_utf8(proof).ok()
     }
 
-    fn render(&self, proof: &str, now: &str) -> String {
+    pub(super) fn render(&self, proof: &str, now: &str) -> String {
         let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now)).collect();
         self.format.render(proof, &parts, &self.list_settings)
     }

@@ -1,7 +1,7 @@
 //! Fixtures and what is read from them. The expected tables in `tests/facts/` were reviewed line by line.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
 use crate::order::{Entry, Key, Link, Order, Statement};
@@ -16,6 +16,27 @@ pub(super) fn fixtures_of(provider: &str) -> Vec<(String, String)> {
         (name, std::fs::read_to_string(path).unwrap())
     };
     files.into_iter().map(read).collect()
+}
+
+/// The events of all of a provider's fixtures.
+pub(super) fn all_events(source: &Source) -> Vec<Event> {
+    all_events_at(source, UnixMicros(NOW * 1_000_000))
+}
+
+/// The same of webhooks that arrived at one moment.
+pub(super) fn all_events_at(source: &Source, received_at: UnixMicros) -> Vec<Event> {
+    let fixtures = fixtures_of(source.name().as_str());
+    fixtures.iter().flat_map(|(_, body)| events_at(source, body, received_at)).collect()
+}
+
+/// The orders of the reviewed table.
+pub(super) fn reviewed_orders(provider: &str) -> Vec<String> {
+    let table = std::fs::read_to_string(table_path(provider)).unwrap();
+    table.lines().filter_map(|line| line.strip_prefix("= ")).map(str::to_owned).collect()
+}
+
+fn table_path(provider: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/facts").join(format!("{provider}.txt"))
 }
 
 /// One line per event.
@@ -86,10 +107,9 @@ fn table_of(provider: &str) -> String {
 
 #[test]
 fn every_provider_s_fixtures_say_what_the_reviewed_tables_say() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/facts");
     let mut different = String::new();
     for provider in providers().names() {
-        let path = dir.join(format!("{provider}.txt"));
+        let path = table_path(provider);
         let table = table_of(provider);
         if std::fs::read_to_string(&path).unwrap_or_default() != table {
             write!(different, "{} differs; this was read:\n{table}\n", path.display()).unwrap();

@@ -1,7 +1,5 @@
 //! What is written about providers is there: the walk-through works, every definition is built in and has fixtures.
 
-use std::path::Path;
-
 use super::*;
 
 /// The code block of the page that bears this name.

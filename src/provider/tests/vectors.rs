@@ -1,6 +1,6 @@
 //! Signed requests with the verdict that the vendors' own libraries give them; where those differ, the stricter one's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::*;
 
@@ -121,6 +121,40 @@ pub(super) fn certificates() -> &'static Path {
         file.vectors[0].certificates(&file).unwrap()
     });
     DIR.path()
+}
+
+/// A request that PayPal's scheme signs, by a key that was made for it.
+pub(super) struct SignedByPaypal {
+    source: Source,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    now: i64,
+}
+
+impl SignedByPaypal {
+    pub(super) fn new() -> Self {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/paypal.json");
+        let file: File = serde_json::from_slice(&std::fs::read(own).unwrap()).unwrap();
+        let vector = file.vectors.iter().find(|vector| vector.expect == "valid").unwrap();
+        let directory = vector.certificates(&file).unwrap();
+        let cert_dir = Some(directory.path().to_owned());
+        let params = vector.own_params();
+        Self {
+            source: source(SourceSettings { params, cert_dir, ..settings("paypal") }),
+            headers: vector.headers.clone().into_iter().collect(),
+            body: vector.body.clone().into_bytes(),
+            now: vector.now,
+        }
+    }
+
+    /// Whether it still does after a change of its headers and body.
+    pub(super) fn verifies(&self, change: impl FnOnce(&mut Vec<(String, String)>, &mut Vec<u8>)) -> bool {
+        let (mut pairs, mut body) = (self.headers.clone(), self.body.clone());
+        change(&mut pairs, &mut body);
+        let (headers, body) = (headers(&pairs), Bytes::from(body));
+        let webhook = Webhook { path_and_query: "/webhooks/paypal", headers: &headers, body: &body };
+        self.source.verify(&webhook, self.now).is_ok()
+    }
 }
 
 #[test]

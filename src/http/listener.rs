@@ -29,6 +29,7 @@ use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
 use super::problem::{Code, Problem};
+use super::request_id::{REQUEST_ID, RequestId};
 
 /// For a request's head, counted from the connection's start or the last answer: so an idle connection ends, too.
 const HEAD_READ_MAX: Duration = Duration::from_secs(5);
@@ -150,15 +151,18 @@ impl Conversation {
     /// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let mut request = request.map(Body::new);
+        let id = RequestId::of(request.headers());
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(id.clone());
         let mut response = match self.tasks.spawn(self.app.oneshot(request)).await {
             Ok(Ok(response)) => response,
             Err(failure) => {
                 counter!("paylatch_handler_panics_total").increment(1);
-                error!(%failure, "a handler failed");
+                error!(request = %id, %failure, "a handler failed");
                 Problem::new(Code::Internal).into_response()
             }
         };
+        response.headers_mut().insert(REQUEST_ID, id.header());
         if self.begun.elapsed() > CONNECTION_AGE_MAX {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

@@ -15,6 +15,7 @@ mod health;
 mod listener;
 mod problem;
 mod public;
+mod request_id;
 mod sources;
 mod webhooks;
 

@@ -4,19 +4,20 @@
 //! looked up before the signature holds. Intake's own tasks do the storing: the handler only waits for them, and a
 //! sender that hangs up changes nothing.
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use metrics::{counter, histogram};
 use serde::Serialize;
-use tracing::{debug, info};
+use tracing::{Instrument, Span, debug, debug_span, field, info};
 
 use super::body::{BodyLimits, Held};
 use super::clock::received_now;
 use super::problem::{Code, Problem};
+use super::request_id::RequestId;
 use super::sources::Sources;
 use crate::intake::Intake;
 use crate::order::{Event, Receipt};
@@ -62,23 +63,27 @@ impl From<Rejection> for Refused {
 /// Takes a webhook and answers when all its events are durable, or why they are not.
 pub(super) async fn receive(
     State(desk): State<Desk>,
+    Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
     let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
-        return refuse(UNKNOWN_SOURCE, Code::UnknownSource.into());
+        return refuse(&id, UNKNOWN_SOURCE, Code::UnknownSource.into());
     };
-    match take(&desk, &source, request).await {
-        Ok(receipts) => accept(&source, &receipts),
-        Err(refused) => refuse(source.name().as_str(), refused),
+    let span = debug_span!("webhook", source = %source.name(), request = %id, events = field::Empty);
+    match take(&desk, &source, request).instrument(span).await {
+        Ok(receipts) => accept(&id, &source, &receipts),
+        Err(refused) => refuse(&id, source.name().as_str(), refused),
     }
 }
 
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
-    let (head, body) = admit(&desk.limits, request).await?;
+    let (head, body) = admit(&desk.limits, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let events = verify(source, &Webhook { path_and_query, headers: &head.headers, body: &body.bytes })?;
-    let receipts = store(desk, events, &body).await;
+    let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
+    let events = debug_span!("verify").in_scope(|| verify(source, &webhook))?;
+    tell_span(&events);
+    let receipts = store(desk, events, &body).instrument(debug_span!("store")).await;
     histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
         .record(body.last_byte_at.elapsed());
     receipts
@@ -116,12 +121,21 @@ async fn store(desk: &Desk, events: Vec<Event>, body: &Held) -> Result<Vec<Recei
     receipts.map_err(|refusal| Code::from(refusal).into())
 }
 
-fn accept(source: &Source, receipts: &[Receipt]) -> Response {
+/// A trace says which events it is about.
+fn tell_span(events: &[Event]) {
+    let span = Span::current();
+    if !span.is_disabled() {
+        let ids: Vec<_> = events.iter().map(|event| event.key().id.as_str()).collect();
+        span.record("events", ids.join(" "));
+    }
+}
+
+fn accept(id: &RequestId, source: &Source, receipts: &[Receipt]) -> Response {
     for receipt in receipts {
         let outcome = receipt.outcome.as_str();
         counter!("paylatch_events_total", "source" => source.name().to_string(), "outcome" => outcome)
             .increment(1);
-        debug!(source = %source.name(), event = %receipt.event, outcome, "event stored");
+        debug!(request = %id, source = %source.name(), event = %receipt.event, outcome, "event stored");
     }
     match source.success_body() {
         Some(body) => body.to_owned().into_response(),
@@ -129,9 +143,9 @@ fn accept(source: &Source, receipts: &[Receipt]) -> Response {
     }
 }
 
-fn refuse(source: &str, Refused { problem, reason, detail }: Refused) -> Response {
+fn refuse(id: &RequestId, source: &str, Refused { problem, reason, detail }: Refused) -> Response {
     counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
-    info!(source, reason, detail, "webhook refused");
+    info!(request = %id, source, reason, detail, "webhook refused");
     problem.into_response()
 }
 

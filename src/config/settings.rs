@@ -140,6 +140,11 @@ fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Set
     let settings = lock::Settings {
         backend: backend.to_owned(),
         urls,
+        tls: lock::Tls {
+            ca_file: reader.path("lock.ca_file"),
+            cert_file: reader.path("lock.cert_file"),
+            key_file: reader.path("lock.key_file"),
+        },
         ttl: reader.millis("lock.ttl_ms", 2_000, 100..=600_000),
         call_timeout: reader.millis("lock.call_timeout_ms", 100, 1..=10_000),
         retry_after: reader.millis("lock.retry_after_ms", 1_000, 1..=600_000),

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::Settings;
 use super::backend::{Failure, Hold, Verb};
 use super::inspect::{Finding, Held};
 use super::meter;
@@ -38,7 +39,8 @@ struct Node {
 }
 
 impl Redlock {
-    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let Settings { urls, call_timeout, .. } = settings;
         if !matches!(urls.len(), 3 | 5) {
             return Err(format!(
                 "lock.urls has {} entries, expected 3 or 5 for lock.backend = \"redlock\"",
@@ -47,7 +49,7 @@ impl Redlock {
         }
         let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
         let node = |(place, url): (usize, &Secret)| {
-            let redis = Redis::server(url, call_timeout)?;
+            let redis = Redis::server(url, settings)?;
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;

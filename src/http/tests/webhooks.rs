@@ -80,6 +80,7 @@ fn locks() -> Locks {
     Locks::new(&lock::Settings {
         backend: "local".to_owned(),
         urls: Vec::new(),
+        tls: crate::lock::Tls::default(),
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Health, Limits, Sources};
+use crate::http::{self, Database, Door, Health, Sources, Tls};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -49,6 +49,13 @@ pub struct Server {
     health: Health,
     metrics: Metrics,
     settings: Settings,
+}
+
+/// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
+#[derive(Debug)]
+pub struct Live {
+    sources: Sources,
+    tls: Option<Tls>,
 }
 
 /// The running parts.
@@ -83,7 +90,7 @@ impl Server {
             Ok(Err(error)) => {
                 warn!(%error, "the database is away; webhooks are answered 503 until it is there")
             }
-            Ok(Ok(())) => drop(health.database(Database::Ready)),
+            Ok(Ok(_)) => drop(health.database(Database::Ready)),
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
@@ -102,10 +109,10 @@ impl Server {
         self.admin.local_addr().unwrap_or(self.settings.admin_listen)
     }
 
-    /// The sources, for replacing them while they serve.
+    /// What is replaced while it serves.
     #[must_use]
-    pub fn sources(&self) -> Sources {
-        self.sources.clone()
+    pub fn live(&self) -> Live {
+        Live { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -132,17 +139,28 @@ impl Server {
         let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
         let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
         let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), self.settings.admin_token);
-        let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
-        let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
+        let http::Settings { connections_max, tls, .. } = self.settings.http;
+        let public_door = Door { name: "public", connections_max, tls };
+        let admin_door = Door { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };
         Running {
-            public: tokio::spawn(http::serve(self.public, public, public_limits, stop.clone())),
-            admin: tokio::spawn(http::serve(self.admin, admin, admin_limits, stop.clone())),
+            public: tokio::spawn(http::serve(self.public, public, public_door, stop.clone())),
+            admin: tokio::spawn(http::serve(self.admin, admin, admin_door, stop.clone())),
             lanes,
             checks: tokio::spawn(keep_checking(self.store, self.locks.clone(), self.health.clone())),
             upkeep: tokio::spawn(self.metrics.keep()),
             locks: self.locks,
             health: self.health,
             stop,
+        }
+    }
+}
+
+impl Live {
+    /// Takes them from the next webhook and the next handshake on. A listener does not change between HTTP and HTTPS.
+    pub fn replace(&self, settings: &Settings) {
+        self.sources.replace(by_name(&settings.sources));
+        if let (Some(tls), Some(newer)) = (&self.tls, &settings.http.tls) {
+            tls.replace(newer);
         }
     }
 }
@@ -177,8 +195,7 @@ impl Running {
 }
 
 /// The sources as the listener looks them up.
-#[must_use]
-pub fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
+fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
     sources.iter().map(|source| (source.name().clone(), source.clone())).collect()
 }
 

@@ -32,6 +32,9 @@ mod interleavings;
 mod quickstart;
 mod settings;
 mod shutdown;
+mod tls;
+#[cfg(feature = "otlp")]
+mod traces;
 
 // A running service, and ways to break it
 mod client;

@@ -156,6 +156,23 @@ impl Replica {
         self.process.borrow().signal(Signal::SIGTERM);
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.borrow().signal(signal);
+    }
+
+    /// Changes its settings' file, which it reads when it is told to or starts again.
+    pub fn rewrite(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        write_settings(&settings, &self.directory.path().join("paylatch.toml"));
+    }
+
+    /// Waits until it has printed this.
+    pub async fn says(&self, what: &str) {
+        eventually(what, async || self.output().contains(what).then_some(())).await;
+    }
+
     /// How it ends.
     pub async fn ended(&self) -> ExitStatus {
         eventually("the process ends", async || self.process.borrow_mut().status()).await

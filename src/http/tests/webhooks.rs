@@ -36,8 +36,12 @@ impl Shop {
         let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store);
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
-        let limits =
-            Settings { body_bytes_max: 65_536, connections_max: 64, body_bytes_in_flight_max: 1 << 20 };
+        let limits = Settings {
+            body_bytes_max: 65_536,
+            connections_max: 64,
+            body_bytes_in_flight_max: 1 << 20,
+            tls: None,
+        };
         let app = public(&limits, sources.clone(), intake, Health::new());
         Self { world: World::serving(app).await, sources, stripe, _directory: directory }
     }

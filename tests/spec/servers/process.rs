@@ -63,6 +63,11 @@ impl Process {
         self.child.try_wait().expect("a child of ours")
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().expect("a pid"))
     }

@@ -14,7 +14,7 @@ const NEEDS: Needs = Needs { database: true, sources: true };
 /// Takes webhooks until it is told to end.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let settings = context.settings(NEEDS)?;
-    context.start_logs(&settings)?;
+    let traces = context.start_telemetry(&settings)?;
     for advice in &settings.advice {
         warn!("{advice}");
     }

@@ -10,7 +10,7 @@ use super::reader::{Reader, Resolved};
 use super::{relations, sources};
 use crate::provider::Source;
 use crate::secret::Secret;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, TraceSettings};
 use crate::{http, intake, lock, store};
 
 /// What a database's URL starts with.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
     pub log_filter: String,
+    /// Where traces go; nowhere unless an endpoint is named.
+    pub traces: Option<TraceSettings>,
     /// Definitions beside the built-in ones.
     pub providers_dir: Option<PathBuf>,
     /// The sources, compiled.
@@ -89,6 +91,7 @@ impl Settings {
         });
         let log_filter =
             reader.text("log.filter").unwrap_or_else(|| reader.default("log.filter", "info".to_owned()));
+        let traces = take_traces(reader);
         let sources = sources::take(reader, providers_dir.as_deref());
         Self {
             listen,
@@ -100,6 +103,7 @@ impl Settings {
             intake,
             log_format,
             log_filter,
+            traces,
             providers_dir,
             sources,
             advice: Vec::new(),
@@ -189,6 +193,27 @@ fn take_intake(
         deadline: reader.millis("intake.deadline_ms", 4_000, 100..=60_000),
         lock_wait,
     }
+}
+
+/// Where traces go. A header's value is a secret, its name is not.
+fn take_traces(reader: &mut Reader) -> Option<TraceSettings> {
+    let endpoint = reader.text("otlp.endpoint");
+    let one_in = reader.count("otlp.one_in", 1, 1..=1_000_000);
+    let headers = reader.secrets("otlp.headers", "otlp.header_files");
+    let pairs: Vec<_> = headers
+        .iter()
+        .filter_map(|header| header.expose().split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), Secret::new(value.trim())))
+        .collect();
+    if pairs.len() < headers.len() {
+        reader.object("otlp.headers", "expected NAME=VALUE");
+    }
+    let endpoint = endpoint?;
+    if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        reader.object("otlp.endpoint", "expected the URL of a collector, such as http://127.0.0.1:4318");
+        return None;
+    }
+    Some(TraceSettings { endpoint, headers: pairs, one_in })
 }
 
 pub(super) fn is_sqlite(store: &store::Settings) -> bool {

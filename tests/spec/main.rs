@@ -30,6 +30,8 @@ mod frozen;
 mod hang_up;
 mod interleavings;
 mod quickstart;
+mod reload;
+mod rollout;
 mod settings;
 mod shutdown;
 mod tls;

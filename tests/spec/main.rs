@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     missing_docs,
     reason = "a test that cannot go on fails, and its harness is read here only"
@@ -26,9 +27,12 @@ mod seen;
 // What they rest on
 mod chaos;
 mod cut_reply;
+mod flood;
 mod frozen;
 mod hang_up;
 mod interleavings;
+mod logs;
+mod payloads;
 mod quickstart;
 mod reload;
 mod rollout;

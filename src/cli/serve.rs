@@ -1,6 +1,8 @@
 //! `paylatch serve`: production.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::context::Context;
@@ -18,12 +20,14 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     for advice in &settings.advice {
         warn!("{advice}");
     }
+    // Before anybody is told that it is ready: a SIGHUP that nobody listens for ends the process.
+    let hangups = signal(SignalKind::hangup());
     let store = context.store(&settings)?;
     let server = Server::start(settings, store).await?;
     info!(listen = %server.public_address(), admin_listen = %server.admin_address(), "listening");
     supervisor::ready();
     let live = server.live();
-    let ended = server.run(reload_on_hangup(context, live)).await;
+    let ended = server.run(reload_on_hangup(context, live, hangups)).await;
     if let Some(traces) = traces {
         traces.end().await;
     }
@@ -32,8 +36,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 
 /// Reads the settings again at each SIGHUP and takes what can be replaced while it serves, so that secrets and certificates
 /// rotate without an interruption. What else changed is taken at the next start; settings with mistakes change nothing. Never returns.
-async fn reload_on_hangup(context: &Context, live: Live) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return std::future::pending().await };
+async fn reload_on_hangup(context: &Context, live: Live, hangups: io::Result<Signal>) {
+    let Ok(mut hangups) = hangups else { return std::future::pending().await };
     while hangups.recv().await.is_some() {
         supervisor::reloading();
         match context.settings(NEEDS) {

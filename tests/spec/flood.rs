@@ -154,7 +154,11 @@ async fn ten_times_more_than_can_be_stored_is_refused_early_and_memory_stays_fla
         async move {
             sleep_until(begun + Duration::from_micros(number * 1_000_000 / offered)).await;
             let asked = Instant::now();
-            let answer = replica.send(&webhook).await;
+            // A connection that was kept idle may be closed just as it is used again.
+            let answer = match replica.try_send(&webhook).await {
+                Ok(answer) => answer,
+                Err(_) => replica.send(&webhook).await,
+            };
             (webhook, answer, asked.elapsed())
         }
     });

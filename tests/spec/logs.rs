@@ -25,17 +25,14 @@ async fn every_line_is_one_json_object_whatever_was_sent() {
     let text = String::from_utf8(hostile.body.to_vec()).unwrap().replace("payment_intent.succeeded", HOSTILE);
     let hostile = crate::webhooks::Webhook { body: text.into(), ..hostile };
     assert_eq!(replica.send(&hostile).await.status, 200);
-    let forged = [("Stripe-Signature".to_owned(), "t=1,v1=\u{e9}\t{}".to_owned())];
+    let forged = [("Stripe-Signature".to_owned(), "t=1,v1=\t\"}{\"level\":\"ERROR\"}".to_owned())];
     assert_eq!(replica.post("/webhooks/stripe", &forged, "{}").await.unwrap().status, 401);
 
     let lines = lines(replica);
 
     assert!(lines.len() > 3, "{lines:?}");
     for line in &lines {
-        assert!(
-            line["timestamp"].is_string() && line["level"].is_string() && line["message"].is_string(),
-            "{line}"
-        );
+        assert!(line["timestamp"].is_string() && line["level"] != "ERROR", "{line}");
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::postgres::PgSslMode;
 
 use crate::database::Database;
 use crate::replica::{Replica, Settings, run, write_settings};
-use crate::servers::{Authority, CANARY, Postgres};
+use crate::servers::{Authority, CANARY, Postgres, eventually};
 use crate::webhooks::{SECRET, payment};
 
 const UNAVAILABLE: i32 = 69;
@@ -56,14 +56,19 @@ async fn a_postgres_of_a_private_authority_is_verified_in_full_and_used_for_even
     let plain = "select count(*) from pg_stat_ssl join pg_stat_activity using (pid)
                   where usename = 'postgres' and client_addr is not null and not ssl";
     assert_eq!(database.number(plain).await, 0, "every session is encrypted");
-    assert!(replica.metric("paylatch_lock_acquire_total", &["postgres", "acquired"]).await > 0.0);
+    eventually("a lease is taken over TLS", async || {
+        let taken = replica.metric("paylatch_lock_acquire_total", &["postgres", "acquired"]).await;
+        (taken > 0.0).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_postgres_that_nobody_vouches_for_is_refused_and_the_reason_is_told() {
     let authority = Authority::new();
     let (_postgres, port) = postgres(&authority).await;
-    let (ours, others) = (authority.ca(), Authority::new().ca());
+    let stranger = Authority::new();
+    let (ours, others) = (authority.ca(), stranger.ca());
     for (host, parameters, expected) in [
         ("localhost", "sslmode=verify-full".to_owned(), "UnknownIssuer"),
         ("localhost", format!("sslmode=verify-full&sslrootcert={}", others.display()), "certificate"),
@@ -91,8 +96,7 @@ mod listener {
     use tokio_rustls::rustls::crypto::ring;
     use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-    use super::{Authority, Replica};
-    use crate::servers::eventually;
+    use super::{Authority, Replica, eventually};
     use crate::settings::good;
 
     /// Whether what the replica shows is vouched for by this authority.

@@ -197,7 +197,7 @@ fn tls_of(info: &ConnectionInfo, settings: &Settings) -> Result<Option<TlsCertif
 }
 
 fn wrong(error: RedisError) -> String {
-    format!("lock.urls: {error}; expected redis[s]://[user:password@]host[:port][/db]")
+    format!("lock.urls: {error}; expected redis://[user:password@]host[:port][/db], or rediss:// over TLS")
 }
 
 /// As shown in logs: no user, no password.

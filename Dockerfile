@@ -1,12 +1,14 @@
 # Two stages: the compiler stays behind; the result is one binary on a small base, without a shell.
 FROM rust:1.95-bookworm AS build
+# Such as "otlp tls zookeeper": docker build --build-arg FEATURES=otlp .
+ARG FEATURES=
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked && cp target/release/paylatch /paylatch && strip /paylatch
+    cargo build --release --locked --features "$FEATURES" && cp target/release/paylatch /paylatch && strip /paylatch
 
-# glibc, certificates and a time zone table; no shell, no package manager.
+# glibc and little else: the public certificate authorities are in the program; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=build /paylatch /usr/local/bin/paylatch
 # A number, so that `runAsNonRoot` can be checked. Nothing is written to disk: a read-only root works.

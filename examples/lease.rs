@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use paylatch::lock::{Locks, NotHeld, Settings};
+use paylatch::lock::{Locks, NotHeld, Settings, Tls};
 use paylatch::secret::Secret;
 
 #[tokio::main]
@@ -13,6 +13,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings {
         backend: "redis".to_owned(),
         urls: vec![Secret::new(url)],
+        tls: Tls::default(),
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),

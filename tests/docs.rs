@@ -54,7 +54,7 @@ fn the_settings_page_lists_every_setting_with_its_default() {
     let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
     let listed: BTreeSet<String> =
         SETTINGS_HEADINGS.iter().flat_map(|heading| table("settings.md", heading)).collect();
-    let of_files = ["admin_token_file", "database_url_file"].map(str::to_owned);
+    let of_files = ["admin_token_file", "database_url_file", "otlp.header_files"].map(str::to_owned);
     let known: BTreeSet<String> = settings
         .into_iter()
         .chain(source.into_iter().map(|field| format!("sources.NAME.{field}")))
@@ -125,8 +125,8 @@ fn the_locks_page_lists_every_metric_of_locks() {
     assert_eq!(table("locks.md", "Watching it").into_iter().collect::<BTreeSet<_>>(), known);
 }
 
-const SETTINGS_HEADINGS: [&str; 6] =
-    ["The service", "Limits of the listener", "Locks", "Limits of the work", "Logs", "Sources"];
+const SETTINGS_HEADINGS: [&str; 7] =
+    ["The service", "Limits of the listener", "Locks", "Limits of the work", "Logs", "Traces", "Sources"];
 
 /// The texts that follow `before` and `opening` in source code, whatever space is between, after a method's name if
 /// `before` ends with a dot.

@@ -82,6 +82,13 @@ fn a_module_with_parts_is_a_folder_with_a_mod_file() {
 }
 
 #[test]
+fn no_dependency_speaks_http_2_or_brings_another_tls_than_rustls_with_ring() {
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let unwanted = ["h2", "openssl-sys", "native-tls", "aws-lc-rs"];
+    none(unwanted.into_iter().filter(|name| lock.contains(&format!("name = \"{name}\""))).map(str::to_owned));
+}
+
+#[test]
 fn a_page_has_one_title() {
     let found = pages().into_iter().filter_map(|file| {
         let titles = titles(&file.text);

@@ -45,8 +45,9 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
     check_locks(&mut report, &settings).await;
     let store = context.store(&settings)?;
     match store.check().await {
-        Ok(()) => {
-            report.good("database", "reachable, schema current, commits durable");
+        Ok(schema) => {
+            let schema = if schema.unknown_migrations > 0 { "newer than this version" } else { "current" };
+            report.good("database", format_args!("reachable, schema {schema}, commits durable"));
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
         }

@@ -9,7 +9,7 @@ use super::output::Output;
 use crate::config::{File, Flag, Layers, Needs, Settings};
 use crate::provider::Source;
 use crate::store::Store;
-use crate::telemetry::start_logs;
+use crate::telemetry::{Traces, start_logs};
 
 /// Read when nothing else is named.
 const SETTINGS_FILE: &str = "paylatch.toml";
@@ -59,10 +59,15 @@ impl Context {
         Ok(Store::open(settings.store.as_ref().ok_or_else(missing)?)?)
     }
 
-    /// Shows logs from here on, as the settings say.
-    pub(super) fn start_logs(&self, settings: &Settings) -> Result<(), Failure> {
-        let started = start_logs(settings.log_format, &settings.log_filter, self.output.is_colourless());
-        started.map_err(|error| Failure::new(Exit::Config, "settings", format!("log.filter: {error}")))
+    /// Shows logs and hands out traces from here on, as the settings say. Whoever serves ends the traces at last.
+    pub(super) fn start_telemetry(&self, settings: &Settings) -> Result<Option<Traces>, Failure> {
+        let wrong = |problem: String| Failure::new(Exit::Config, "settings", problem);
+        let traces = settings.traces.as_ref().map(Traces::start).transpose();
+        let traces = traces.map_err(|problem| wrong(format!("otlp.endpoint {problem}")))?;
+        let (format, filter) = (settings.log_format, &settings.log_filter);
+        let started = start_logs(format, filter, self.output.is_colourless(), traces.as_ref());
+        started.map_err(|error| wrong(format!("log.filter: {error}")))?;
+        Ok(traces)
     }
 
     /// Where the settings file is, if there is one.

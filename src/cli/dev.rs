@@ -48,7 +48,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let data = Data::prepare(&providers)?;
     let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
-    context.start_logs(&settings)?;
+    let traces = context.start_telemetry(&settings)?;
     let rehearsal = dev.replay.as_deref().map(|path| Rehearsal::new(context, &settings, path)).transpose()?;
     let store = context.store(&settings)?;
     store.migrate().await?;
@@ -67,7 +67,11 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
         welcome();
         std::future::pending().await
     };
-    server.run(done).await?;
+    let ended = server.run(done).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    ended?;
     accepted
 }
 

@@ -6,15 +6,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1::handshake;
+use hyper::{Request, StatusCode, Uri, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::printable;
-use super::send::{require_http, tell_chain};
+use super::send::tell_chain;
 use crate::config::Needs;
 
 /// A container runtime gives a check a few seconds.
@@ -32,7 +34,6 @@ pub(super) struct Healthcheck {
 /// Asks, and says why not if it is not ready.
 pub(super) async fn run(context: &Context, check: &Healthcheck) -> Result<(), Failure> {
     let url = url(context, check)?;
-    require_http(&url)?;
     let failed = |why: String| Failure::new(Exit::Failed, "not_ready", format!("{url} {why}"));
     let late = |_| failed(format!("did not answer within {} s", ANSWER_WITHIN.as_secs()));
     let (status, body) = timeout(ANSWER_WITHIN, ask(&url)).await.map_err(late)?.map_err(failed)?;
@@ -46,7 +47,11 @@ pub(super) async fn run(context: &Context, check: &Healthcheck) -> Result<(), Fa
 fn url(context: &Context, check: &Healthcheck) -> Result<Uri, Failure> {
     let text = match &check.url {
         Some(url) => url.clone(),
-        None => format!("http://{}", reachable(context.settings_or_dev(Needs::default())?.listen)),
+        None => {
+            let settings = context.settings_or_dev(Needs::default())?;
+            let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", reachable(settings.listen))
+        }
     };
     let wrong = || {
         Failure::new(Exit::Usage, "wrong_url", format!("{text:?} is no URL of a server"))
@@ -73,9 +78,41 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 async fn ask(url: &Uri) -> Result<(StatusCode, String), String> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-    let response =
-        client.get(url.clone()).await.map_err(|error| format!("does not answer: {}", tell_chain(&error)))?;
+    let (host, is_https) = (url.host().unwrap_or_default(), url.scheme_str() == Some("https"));
+    let port = url.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+    let socket = TcpStream::connect((host.trim_matches(['[', ']']), port)).await;
+    let socket = socket.map_err(|error| format!("does not answer: {error}"))?;
+    if is_https { ask_over(secured(socket, host).await?, url).await } else { ask_over(socket, url).await }
+}
+
+/// As other probes do it, whoever shows whatever certificate is asked: nothing secret is sent.
+#[cfg(feature = "tls")]
+async fn secured(
+    socket: TcpStream,
+    host: &str,
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static, String> {
+    crate::http::connect_unverified(socket, host)
+        .await
+        .map_err(|error| format!("does not speak TLS: {error}"))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secured(_: TcpStream, _: &str) -> Result<TcpStream, String> {
+    Err("cannot be asked: expected a program built with `--features tls`".to_owned())
+}
+
+async fn ask_over(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    url: &Uri,
+) -> Result<(StatusCode, String), String> {
+    let gone = |error: hyper::Error| format!("does not answer: {}", tell_chain(&error));
+    let (mut sender, connection) = handshake(TokioIo::new(socket)).await.map_err(gone)?;
+    tokio::spawn(connection);
+    let request = Request::get(url.path_and_query().map_or("/readyz", |path| path.as_str()))
+        .header(header::HOST, url.authority().map_or("", |authority| authority.as_str()))
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let response = sender.send_request(request).await.map_err(gone)?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();

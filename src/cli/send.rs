@@ -163,7 +163,8 @@ pub(super) fn content_type(headers: &[(String, String)], body: &[u8]) -> Option<
 
 /// Where `source`'s webhooks go: `url` as it is, or with the usual path if it has none; else the configured listener.
 pub(super) fn webhook_url(url: Option<&str>, settings: &Settings, source: &Source) -> Result<Uri, Failure> {
-    let own = format!("http://{}", settings.listen);
+    let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+    let own = format!("{scheme}://{}", settings.listen);
     let text = url.unwrap_or(&own);
     let wrong = |problem: &str| {
         Failure::new(Exit::Usage, "wrong_url", format!("{text:?} {problem}"))

@@ -68,6 +68,12 @@ fn check_sizes(settings: &Settings, reader: &mut Reader) {
 
 fn check_lock(settings: &Settings, reader: &mut Reader) {
     let backend = settings.lock.backend.as_str();
+    let speaks_tls = settings.lock.urls.iter().any(|url| url.expose().starts_with("rediss"));
+    for name in ["lock.ca_file", "lock.cert_file", "lock.key_file"] {
+        if reader.is_given(name) && !speaks_tls {
+            reader.object(name, "is set, but no address in lock.urls begins with rediss");
+        }
+    }
     match (backend, settings.lock.urls.is_empty()) {
         ("local", false) => {
             reader.object(

@@ -10,7 +10,7 @@ use super::reader::{Reader, Resolved};
 use super::{relations, sources};
 use crate::provider::Source;
 use crate::secret::Secret;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFormat, TraceSettings};
 use crate::{http, intake, lock, store};
 
 /// What a database's URL starts with.
@@ -37,6 +37,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
     pub log_filter: String,
+    /// Where traces go; nowhere unless an endpoint is named.
+    pub traces: Option<TraceSettings>,
     /// Definitions beside the built-in ones.
     pub providers_dir: Option<PathBuf>,
     /// The sources, compiled.
@@ -89,6 +91,7 @@ impl Settings {
         });
         let log_filter =
             reader.text("log.filter").unwrap_or_else(|| reader.default("log.filter", "info".to_owned()));
+        let traces = take_traces(reader);
         let sources = sources::take(reader, providers_dir.as_deref());
         Self {
             listen,
@@ -100,6 +103,7 @@ impl Settings {
             intake,
             log_format,
             log_filter,
+            traces,
             providers_dir,
             sources,
             advice: Vec::new(),
@@ -123,7 +127,30 @@ fn take_http(reader: &mut Reader) -> http::Settings {
         body_bytes_max: reader.count("http.body_bytes_max", 1 << 20, 1_024..=64 << 20), // 1 MiB
         connections_max: reader.count("http.connections_max", 1_024, 1..=1_000_000),
         body_bytes_in_flight_max: reader.count("http.body_bytes_in_flight_max", 32 << 20, 1_024..=16 << 30), // 32 MiB
+        tls: take_tls(reader),
     }
+}
+
+/// What the public listener is secured with, read here: a file that cannot be used is a mistake like any other.
+fn take_tls(reader: &mut Reader) -> Option<http::Tls> {
+    let (cert, key) = match (reader.path("http.tls_cert_file"), reader.path("http.tls_key_file")) {
+        (Some(cert), Some(key)) => (cert, key),
+        (None, None) => return None,
+        (Some(_), None) => {
+            reader.object("http.tls_key_file", "expected it beside http.tls_cert_file");
+            return None;
+        }
+        (None, Some(_)) => {
+            reader.object("http.tls_cert_file", "expected it beside http.tls_key_file");
+            return None;
+        }
+    };
+    http::Tls::read(&http::TlsFiles { cert, key })
+        .map_err(|problem| match problem {
+            http::TlsProblem::Cert(problem) => reader.object("http.tls_cert_file", problem),
+            http::TlsProblem::Key(problem) => reader.object("http.tls_key_file", problem),
+        })
+        .ok()
 }
 
 /// The lock service, and how long a busy order is waited for.
@@ -140,6 +167,11 @@ fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Set
     let settings = lock::Settings {
         backend: backend.to_owned(),
         urls,
+        tls: lock::Tls {
+            ca_file: reader.path("lock.ca_file"),
+            cert_file: reader.path("lock.cert_file"),
+            key_file: reader.path("lock.key_file"),
+        },
         ttl: reader.millis("lock.ttl_ms", 2_000, 100..=600_000),
         call_timeout: reader.millis("lock.call_timeout_ms", 100, 1..=10_000),
         retry_after: reader.millis("lock.retry_after_ms", 1_000, 1..=600_000),
@@ -161,6 +193,27 @@ fn take_intake(
         deadline: reader.millis("intake.deadline_ms", 4_000, 100..=60_000),
         lock_wait,
     }
+}
+
+/// Where traces go. A header's value is a secret, its name is not.
+fn take_traces(reader: &mut Reader) -> Option<TraceSettings> {
+    let endpoint = reader.text("otlp.endpoint");
+    let one_in = reader.count("otlp.one_in", 1, 1..=1_000_000);
+    let headers = reader.secrets("otlp.headers", "otlp.header_files");
+    let pairs: Vec<_> = headers
+        .iter()
+        .filter_map(|header| header.expose().split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), Secret::new(value.trim())))
+        .collect();
+    if pairs.len() < headers.len() {
+        reader.object("otlp.headers", "expected NAME=VALUE");
+    }
+    let endpoint = endpoint?;
+    if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        reader.object("otlp.endpoint", "expected the URL of a collector, such as http://127.0.0.1:4318");
+        return None;
+    }
+    Some(TraceSettings { endpoint, headers: pairs, one_in })
 }
 
 pub(super) fn is_sqlite(store: &store::Settings) -> bool {

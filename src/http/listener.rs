@@ -19,7 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::{counter, gauge};
-use tokio::io::sink;
+use tokio::io::{AsyncRead, AsyncWrite, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
@@ -29,7 +29,11 @@ use tower::ServiceExt;
 use tracing::{debug, error, warn};
 
 use super::problem::{Code, Problem};
+use super::request_id::{REQUEST_ID, RequestId};
+use super::tls::Tls;
 
+/// For the handshake of a TLS connection.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// For a request's head, counted from the connection's start or the last answer: so an idle connection ends, too.
 const HEAD_READ_MAX: Duration = Duration::from_secs(5);
 /// Bytes of a request's head, and of what is buffered of its body.
@@ -45,30 +49,33 @@ const LINGER_MAX: Duration = Duration::from_secs(1);
 /// How long to wait when the process or the machine has no file descriptor for another connection.
 const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// The limits of one listener.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
+/// What one listener is called, how much it takes, and what it is secured with.
+#[derive(Debug, Clone)]
+pub struct Door {
     /// The listener's name in metrics and logs: `public` or `admin`.
     pub name: &'static str,
     /// Connections open at once; more wait in the kernel's queue until one ends.
     pub connections_max: usize,
+    /// `None` is plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// Serves `app` until `shutdown`; then stops accepting, ends idle connections, and returns when every request is
 /// answered. The caller puts a deadline around it.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, shutdown: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(limits.connections_max));
+pub async fn serve(listener: TcpListener, app: Router, door: Door, shutdown: CancellationToken) {
+    let Door { name, connections_max, tls } = door;
+    let slots = Arc::new(Semaphore::new(connections_max));
     let tasks = TaskTracker::new();
-    gauge!("paylatch_connections_max", "listener" => limits.name).set(limits.connections_max as f64);
-    while let Some(open) = shutdown.run_until_cancelled(accept(&listener, &slots, limits.name)).await {
+    gauge!("paylatch_connections_max", "listener" => name).set(connections_max as f64);
+    while let Some(open) = shutdown.run_until_cancelled(accept(&listener, &slots, name)).await {
         let Open { socket, peer, slot } = open;
         let conversation =
             Conversation { app: app.clone(), tasks: tasks.clone(), peer, begun: Instant::now() };
-        let held = timeout(CONNECTION_CUT_AFTER, conversation.hold(socket, shutdown.clone()));
+        let held = timeout(CONNECTION_CUT_AFTER, conversation.begin(socket, tls.clone(), shutdown.clone()));
         tasks.spawn(async move {
-            let _counted = Counted::new(limits.name);
+            let _counted = Counted::new(name);
             if held.await.is_err() {
-                debug!(listener = limits.name, "cut a connection whose client does not read");
+                debug!(listener = name, "cut a connection whose client does not read");
             }
             drop(slot);
         });
@@ -121,9 +128,23 @@ struct Conversation {
 }
 
 impl Conversation {
-    /// Answers requests until either side ends the connection.
-    async fn hold(self, socket: TcpStream, shutdown: CancellationToken) {
+    /// Secures the connection if it is to be, and holds it.
+    async fn begin(self, socket: TcpStream, tls: Option<Tls>, shutdown: CancellationToken) {
         let _ = socket.set_nodelay(true);
+        let Some(tls) = tls else { return self.hold(socket, shutdown).await };
+        let handshake = timeout(HANDSHAKE_MAX, tls.accept(socket));
+        let why = match shutdown.run_until_cancelled(handshake).await {
+            Some(Ok(Ok(secured))) => return self.hold(secured, shutdown).await,
+            Some(Ok(Err(error))) => error.to_string(),
+            Some(Err(_)) => format!("not done within {} s", HANDSHAKE_MAX.as_secs()),
+            None => return,
+        };
+        counter!("paylatch_tls_handshakes_failed_total").increment(1);
+        debug!(peer = %self.peer, why, "no TLS handshake");
+    }
+
+    /// Answers requests until either side ends the connection.
+    async fn hold(self, socket: impl AsyncRead + AsyncWrite + Unpin + Send, shutdown: CancellationToken) {
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_READ_MAX)
@@ -150,15 +171,18 @@ impl Conversation {
     /// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let mut request = request.map(Body::new);
+        let id = RequestId::of(request.headers());
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(id.clone());
         let mut response = match self.tasks.spawn(self.app.oneshot(request)).await {
             Ok(Ok(response)) => response,
             Err(failure) => {
                 counter!("paylatch_handler_panics_total").increment(1);
-                error!(%failure, "a handler failed");
+                error!(request = %id, %failure, "a handler failed");
                 Problem::new(Code::Internal).into_response()
             }
         };
+        response.headers_mut().insert(REQUEST_ID, id.header());
         if self.begun.elapsed() > CONNECTION_AGE_MAX {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -168,7 +192,7 @@ impl Conversation {
 
 /// Reads away what a client still sends after the last answer. Closing before would reset the connection, and the
 /// answer (413, say) could be lost with it.
-async fn linger(mut socket: TcpStream) {
+async fn linger(mut socket: impl AsyncRead + Unpin) {
     let _ = timeout(LINGER_MAX, tokio::io::copy(&mut socket, &mut sink())).await;
 }
 

@@ -15,7 +15,9 @@ mod health;
 mod listener;
 mod problem;
 mod public;
+mod request_id;
 mod sources;
+mod tls;
 mod webhooks;
 
 #[cfg(test)]
@@ -24,7 +26,10 @@ mod tests;
 pub use admin::admin;
 pub use clock::received_now;
 pub use health::{Database, Health, LockService};
-pub use listener::{Limits, serve};
+pub use listener::{Door, serve};
 pub use problem::{Code, Problem};
 pub use public::{Settings, public};
 pub use sources::Sources;
+#[cfg(feature = "tls")]
+pub use tls::connect_unverified;
+pub use tls::{Tls, TlsFiles, TlsProblem};

@@ -7,11 +7,12 @@ use super::body::BodyLimits;
 use super::health::{Health, livez, readyz};
 use super::problem::{Code, Problem};
 use super::sources::Sources;
+use super::tls::Tls;
 use super::webhooks::{Desk, receive};
 use crate::intake::Intake;
 
 /// The table `[http]` of the settings.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The largest body, in bytes.
     pub body_bytes_max: usize,
@@ -19,6 +20,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// The bodies of all requests in work together, in bytes. At least `body_bytes_max`.
     pub body_bytes_in_flight_max: usize,
+    /// What the public listener is secured with; `None` is plain HTTP.
+    pub tls: Option<Tls>,
 }
 
 /// The routes of the public listener.

@@ -4,22 +4,23 @@
 //! looked up before the signature holds. Intake's own tasks do the storing: the handler only waits for them, and a
 //! sender that hangs up changes nothing.
 
-use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use metrics::{counter, histogram};
 use serde::Serialize;
-use tracing::{debug, info};
+use tracing::{Instrument, Span, debug, debug_span, field, info};
 
 use super::body::{BodyLimits, Held};
 use super::clock::received_now;
 use super::problem::{Code, Problem};
+use super::request_id::RequestId;
 use super::sources::Sources;
 use crate::intake::Intake;
-use crate::order::Receipt;
+use crate::order::{Event, Receipt};
 use crate::provider::{Rejection, Source, Webhook};
 
 /// The label of a source that is none: senders must not make up labels.
@@ -62,18 +63,20 @@ impl From<Rejection> for Refused {
 /// Takes a webhook and answers when all its events are durable, or why they are not.
 pub(super) async fn receive(
     State(desk): State<Desk>,
+    Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
     let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
-        return refuse(UNKNOWN_SOURCE, Code::UnknownSource.into());
+        return refuse(&id, UNKNOWN_SOURCE, Code::UnknownSource.into());
     };
     if let Some(answer) = answer_challenge(&source, &request) {
         return answer.into_response();
     }
-    match take(&desk, &source, request).await {
-        Ok(receipts) => accept(&source, &receipts),
-        Err(refused) => refuse(source.name().as_str(), refused),
+    let span = debug_span!("webhook", source = %source.name(), request = %id, events = field::Empty);
+    match take(&desk, &source, request).instrument(span).await {
+        Ok(receipts) => accept(&id, &source, &receipts),
+        Err(refused) => refuse(&id, source.name().as_str(), refused),
     }
 }
 
@@ -84,11 +87,12 @@ fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
 }
 
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
-    let (head, body) = admit(&desk.limits, request).await?;
+    let (head, body) = admit(&desk.limits, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
     let received_at = received_now();
-    let verified = source.verify(&webhook, received_at.0.div_euclid(1_000_000))?;
+    let verified =
+        debug_span!("verify").in_scope(|| source.verify(&webhook, received_at.0.div_euclid(1_000_000)))?;
     let secret = (verified.secret_position + 1).to_string();
     counter!("paylatch_secret_matches_total", "source" => source.name().to_string(), "secret" => secret)
         .increment(1);
@@ -96,8 +100,9 @@ async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Rece
         Some(duplicates) => Ok(duplicates),
         None => {
             let events = verified.events(received_at);
-            let stored = desk.intake.process_webhook(verified.fingerprint(), events, body.last_byte_at).await;
-            stored.map_err(|refusal| Code::from(refusal).into())
+            tell_span(&events);
+            let stored = desk.intake.process_webhook(verified.fingerprint(), events, body.last_byte_at);
+            stored.instrument(debug_span!("store")).await.map_err(|refusal| Code::from(refusal).into())
         }
     };
     histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
@@ -126,12 +131,21 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
     }
 }
 
-fn accept(source: &Source, receipts: &[Receipt]) -> Response {
+/// A trace says which events it is about.
+fn tell_span(events: &[Event]) {
+    let span = Span::current();
+    if !span.is_disabled() {
+        let ids: Vec<_> = events.iter().map(|event| event.key().id.as_str()).collect();
+        span.record("events", ids.join(" "));
+    }
+}
+
+fn accept(id: &RequestId, source: &Source, receipts: &[Receipt]) -> Response {
     for receipt in receipts {
         let outcome = receipt.outcome.as_str();
         counter!("paylatch_events_total", "source" => source.name().to_string(), "outcome" => outcome)
             .increment(1);
-        debug!(source = %source.name(), event = %receipt.event, outcome, "event stored");
+        debug!(request = %id, source = %source.name(), event = %receipt.event, outcome, "event stored");
     }
     match source.success_body() {
         Some(body) => body.to_owned().into_response(),
@@ -139,9 +153,9 @@ fn accept(source: &Source, receipts: &[Receipt]) -> Response {
     }
 }
 
-fn refuse(source: &str, Refused { problem, reason, detail }: Refused) -> Response {
+fn refuse(id: &RequestId, source: &str, Refused { problem, reason, detail }: Refused) -> Response {
     counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
-    info!(source, reason, detail, "webhook refused");
+    info!(request = %id, source, reason, detail, "webhook refused");
     problem.into_response()
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use tokio::time::{Instant, sleep};
+use tracing::{Instrument, debug_span};
 
 use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
 use crate::store::{StoreError, Wanted};
@@ -76,10 +77,12 @@ impl EventLane {
 
     /// The heart: what is known, what follows from it, what must be written.
     async fn store(&mut self, events: &[&Event]) -> Result<Vec<Receipt>, StoreError> {
-        let snapshot = self.session.load(&Wanted::of(events)).await?;
+        let load = debug_span!("load", events = events.len());
+        let snapshot = self.session.load(&Wanted::of(events)).instrument(load).await?;
         let (receipts, changes) = decide(snapshot, events);
         if !changes.is_empty() {
-            self.session.save(&changes).await?;
+            let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
+            self.session.save(&changes).instrument(save).await?;
         }
         tell_anomalies(&changes);
         Ok(receipts)

@@ -7,13 +7,14 @@ use std::time::Duration;
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
+use tracing::{Instrument, debug_span};
 
 use crate::lock::{Attempt, Lease, Locks};
 use crate::order::{Event, Key};
 use crate::store::{Session, Store};
 
 use super::lane::Lane;
-use super::pending::{Busy, Pending, fold_repeats};
+use super::pending::{Busy, Pending, fold_repeats, span_of};
 use super::{Refusal, Shared};
 
 /// The first wait for a busy order is up to this; it doubles with each try.
@@ -38,14 +39,8 @@ impl Lane for EventLane {
         while let Some(gathered) = self.gather().await {
             let (batch, contradicting) = fold_repeats(gathered);
             self.aside.extend(contradicting);
-            let (batch, lease) = self.lease(batch).await;
-            if !batch.is_empty() {
-                metrics::histogram!("paylatch_commit_batch_events").record(batch.len() as f64);
-                self.commit(batch).await;
-            }
-            if let Some(lease) = lease {
-                lease.let_go().await;
-            }
+            let span = span_of(&batch);
+            self.work(batch).instrument(span).await;
         }
     }
 
@@ -63,6 +58,17 @@ impl EventLane {
     ) -> Self {
         let session = store.session();
         Self { queue, queue_is_open: true, aside: Vec::new(), locks, database: store, session, shared }
+    }
+
+    async fn work(&mut self, batch: Vec<Pending>) {
+        let (batch, lease) = self.lease(batch).instrument(debug_span!("lease")).await;
+        if !batch.is_empty() {
+            metrics::histogram!("paylatch_commit_batch_events").record(batch.len() as f64);
+            self.commit(batch).await;
+        }
+        if let Some(lease) = lease {
+            lease.let_go().instrument(debug_span!("release")).await;
+        }
     }
 
     /// Everything that has gathered: what is due again of the events set aside, then what waits in the queue.

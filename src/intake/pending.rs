@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
+use tracing::{Span, debug_span};
 
 use crate::order::{Event, Key, Outcome, Receipt};
 
@@ -42,6 +43,8 @@ pub(super) struct Pending {
     /// The same event again, delivered while this one waited.
     repeats: Vec<Pending>,
     reply: oneshot::Sender<Result<Receipt, Refusal>>,
+    /// Of the webhook that brought it.
+    span: Span,
     _room: Arc<Room>,
 }
 
@@ -74,7 +77,8 @@ impl Answer {
 impl Pending {
     pub(super) fn new(event: Event, deadline: Instant, room: Arc<Room>) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
-        let pending = Self { event, deadline, busy: None, repeats: Vec::new(), reply, _room: room };
+        let span = Span::current();
+        let pending = Self { event, deadline, busy: None, repeats: Vec::new(), reply, span, _room: room };
         (pending, Answer::Awaited(answer))
     }
 
@@ -112,6 +116,18 @@ impl Pending {
         self.event.evidence().body_sha256 == first.evidence().body_sha256
             || self.event.facts_sha256() == first.facts_sha256()
     }
+}
+
+/// The span of a batch. It belongs to the trace of its first webhook, and names those of the others.
+pub(super) fn span_of(batch: &[Pending]) -> Span {
+    let Some((first, rest)) = batch.split_first() else { return Span::none() };
+    let span = debug_span!(parent: &first.span, "batch", events = batch.len());
+    if !span.is_disabled() {
+        for pending in rest {
+            span.follows_from(&pending.span);
+        }
+    }
+    span
 }
 
 /// Folds repeats: one id twice is one event. An id that comes with other facts is returned apart: it must meet the

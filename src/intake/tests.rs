@@ -28,6 +28,7 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
     let locks = Locks::new(&lock::Settings {
         backend: "local".to_owned(),
         urls: Vec::new(),
+        tls: lock::Tls::default(),
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),

@@ -68,8 +68,8 @@ impl Backend {
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
         match settings.backend.as_str() {
             "local" => Ok(Self::Local(Local::default())),
-            "redis" => Redis::new(&settings.urls, settings.call_timeout).map(Self::Redis),
-            "redlock" => Redlock::new(&settings.urls, settings.call_timeout).map(Self::Redlock),
+            "redis" => Redis::new(settings).map(Self::Redis),
+            "redlock" => Redlock::new(settings).map(Self::Redlock),
             "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
             "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
             #[cfg(feature = "zookeeper")]

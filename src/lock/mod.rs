@@ -46,6 +46,7 @@ mod zookeeper;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,12 +65,25 @@ pub struct Settings {
     pub backend: String,
     /// Of the lock service.
     pub urls: Vec<crate::secret::Secret>,
+    /// The certificates of `rediss://` connections.
+    pub tls: Tls,
     /// How long a lease lasts without renewal.
     pub ttl: Duration,
     /// The longest that one call to the lock service may take.
     pub call_timeout: Duration,
     /// How long an unavailable service is not asked again.
     pub retry_after: Duration,
+}
+
+/// The certificates of TLS connections to Redis, as PEM files that are read once.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// The authorities that are trusted instead of the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// The client's own certificate, for servers that ask for one.
+    pub cert_file: Option<PathBuf>,
+    /// Its private key.
+    pub key_file: Option<PathBuf>,
 }
 
 /// The lock service, with its breaker. Cheap to clone.

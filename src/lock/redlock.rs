@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use super::Settings;
 use super::backend::{Failure, Hold, Verb};
 use super::clock::Clock;
 use super::inspect::{Finding, Held};
@@ -38,7 +39,8 @@ struct Node {
 }
 
 impl Redlock {
-    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let Settings { urls, call_timeout, .. } = settings;
         if !matches!(urls.len(), 3 | 5) {
             return Err(format!(
                 "lock.urls has {} entries, expected 3 or 5 for lock.backend = \"redlock\"",
@@ -46,8 +48,10 @@ impl Redlock {
             ));
         }
         let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
+        let settings_of_a_node =
+            Settings { call_timeout: call_timeout.mul_f64(ANSWER_SHARE), ..settings.clone() };
         let node = |(place, url): (usize, &Secret)| {
-            let redis = Redis::server(url, call_timeout.mul_f64(ANSWER_SHARE))?;
+            let redis = Redis::server(url, &settings_of_a_node)?;
             Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;

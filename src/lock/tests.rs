@@ -9,7 +9,7 @@ use super::breaker::Breaker;
 use super::live::Term;
 use super::local::Local;
 use super::token::Token;
-use super::{Attempt, Locks, Settings};
+use super::{Attempt, Locks, Settings, Tls};
 
 const TTL: Duration = Duration::from_secs(2);
 
@@ -87,6 +87,7 @@ async fn a_lease_is_renewed_for_a_minute_and_then_lapses() {
         ttl: TTL,
         call_timeout: TTL / 4,
         retry_after: TTL,
+        tls: Tls::default(),
     };
     let locks = Locks::new(&settings).expect("the settings are right");
     let key = ["order".to_owned()];

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Health, Limits, Sources};
+use crate::http::{self, Database, Door, Health, Sources, Tls};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -52,6 +52,13 @@ pub struct Server {
     metrics: Metrics,
     lane_runtime: LaneRuntime,
     settings: Settings,
+}
+
+/// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
+#[derive(Debug)]
+pub struct Live {
+    sources: Sources,
+    tls: Option<Tls>,
 }
 
 /// The running parts.
@@ -88,7 +95,7 @@ impl Server {
             Ok(Err(error)) => {
                 warn!(%error, "the database is away; webhooks are answered 503 until it is there")
             }
-            Ok(Ok(())) => drop(health.database(Database::Ready)),
+            Ok(Ok(_)) => drop(health.database(Database::Ready)),
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
@@ -107,10 +114,10 @@ impl Server {
         self.admin.local_addr().unwrap_or(self.settings.admin_listen)
     }
 
-    /// The sources, for replacing them while they serve.
+    /// What is replaced while it serves.
     #[must_use]
-    pub fn sources(&self) -> Sources {
-        self.sources.clone()
+    pub fn live(&self) -> Live {
+        Live { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -141,11 +148,12 @@ impl Server {
         };
         let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
         let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin_token);
-        let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
-        let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };
+        let http::Settings { connections_max, tls, .. } = self.settings.http;
+        let public_door = Door { name: "public", connections_max, tls };
+        let admin_door = Door { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };
         Running {
-            public: tokio::spawn(http::serve(self.public, public, public_limits, stop.clone())),
-            admin: tokio::spawn(http::serve(self.admin, admin, admin_limits, stop.clone())),
+            public: tokio::spawn(http::serve(self.public, public, public_door, stop.clone())),
+            admin: tokio::spawn(http::serve(self.admin, admin, admin_door, stop.clone())),
             lanes,
             checks,
             upkeep: tokio::spawn(self.metrics.keep()),
@@ -153,6 +161,16 @@ impl Server {
             health: self.health,
             stop,
             _lane_runtime: self.lane_runtime,
+        }
+    }
+}
+
+impl Live {
+    /// Takes them from the next webhook and the next handshake on. A listener does not change between HTTP and HTTPS.
+    pub fn replace(&self, settings: &Settings) {
+        self.sources.replace(by_name(&settings.sources));
+        if let (Some(tls), Some(newer)) = (&self.tls, &settings.http.tls) {
+            tls.replace(newer);
         }
     }
 }
@@ -187,8 +205,7 @@ impl Running {
 }
 
 /// The sources as the listener looks them up.
-#[must_use]
-pub fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
+fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
     sources.iter().map(|source| (source.name().clone(), source.clone())).collect()
 }
 

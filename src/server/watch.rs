@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 use super::ServerError;
 use crate::http::{Database, Health, LockService};
 use crate::lock::Locks;
-use crate::store::{Counts, Store, StoreError};
+use crate::store::{Counts, Schema, Store, StoreError};
 
 /// How often the database and the lock service are looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -22,11 +22,15 @@ const COUNT_EVERY_TICKS: u64 = 30;
 pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) -> ServerError {
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
+    let mut unknown_migrations = 0;
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
             Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
-            found => was_ready |= note_database(&health, found),
+            found => {
+                note_newer(&found, &mut unknown_migrations);
+                was_ready |= note_database(&health, found);
+            }
         }
         // The locks log their own outages.
         let lock_service = if locks.answers().await { LockService::Ready } else { LockService::Unavailable };
@@ -38,10 +42,21 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
     ServerError::Ended("health check")
 }
 
+/// During a rollout the schema is that of the next version, which only adds to ours.
+fn note_newer(found: &Result<Schema, StoreError>, known: &mut usize) {
+    let Ok(Schema { unknown_migrations }) = found else { return };
+    if std::mem::replace(known, *unknown_migrations) < *unknown_migrations {
+        info!(
+            unknown_migrations,
+            "the database's schema is newer than this version, which goes on: migrations only add"
+        );
+    }
+}
+
 /// Tells whether the database is ready, and logs what changed.
-fn note_database(health: &Health, found: Result<(), StoreError>) -> bool {
+fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
     match found {
-        Ok(()) => {
+        Ok(_) => {
             if health.database(Database::Ready) {
                 info!("the database is ready");
             }

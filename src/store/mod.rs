@@ -28,6 +28,7 @@ pub use inspect::{
     AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter,
     OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
+pub use schema::Schema;
 pub use session::Session;
 
 /// A migration may have to wait for another replica's, and to build an index.
@@ -125,7 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unfit`] naming what is wrong and the way out; [`StoreError::Unavailable`].
-    pub async fn check(&self) -> Result<(), StoreError> {
+    pub async fn check(&self) -> Result<Schema, StoreError> {
         let work = async {
             match &self.database {
                 Database::Postgres(own) => own.check().await,

@@ -6,6 +6,13 @@ use sqlx::migrate::{Migrate, MigrateError, Migrator};
 
 use super::StoreError;
 
+/// A schema that this version may use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Schema {
+    /// How many migrations were applied by a newer version.
+    pub unknown_migrations: usize,
+}
+
 /// Where sqlx keeps what was applied.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// How every complaint about the schema ends.
@@ -46,8 +53,9 @@ fn failed(error: MigrateError) -> StoreError {
     }
 }
 
-/// Compares what a database says was applied (version, checksum) with what this program would apply.
-pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Result<(), StoreError> {
+/// Compares what a database says was applied (version, checksum) with what this program would apply. Counts what only a
+/// newer version knows: migrations only add, so this version runs on.
+pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Result<Schema, StoreError> {
     let applied: HashMap<i64, Vec<u8>> = applied.into_iter().collect();
     for migration in migrator.iter() {
         match applied.get(&migration.version) {
@@ -61,7 +69,7 @@ pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Resu
             Some(_) => {}
         }
     }
-    Ok(())
+    Ok(Schema { unknown_migrations: applied.len().saturating_sub(migrator.iter().count()) })
 }
 
 /// Something is missing or changed that a migration made.

@@ -2,8 +2,11 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+
+use super::traces::Traces;
 
 /// How logs look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,22 +24,35 @@ pub enum LogFormat {
 #[error("{0}; expected levels as in `info` or `info,paylatch::http=debug`")]
 pub struct BadFilter(#[from] tracing_subscriber::filter::ParseError);
 
-/// Shows what passes `filter` from here on. `no_colour`: the user's `NO_COLOR`. A second call changes nothing.
+/// Shows what passes `filter` from here on, and hands spans to `traces`. `no_colour`: the user's `NO_COLOR`. A second call
+/// changes nothing.
 ///
 /// # Errors
 /// [`BadFilter`].
-pub fn start_logs(format: LogFormat, filter: &str, no_colour: bool) -> Result<(), BadFilter> {
+pub fn start_logs(
+    format: LogFormat,
+    filter: &str,
+    no_colour: bool,
+    traces: Option<&Traces>,
+) -> Result<(), BadFilter> {
     let terminal = stderr().is_terminal();
-    let logs = fmt().with_env_filter(EnvFilter::try_new(filter)?).with_writer(stderr);
+    let filter = EnvFilter::try_new(filter)?;
     let json = match format {
         LogFormat::Auto => !terminal,
         LogFormat::Human => false,
         LogFormat::Json => true,
     };
-    let _already_started = if json {
-        logs.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+    let logs = fmt::layer().with_writer(stderr);
+    let logs = if json {
+        logs.json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed()
     } else {
-        logs.with_ansi(terminal && !no_colour).with_target(false).try_init()
+        logs.with_ansi(terminal && !no_colour).with_target(false).with_filter(filter).boxed()
     };
+    let _already_started = registry().with(logs).with(traces.map(Traces::layer)).try_init();
     Ok(())
 }

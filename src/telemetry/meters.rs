@@ -71,6 +71,10 @@ pub const METERS: &[Meter] = &[
         "paylatch_accept_errors_total",
         "Connections that could not be accepted, for want of file descriptors.",
     ),
+    counter(
+        "paylatch_tls_handshakes_failed_total",
+        "Connections that ended in their handshake; so does each while the certificate is one that its clients refuse.",
+    ),
     counter("paylatch_handler_panics_total", "Requests answered 500 because this program failed."),
     gauge("paylatch_queue_events", "Events taken in and not answered yet."),
     histogram("paylatch_commit_batch_events", "Events committed together."),

@@ -1,7 +1,9 @@
-//! Logs and metrics: how they look and what they are called. What they say is written where it happens.
+//! Logs, metrics and traces: how they look and what they are called. What they say is written where it happens.
 
 mod logs;
 mod meters;
+mod traces;
 
 pub use logs::{BadFilter, LogFormat, start_logs};
 pub use meters::{Kind, METERS, Meter, Metrics};
+pub use traces::{TraceSettings, Traces};

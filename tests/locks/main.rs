@@ -6,9 +6,13 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    unreachable_pub,
+    missing_docs,
     reason = "tests fail by panicking and print what they measured"
 )]
 
+#[path = "../spec/servers/authority.rs"]
+mod authority;
 mod conformance;
 mod cost;
 mod counter;
@@ -21,12 +25,13 @@ mod proxy;
 mod redis;
 mod redlock;
 mod servers;
+mod tls;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
 use std::time::Duration;
 
-use paylatch::lock::{Attempt, Lease, Locks, Settings};
+use paylatch::lock::{Attempt, Lease, Locks, Settings, Tls};
 use paylatch::secret::Secret;
 use tokio::time::{Instant, sleep};
 
@@ -37,6 +42,7 @@ fn settings(backend: &str, urls: &[String]) -> Settings {
     Settings {
         backend: backend.to_owned(),
         urls: urls.iter().map(Secret::new).collect(),
+        tls: Tls::default(),
         ttl: TTL,
         call_timeout: TTL / 2,
         retry_after: Duration::from_millis(300),

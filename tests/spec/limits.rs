@@ -7,6 +7,7 @@ use futures_util::future::select_all;
 use http::Method;
 
 use crate::client::Answer;
+use crate::replica::Replica;
 use crate::webhooks::{SECRET, Webhook, now, payment};
 use crate::world::{Plan, World};
 
@@ -94,6 +95,24 @@ async fn a_webhook_without_money_meaning_is_noted() {
         assert_eq!(answer.outcome(), "noted");
         assert_eq!(world.count("orders").await, 0);
     }
+}
+
+#[tokio::test]
+async fn who_uses_up_all_open_files_delays_others_only_until_idle_connections_end() {
+    let (settings, _directory) = crate::settings::good().await;
+    let replica = Replica::start_with_few_files(&settings, 64).await;
+    let mut hoard = Vec::new();
+    for _ in 0..100 {
+        hoard.push(tokio::net::TcpStream::connect(replica.address()).await.unwrap());
+    }
+    replica.says("raise the limit of open files").await;
+
+    let answer = crate::servers::eventually("a webhook is taken again", async || {
+        replica.try_send(&payment("pi_1").succeeded()).await.ok().filter(|answer| answer.status == 200)
+    })
+    .await;
+
+    assert_eq!(answer.outcome(), "applied");
 }
 
 /// RFC 9457: a stable type and code, and nothing that helps a forger.

@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     missing_docs,
     reason = "a test that cannot go on fails, and its harness is read here only"
@@ -28,12 +29,20 @@ mod chaos;
 mod check;
 mod cut_reply;
 mod every_provider;
+mod flood;
 mod frozen;
 mod hang_up;
 mod interleavings;
+mod logs;
+mod payloads;
 mod quickstart;
+mod reload;
+mod rollout;
 mod settings;
 mod shutdown;
+mod tls;
+#[cfg(feature = "otlp")]
+mod traces;
 
 // A running service, and ways to break it
 mod client;
@@ -50,3 +59,4 @@ mod world;
 #[allow(dead_code, unused_imports, reason = "those tests do more with them")]
 #[path = "../locks/servers/mod.rs"]
 mod lock_servers;
+use servers::authority;

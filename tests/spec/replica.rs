@@ -44,8 +44,19 @@ impl Replica {
         replica
     }
 
+    /// Starts `paylatch serve` as a process that may have so many files open.
+    pub async fn start_with_few_files(settings: &Settings, files_max: u32) -> Self {
+        let replica = Self::launch_within(settings, Some(files_max));
+        replica.is_ready().await;
+        replica
+    }
+
     /// Starts `paylatch serve`.
     pub fn launch(settings: &Settings) -> Self {
+        Self::launch_within(settings, None)
+    }
+
+    fn launch_within(settings: &Settings, files_max: Option<u32>) -> Self {
         let directory = tempfile::Builder::new().prefix("paylatch-replica-").tempdir().expect("a directory");
         let ports = [Port::reserve(), Port::reserve()];
         let [address, admin_address] =
@@ -54,13 +65,13 @@ impl Replica {
         settings.insert("listen".into(), format!("'{address}'"));
         settings.insert("admin_listen".into(), format!("'{admin_address}'"));
         write_settings(&settings, &directory.path().join("paylatch.toml"));
-        let process = RefCell::new(serve(directory.path()));
+        let process = RefCell::new(serve(directory.path(), files_max));
         Self { process, directory, settings, address, admin_address, client: Client::new(), _ports: ports }
     }
 
     /// Starts it again after its end, with the same settings and addresses.
     pub async fn start_again(&self) {
-        self.process.replace(serve(self.directory.path()));
+        self.process.replace(serve(self.directory.path(), None));
         self.is_ready().await;
     }
 
@@ -161,9 +172,34 @@ impl Replica {
         self.process.borrow().signal(Signal::SIGTERM);
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.borrow().signal(signal);
+    }
+
+    /// Changes its settings' file, which it reads when it is told to or starts again.
+    pub fn rewrite(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        write_settings(&settings, &self.directory.path().join("paylatch.toml"));
+    }
+
+    /// Waits until it has printed this.
+    pub async fn says(&self, what: &str) {
+        eventually(what, async || self.output().contains(what).then_some(())).await;
+    }
+
     /// How it ends.
     pub async fn ended(&self) -> ExitStatus {
         eventually("the process ends", async || self.process.borrow_mut().status()).await
+    }
+
+    /// The memory that it has in use, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let pid = self.process.borrow().id().to_string();
+        let shown = Command::new("ps").args(["-o", "rss=", "-p", &pid]).output().expect("ps runs");
+        let kib: u64 = String::from_utf8_lossy(&shown.stdout).trim().parse().expect("a number");
+        kib * 1024
     }
 
     /// Everything that it has printed.
@@ -218,13 +254,28 @@ pub fn write_settings(settings: &Settings, path: &Path) {
     fs::write(path, lines.collect::<String>()).expect("a file of settings");
 }
 
-fn serve(directory: &Path) -> Process {
+fn serve(directory: &Path, files_max: Option<u32>) -> Process {
     let output =
         File::options().create(true).append(true).open(directory.join("output.log")).expect("a file");
     let config = directory.join("paylatch.toml");
-    let mut command = command(directory, Some(&config));
+    let mut command = match files_max {
+        Some(files) => in_shell(command(directory, Some(&config)), files),
+        None => command(directory, Some(&config)),
+    };
     command.arg("serve").stdout(output.try_clone().expect("a file")).stderr(output);
     Process::start(&mut command, Signal::SIGKILL)
+}
+
+/// The same command, by a shell that first lowers the limit of open files.
+fn in_shell(program: Command, files_max: u32) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("ulimit -n {files_max}; exec \"$0\" \"$@\"")])
+        .arg(program.get_program())
+        .env_clear();
+    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(program.get_current_dir().unwrap_or(Path::new("/")));
+    shell
 }
 
 fn command(directory: &Path, config: Option<&Path>) -> Command {

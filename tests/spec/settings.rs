@@ -122,7 +122,7 @@ async fn check_finds_nothing_wrong_with_good_settings() {
 }
 
 /// Settings with which the service starts.
-async fn good() -> (Settings, TempDir) {
+pub async fn good() -> (Settings, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let settings: Settings = [
         ("database_url", format!("'sqlite://{}'", directory.path().join("paylatch.db").display())),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::load::under_load;
@@ -58,4 +59,47 @@ async fn a_silent_client_does_not_keep_the_process_alive() {
 
     assert!(status.success(), "{status}");
     assert!(started.elapsed() < SHUTDOWN_MAX, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_client_that_drips_its_body_does_not_keep_the_process_alive() {
+    let world = Plan::sqlite().start().await;
+    let mut slow = TcpStream::connect(world.replicas[0].address()).await.unwrap();
+    slow.write_all(b"POST /webhooks/stripe HTTP/1.1\r\nContent-Length: 1000\r\n\r\nhalf").await.unwrap();
+
+    let started = Instant::now();
+    world.replicas[0].terminate();
+    let drip = async {
+        while slow.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let (status, ()) = tokio::join!(world.replicas[0].ended(), drip);
+
+    assert!(status.success(), "{status}");
+    assert!(started.elapsed() < SHUTDOWN_MAX + Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_and_says_that_work_was_cut() {
+    let world = World::start().await;
+    let replica = &world.replicas[0];
+    let webhook = payment("pi_1").succeeded();
+
+    let reply = world.proxies[0].hold_reply_to(&webhook.id);
+    let end = async {
+        reply.is_there().await;
+        replica.terminate();
+        replica.says("ending: no new webhooks are taken").await;
+        replica.terminate();
+        replica.ended().await
+    };
+    let (answer, status) = tokio::join!(replica.try_send(&webhook), end);
+
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(status.code(), Some(1), "{}", replica.output());
+    reply.release();
+    replica.start_again().await;
+    assert_eq!(world.deliver(&webhook).await.status, 200, "its provider sends it again");
+    world.audit_is_clean().await;
 }

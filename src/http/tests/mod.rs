@@ -3,6 +3,8 @@
 mod hostile;
 mod limits;
 mod slow;
+#[cfg(feature = "tls")]
+mod tls;
 mod webhooks;
 
 use std::net::SocketAddr;
@@ -22,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::BodyLimits;
 use super::health::Health;
-use super::listener::{Limits, serve};
+use super::listener::{Door, serve};
 use super::public::{nothing_here, with_health};
+use super::tls::Tls;
 use super::webhooks::admit;
 
 /// The largest body that the tests' listener takes, in bytes.
@@ -51,11 +54,15 @@ impl World {
     }
 
     async fn serving_at_most(connections_max: usize, app: Router) -> Self {
+        Self::behind(connections_max, app, None).await
+    }
+
+    async fn behind(connections_max: usize, app: Router, tls: Option<Tls>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let limits = Limits { name: "public", connections_max };
-        let served = tokio::spawn(serve(listener, app, limits, shutdown.clone()));
+        let door = Door { name: "public", connections_max, tls };
+        let served = tokio::spawn(serve(listener, app, door, shutdown.clone()));
         Self { address, shutdown, served }
     }
 

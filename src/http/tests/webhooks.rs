@@ -36,8 +36,12 @@ impl Shop {
         let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store);
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
-        let limits =
-            Settings { body_bytes_max: 65_536, connections_max: 64, body_bytes_in_flight_max: 1 << 20 };
+        let limits = Settings {
+            body_bytes_max: 65_536,
+            connections_max: 64,
+            body_bytes_in_flight_max: 1 << 20,
+            tls: None,
+        };
         let app = public(&limits, sources.clone(), intake, Health::new());
         Self { world: World::serving(app).await, sources, stripe, _directory: directory }
     }
@@ -80,6 +84,7 @@ fn locks() -> Locks {
     Locks::new(&lock::Settings {
         backend: "local".to_owned(),
         urls: Vec::new(),
+        tls: crate::lock::Tls::default(),
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),

@@ -8,12 +8,15 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError, TlsMode,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
+    TlsCertificates, TlsMode,
 };
 use tokio::sync::{Mutex, OnceCell};
 
+use super::super::Settings;
 use super::super::backend::Failure;
 use super::super::link::Dial;
+use super::tls::certificates;
 use crate::secret::Secret;
 
 /// Where Redis is, and how long an answer may take.
@@ -49,27 +52,32 @@ pub(super) enum Wire {
 impl Address {
     /// Understands `redis[s]://..` (one), `redis[s]+cluster://..` (any of its nodes) and
     /// `redis[s]+sentinel://host:26379/master_name[/db]` (any of the sentinels; user and password are the servers').
-    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        let Settings { urls, call_timeout, .. } = settings;
         let Some(first) = urls.first() else {
             return Err("lock.urls is empty, expected redis://host".to_owned());
         };
         let (scheme, _) = first.expose().split_once("://").unwrap_or_default();
         let place = match scheme.split_once('+') {
-            Some((_, "cluster")) => cluster(urls, call_timeout),
-            Some((_, "sentinel")) => sentinel(urls),
-            Some(_) | None if urls.len() == 1 => return Self::server(first, call_timeout),
+            Some((_, "cluster")) => cluster(settings),
+            Some((_, "sentinel")) => sentinel(settings),
+            Some(_) | None if urls.len() == 1 => return Self::server(first, settings),
             Some(_) | None => Err(format!(
                 "lock.urls has {} entries, expected one for a single Redis; a Cluster is redis+cluster://, \
                  Sentinel redis+sentinel://, independent servers lock.backend = \"redlock\"",
                 urls.len()
             )),
         };
-        Ok(Self { place: place?, call_timeout })
+        Ok(Self { place: place?, call_timeout: *call_timeout })
     }
 
-    pub(super) fn server(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
-        let client = Client::open(connection_info(url.expose())?).map_err(wrong)?;
-        Ok(Self { place: Place::Server(client), call_timeout })
+    pub(super) fn server(url: &Secret, settings: &Settings) -> Result<Self, String> {
+        let info = connection_info(url.expose())?;
+        let client = match tls_of(&info, settings)? {
+            Some(certificates) => Client::build_with_tls(info, certificates),
+            None => Client::open(info),
+        };
+        Ok(Self { place: Place::Server(client.map_err(wrong)?), call_timeout: settings.call_timeout })
     }
 
     pub(super) fn is_cluster(&self) -> bool {
@@ -105,25 +113,28 @@ impl Dial for Address {
     }
 }
 
-fn cluster(urls: &[Secret], call_timeout: Duration) -> Result<Place, String> {
-    let nodes: Result<Vec<_>, _> =
-        urls.iter().map(|url| connection_info(&url.expose().replacen("+cluster", "", 1))).collect();
+fn cluster(settings: &Settings) -> Result<Place, String> {
+    let node = |url: &Secret| connection_info(&url.expose().replacen("+cluster", "", 1));
+    let nodes = settings.urls.iter().map(node).collect::<Result<Vec<_>, _>>()?;
+    let certificates = nodes.first().map(|node| tls_of(node, settings)).transpose()?.flatten();
     // A command that is sent again after a MOVED, or over a new connection, is the same script with the same token.
-    let client = ClusterClient::builder(nodes?)
+    let mut builder = ClusterClient::builder(nodes)
         .tcp_settings(TcpSettings::default().set_nodelay(true))
         .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(call_timeout)
+        .response_timeout(settings.call_timeout)
         .retries(3)
         .min_retry_wait(1)
-        .max_retry_wait(10)
-        .build();
-    client.map(Place::Cluster).map_err(wrong)
+        .max_retry_wait(10);
+    if let Some(certificates) = certificates {
+        builder = builder.certs(certificates);
+    }
+    builder.build().map(Place::Cluster).map_err(wrong)
 }
 
-fn sentinel(urls: &[Secret]) -> Result<Place, String> {
-    let mut sentinels = Vec::with_capacity(urls.len());
+fn sentinel(settings: &Settings) -> Result<Place, String> {
+    let mut sentinels = Vec::with_capacity(settings.urls.len());
     let mut named = None;
-    for url in urls {
+    for url in &settings.urls {
         let (address, master) = sentinel_url(url.expose())?;
         if named.get_or_insert(master) != &master {
             return Err("lock.urls: the sentinels name different masters, expected one".to_owned());
@@ -151,6 +162,11 @@ fn sentinel(urls: &[Secret]) -> Result<Place, String> {
             .set_client_to_redis_tls_mode(TlsMode::Secure)
             .set_client_to_sentinel_tls_mode(TlsMode::Secure);
     }
+    if let Some(certificates) = tls_of(&servers, settings)? {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
+    }
     builder.build().map(|client| Place::Sentinel(Mutex::new(client))).map_err(wrong)
 }
 
@@ -169,11 +185,23 @@ fn sentinel_url(url: &str) -> Result<(ConnectionInfo, &str), String> {
 
 fn connection_info(url: &str) -> Result<ConnectionInfo, String> {
     let info = url.into_connection_info().map_err(wrong)?;
+    if matches!(info.addr(), ConnectionAddr::TcpTls { insecure: true, .. }) {
+        return Err("lock.urls: #insecure is not supported; expected the server's authority in lock.ca_file"
+            .to_owned());
+    }
     Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
 }
 
+/// The certificates of a connection that speaks TLS; without any, the library trusts the public authorities.
+fn tls_of(info: &ConnectionInfo, settings: &Settings) -> Result<Option<TlsCertificates>, String> {
+    match info.addr() {
+        ConnectionAddr::TcpTls { .. } => certificates(&settings.tls),
+        _ => Ok(None),
+    }
+}
+
 fn wrong(error: RedisError) -> String {
-    format!("lock.urls: {error}; expected redis://[user:password@]host[:port][/db]")
+    format!("lock.urls: {error}; expected redis://[user:password@]host[:port][/db], or rediss:// over TLS")
 }
 
 /// As shown in logs: no user, no password.

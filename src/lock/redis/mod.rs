@@ -6,6 +6,7 @@
 mod address;
 mod inspect;
 mod script;
+mod tls;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use ::redis::cluster_async::ClusterConnection;
 use ::redis::cluster_routing::Slot;
 use tokio::task::JoinSet;
 
+use super::Settings;
 use super::backend::{Failure, Hold, Verb};
 use super::link::Link;
 use crate::secret::Secret;
@@ -27,13 +29,13 @@ pub(super) struct Redis {
 }
 
 impl Redis {
-    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::new(urls, call_timeout)?) })
+    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+        Ok(Self { link: Link::new(Address::new(settings)?) })
     }
 
     /// One server: no Cluster, no Sentinel.
-    pub(super) fn server(url: &Secret, call_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::server(url, call_timeout)?) })
+    pub(super) fn server(url: &Secret, settings: &Settings) -> Result<Self, String> {
+        Ok(Self { link: Link::new(Address::server(url, settings)?) })
     }
 
     /// One connection carries all calls to a server; a Cluster has one for each node, and calls are split over them.

@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-use crate::store::{StoreError, schema};
+use crate::store::{Schema, StoreError, schema};
 
 const SERVER_VERSION_MIN: i32 = 13;
 const TABLES: [&str; 7] =
@@ -20,15 +20,16 @@ const INDEXES: [(&str, &str, &[&str], bool); 9] = [
     ("payments_order", "payments", &["order_id", "source"], false),
 ];
 
-pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) async fn check(pool: &PgPool) -> Result<Schema, StoreError> {
     server(pool).await?;
-    migrations(pool).await?;
+    let schema = migrations(pool).await?;
     tables(pool).await?;
     indexes(pool).await?;
     constraints(pool).await?;
     function(pool, "save_batch", super::SAVE_SQL).await?;
     function(pool, "redeem_batch", super::COUPONS_SQL).await?;
-    function(pool, "give_back", super::COUPONS_SQL).await
+    function(pool, "give_back", super::COUPONS_SQL).await?;
+    Ok(schema)
 }
 
 async fn server(pool: &PgPool) -> Result<(), StoreError> {
@@ -56,7 +57,7 @@ async fn server(pool: &PgPool) -> Result<(), StoreError> {
     }
 }
 
-async fn migrations(pool: &PgPool) -> Result<(), StoreError> {
+async fn migrations(pool: &PgPool) -> Result<Schema, StoreError> {
     let table: Option<String> =
         sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(pool).await?;
     let applied = match table {

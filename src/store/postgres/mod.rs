@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, PgConnection, SqlSafeStr};
 use crate::order::{Changes, Key, Snapshot};
 
 use super::snapshot::assemble;
-use super::{StoreError, Wanted, schema};
+use super::{Schema, StoreError, Wanted, schema};
 
 /// Connections for looking at the data: the CLI, the API, gauges. Lanes have their own.
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
@@ -74,7 +74,7 @@ impl Postgres {
         schema::migrate(&mut options.connect().await?, migrator()).await
     }
 
-    pub(super) async fn check(&self) -> Result<(), StoreError> {
+    pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         check::check(&self.pool).await
     }
 

@@ -17,7 +17,7 @@ use crate::order::{Changes, Key, Snapshot};
 
 pub(super) use self::save::save_within;
 use super::snapshot::assemble;
-use super::{StoreError, Wanted, schema};
+use super::{Schema, StoreError, Wanted, schema};
 
 /// Connections for looking at the data: the CLI, the API, gauges. The one lane has its own.
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
@@ -101,7 +101,7 @@ impl Sqlite {
     }
 
     /// SQLite keeps the text that made each table, index and view: it must be the text of our migrations.
-    pub(super) async fn check(&self) -> Result<(), StoreError> {
+    pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         const OBJECTS: &str = "select name, sql from sqlite_master where sql is not null and name not like '\\_sqlx%' escape '\\'";
         self.exists()?;
         let applied: Option<String> =
@@ -116,16 +116,15 @@ impl Sqlite {
             }
             None => Vec::new(),
         };
-        schema::compare(&migrator(), applied)?;
+        let schema = schema::compare(&migrator(), applied)?;
 
         let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
         schema::migrate(&mut fresh, migrator()).await?;
         let expected: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&mut fresh).await?;
         let found: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&self.pool).await?;
-        expected
-            .iter()
-            .find(|object| !found.contains(object))
-            .map_or(Ok(()), |(name, _)| Err(schema::tampered(format_args!("{name} is missing or changed"))))
+        expected.iter().find(|object| !found.contains(object)).map_or(Ok(schema), |(name, _)| {
+            Err(schema::tampered(format_args!("{name} is missing or changed")))
+        })
     }
 
     fn exists(&self) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use paylatch::lock::{Locks, Settings};
+use paylatch::lock::{Locks, Settings, Tls};
 use paylatch::secret::Secret;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -52,6 +52,7 @@ impl Task {
             ttl: self.ttl,
             call_timeout: self.ttl / 2,
             retry_after: Duration::from_millis(50),
+            tls: Tls::default(),
         };
         Locks::new(&settings).expect("the settings of the test are right")
     }

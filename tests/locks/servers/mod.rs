@@ -3,6 +3,7 @@
 mod etcd;
 mod postgres;
 mod redis;
+mod tls;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
@@ -18,6 +19,7 @@ use nix::unistd::Pid;
 pub(crate) use etcd::Etcd;
 pub(crate) use postgres::{PgBouncer, Postgres};
 pub(crate) use redis::{Cluster, Nodes, Redis, Sentinel};
+pub(crate) use tls::{Clients, TlsRedis, TlsSentinel};
 #[cfg(feature = "zookeeper")]
 pub(crate) use zookeeper::ZooKeeper;
 

@@ -69,7 +69,7 @@ impl Redis {
     }
 }
 
-fn command(port: u16, words: &[&str]) -> Option<String> {
+pub(super) fn command(port: u16, words: &[&str]) -> Option<String> {
     let client = ::redis::Client::open(format!("redis://127.0.0.1:{port}")).expect("an address");
     let mut connection = client.get_connection_with_timeout(Duration::from_secs(1)).ok()?;
     connection.set_read_timeout(Some(Duration::from_secs(1))).ok()?;

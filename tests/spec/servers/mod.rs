@@ -2,6 +2,7 @@
 //!
 //! Other test binaries use them by path: `#[path = "../spec/servers/mod.rs"] mod servers;`.
 
+pub mod authority;
 mod port;
 pub mod postgres;
 mod process;
@@ -10,6 +11,7 @@ mod wait;
 
 use std::path::PathBuf;
 
+pub use authority::{Authority, Issued};
 pub use port::Port;
 pub use postgres::Postgres;
 pub use process::Process;

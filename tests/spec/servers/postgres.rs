@@ -1,7 +1,7 @@
 //! A Postgres of the test's own: a fresh cluster on a free port, with durable commits.
 
 use std::fs::{self, File};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use tempfile::TempDir;
 
-use super::{CANARY, Port, Process, eventually, find, given, shelf};
+use super::{CANARY, Issued, Port, Process, eventually, find, given, shelf};
 
 /// A Postgres server: a private cluster, or the one that `PAYLATCH_TEST_DATABASE_URL` names.
 pub struct Postgres {
@@ -27,6 +27,7 @@ struct Cluster {
     directory: TempDir,
     programs: Programs,
     port: Port,
+    speaks_tls: bool,
 }
 
 impl Postgres {
@@ -43,13 +44,26 @@ impl Postgres {
 
     /// A private server, for tests that stop it or read its log.
     pub async fn start_private() -> Self {
+        Self::start_cluster(None).await
+    }
+
+    /// A private server that shows this certificate, and lets nobody in who does not speak TLS.
+    pub async fn start_with_tls(issued: &Issued) -> Self {
+        Self::start_cluster(Some(issued)).await
+    }
+
+    async fn start_cluster(issued: Option<&Issued>) -> Self {
         let programs = Programs::find();
         let directory = tempfile::Builder::new().prefix("paylatch-postgres-").tempdir().expect("a directory");
         programs.own(directory.path());
         let template = programs.template();
         let data = directory.path().join("data");
         programs.run("cp", |cp| cp.arg("-Rp").args([&template, &data]));
-        let cluster = Cluster { server: None, directory, programs, port: Port::reserve() };
+        if let Some(issued) = issued {
+            programs.secure(&data, issued);
+        }
+        let speaks_tls = issued.is_some();
+        let cluster = Cluster { server: None, directory, programs, port: Port::reserve(), speaks_tls };
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(cluster.port.number())
@@ -152,6 +166,7 @@ impl Cluster {
                 "-c",
                 "shared_buffers=32MB",
             ])
+            .args(["-c", if self.speaks_tls { "ssl=on" } else { "ssl=off" }])
             .stdout(log.try_clone().expect("a log file"))
             .stderr(log);
         Process::start(&mut command, Signal::SIGQUIT)
@@ -218,6 +233,17 @@ impl Programs {
             fs::rename(&unfinished, &template).expect("the template in its place");
         }
         template
+    }
+
+    /// Puts the certificate where a cluster looks for it, and refuses connections without TLS.
+    fn secure(&self, data: &Path, issued: &Issued) {
+        for (from, name) in [(&issued.cert, "server.crt"), (&issued.key, "server.key")] {
+            let file = data.join(name);
+            fs::copy(from, &file).expect("a copy");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the owner may");
+            self.own(&file);
+        }
+        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 trust\n").expect("a file");
     }
 
     fn run(&self, program: &str, arguments: impl FnOnce(&mut Command) -> &mut Command) {

@@ -73,6 +73,7 @@ fn intake(store: &Store) -> Intake {
     let locks = Locks::new(&lock::Settings {
         backend: "local".to_owned(),
         urls: Vec::new(),
+        tls: crate::lock::Tls::default(),
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),

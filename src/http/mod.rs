@@ -11,6 +11,7 @@
 mod admin;
 mod body;
 mod clock;
+mod diagnoses;
 mod health;
 mod listener;
 mod problem;

@@ -16,10 +16,11 @@ use tracing::{debug, info};
 
 use super::body::{BodyLimits, Held};
 use super::clock::received_now;
+use super::diagnoses::Diagnoses;
 use super::problem::{Code, Problem};
 use super::sources::Sources;
 use crate::intake::Intake;
-use crate::order::{Event, Receipt};
+use crate::order::{Event, Receipt, UnixMicros};
 use crate::provider::{Rejection, Source, Webhook};
 
 /// The label of a source that is none: senders must not make up labels.
@@ -31,11 +32,12 @@ pub(super) struct Desk {
     sources: Sources,
     limits: BodyLimits,
     intake: Intake,
+    diagnoses: Diagnoses,
 }
 
 impl Desk {
     pub(super) fn new(sources: Sources, limits: BodyLimits, intake: Intake) -> Self {
-        Self { sources, limits, intake }
+        Self { sources, limits, intake, diagnoses: Diagnoses::default() }
     }
 }
 
@@ -77,7 +79,16 @@ pub(super) async fn receive(
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
     let (head, body) = admit(&desk.limits, request).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    let events = verify(source, &Webhook { path_and_query, headers: &head.headers, body: &body.bytes })?;
+    let received_at = received_now();
+    let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
+    let events = match verify(source, &webhook, received_at) {
+        Ok(events) => events,
+        Err(rejection) => {
+            let now = received_at.0.div_euclid(1_000_000);
+            desk.diagnoses.look_into(source, &desk.sources, &rejection, (head, body), now);
+            return Err(rejection.into());
+        }
+    };
     let receipts = store(desk, events, &body).await;
     histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
         .record(body.last_byte_at.elapsed());
@@ -105,8 +116,7 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
     }
 }
 
-fn verify(source: &Source, webhook: &Webhook<'_>) -> Result<Vec<Event>, Refused> {
-    let received_at = received_now();
+fn verify(source: &Source, webhook: &Webhook<'_>, received_at: UnixMicros) -> Result<Vec<Event>, Rejection> {
     let verified = source.verify(webhook, received_at.0.div_euclid(1_000_000))?;
     Ok(verified.events(received_at))
 }

@@ -18,16 +18,16 @@ use crate::order::{Event, Id, UnixMicros};
 use crate::secret::Secret;
 
 /// Within every tolerance of what the tests sign.
-const NOW: i64 = 1_789_000_000;
+pub(super) const NOW: i64 = 1_789_000_000;
 
 static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| Providers::load(None).unwrap());
 
-fn providers() -> &'static Providers {
+pub(super) fn providers() -> &'static Providers {
     &PROVIDERS
 }
 
 /// Settings that a source of this provider could have.
-fn settings(provider: &str) -> SourceSettings {
+pub(super) fn settings(provider: &str) -> SourceSettings {
     let params = match provider {
         "authorizenet" => &[("currency", "USD")][..],
         "braintree" => &[("public_key", "plfix_public_key")],
@@ -50,11 +50,11 @@ fn settings(provider: &str) -> SourceSettings {
     }
 }
 
-fn source(settings: SourceSettings) -> Source {
+pub(super) fn source(settings: SourceSettings) -> Source {
     Source::new(settings, providers()).unwrap()
 }
 
-fn headers(pairs: &[(String, String)]) -> HeaderMap {
+pub(super) fn headers(pairs: &[(String, String)]) -> HeaderMap {
     let parsed = |(name, value): &(String, String)| {
         (name.parse::<http::HeaderName>().unwrap(), http::HeaderValue::from_str(value).unwrap())
     };

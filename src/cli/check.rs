@@ -97,10 +97,11 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
     let Counts { anomalies, parked, dead, conflicts } = counts;
     let told =
         format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} orders with an anomaly");
-    if production && parked + dead + conflicts + anomalies > 0 {
+    if production && counts.sum() > 0 {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
-            .hint("see `paylatch events --outcome parked`, `paylatch events --outcome dead`, `paylatch orders --anomaly`")
-            .hint("what is settled: `paylatch reprocess`, `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
+            .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`")
+            .hint("mend them: `paylatch reprocess`; or keep that they are settled: `paylatch events ID --acknowledge`, \
+                   `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);

@@ -30,6 +30,8 @@ const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sq
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
 const ACKNOWLEDGEMENTS_SQL: &str = include_str!("../../../migrations/postgres/0006_acknowledgements.sql");
+const EVENT_ACKNOWLEDGEMENTS_SQL: &str =
+    include_str!("../../../migrations/postgres/0007_event_acknowledgements.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -119,6 +121,7 @@ fn migrator() -> Migrator {
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
         migration(6, "acknowledgements", ACKNOWLEDGEMENTS_SQL),
+        migration(7, "event_acknowledgements", EVENT_ACKNOWLEDGEMENTS_SQL),
     ])
 }
 

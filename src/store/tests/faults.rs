@@ -121,6 +121,11 @@ async fn a_removed_or_changed_backstop_is_named() {
         ("alter table events drop constraint events_amount_not_negative", "events_amount_not_negative"),
         ("alter table coupons drop constraint coupons_not_oversold", "coupons_not_oversold"),
         (
+            "alter table events drop constraint events_amount_not_negative;
+             alter table events add constraint events_amount_not_negative check (amount >= -1)",
+            "check constraint events_amount_not_negative is CHECK ((amount >= '-1'::integer))",
+        ),
+        (
             "alter table redemptions drop constraint redemptions_pkey",
             "unique index redemptions_pkey on redemptions (code, redeemer)",
         ),

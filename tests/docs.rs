@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
 use paylatch::http::Code;
 use paylatch::order::{Anomaly, Kind, Outcome, Status};
+use paylatch::provider::Cause;
 use paylatch::telemetry::{self, METERS};
 
 /// The words in the first column of the table under a heading.
@@ -107,6 +108,14 @@ fn the_errors_page_lists_every_reason_of_a_rejection() {
         files("src/provider").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let listed: BTreeSet<String> = table("errors.md", "Reasons of rejection").into_iter().collect();
     assert_eq!(listed, quoted(&sources, "Rejection::new", "(\""));
+}
+
+#[test]
+fn the_errors_page_lists_every_cause_in_the_order_of_the_search() {
+    assert_eq!(
+        table("errors.md", "Causes"),
+        Cause::ALL.iter().map(|cause| cause.as_str()).collect::<Vec<_>>()
+    );
 }
 
 #[test]

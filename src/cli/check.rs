@@ -2,6 +2,7 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
@@ -18,23 +19,36 @@ pub(super) struct Check {
     /// Fail also on anything parked, dead, in conflict or anomalous.
     #[arg(long)]
     production: bool,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-/// What was found, one line for each part.
+/// What was found, part by part: told at once for people, at the end for programs.
 struct Report {
     output: Output,
+    json: bool,
+    parts: Vec<Part>,
     worst: Exit,
+}
+
+#[derive(Serialize)]
+struct Part {
+    part: &'static str,
+    ok: bool,
+    found: String,
+    /// Of a failure.
+    code: Option<&'static str>,
+    hints: Vec<String>,
 }
 
 /// Looks at every part and prints what it found; the exit code is that of the first part that is wrong.
 pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: true })?;
-    let mut report = Report { output: context.output, worst: Exit::Ok };
+    let mut report = Report { output: context.output, json: check.json, parts: Vec::new(), worst: Exit::Ok };
     let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
     report.good("settings", format_args!("sources: {}", names.join(", ")));
-    for advice in &settings.advice {
-        report.output.line(format_args!("note  settings   {advice}"));
-    }
+    settings.advice.iter().for_each(|advice| report.note("settings", advice));
     check_clock(&mut report);
     check_locks(&mut report, &settings).await;
     let store = context.store(&settings)?;
@@ -44,6 +58,9 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_contents(&mut report, &store, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
+    }
+    if check.json {
+        report.output.json(&report.parts);
     }
     Ok(report.worst)
 }
@@ -109,18 +126,32 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
 }
 
 impl Report {
-    fn good(&self, part: &str, told: impl std::fmt::Display) {
-        self.output.line(format_args!("ok    {part:<9}  {told}"));
+    fn good(&mut self, part: &'static str, found: impl ToString) {
+        self.add("ok", Part { part, ok: true, found: found.to_string(), code: None, hints: Vec::new() });
     }
 
-    fn bad(&mut self, part: &str, failure: &Failure) {
-        let word = self.output.tone(Tone::Bad, "FAIL");
-        self.output.line(format_args!("{word}  {part:<9}  {}", failure.message()));
-        for hint in failure.hints() {
-            self.output.line(format_args!("      {:<9}  {hint}", ""));
-        }
+    fn note(&mut self, part: &'static str, advice: &str) {
+        self.add("note", Part { part, ok: true, found: advice.to_owned(), code: None, hints: Vec::new() });
+    }
+
+    fn bad(&mut self, part: &'static str, failure: &Failure) {
+        let (found, hints) = (failure.message().to_owned(), failure.hints().to_vec());
+        self.add("FAIL", Part { part, ok: false, found, code: Some(failure.code()), hints });
         if self.worst == Exit::Ok {
             self.worst = failure.exit();
         }
+    }
+
+    fn add(&mut self, word: &str, part: Part) {
+        if !self.json {
+            let Part { part, ok, found, hints, .. } = &part;
+            let word = format!("{word:<4}");
+            let word = if *ok { word } else { self.output.tone(Tone::Bad, word) };
+            self.output.line(format_args!("{word}  {part:<9}  {found}"));
+            for hint in hints {
+                self.output.line(format_args!("      {:<9}  {hint}", ""));
+            }
+        }
+        self.parts.push(part);
     }
 }

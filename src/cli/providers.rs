@@ -22,14 +22,15 @@ pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure
     let settings = context.settings_or_dev(Needs::default())?;
     let providers = Providers::load(settings.providers_dir.as_deref())
         .map_err(|error| Failure::new(Exit::Config, "providers", error.to_string()))?;
-    let names = providers.names().map(|name| (name, providers.needs_only_a_secret(name)));
     if list.json {
-        let rows =
-            names.map(|(name, only_a_secret)| json!({ "name": name, "needs_only_a_secret": only_a_secret }));
+        let rows = providers.names().map(|name| {
+            let only_a_secret = providers.needs_only_a_secret(name);
+            json!({ "name": name, "needs_only_a_secret": only_a_secret, "needs": providers.needs(name) })
+        });
         context.output.json(&rows.collect::<Vec<_>>());
     } else {
-        let needs = |only_a_secret| if only_a_secret { "a secret" } else { "more: see its definition" };
-        let rows = names.map(|(name, only_a_secret)| vec![printable(name), needs(only_a_secret).to_owned()]);
+        let rows =
+            providers.names().map(|name| vec![printable(name), printable(&providers.needs(name).join(", "))]);
         context.output.line(table(&["provider", "needs"], rows));
     }
     Ok(())

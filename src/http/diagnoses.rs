@@ -1,8 +1,8 @@
 //! Looks into webhooks that do not verify, and logs what is found. Never for the caller: it was answered before.
 //!
 //! A diagnosis costs some dozen times what refusing costs, and anybody can send what does not verify. So they are rationed:
-//! one at a time, one of a source within [`OF_ONE_SOURCE_EVERY`], and after each a rest that keeps all of them together
-//! below two in a hundred of one processor's time.
+//! one at a time, one of a source and a reason within [`OF_ONE_SOURCE_EVERY`], and after each a rest that keeps all of them
+//! together below two in a hundred of one processor's time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,8 +17,8 @@ use super::sources::Sources;
 use crate::order::Id;
 use crate::provider::{Rejection, Source, Webhook};
 
-/// How often a source's webhooks are looked into.
-const OF_ONE_SOURCE_EVERY: Duration = Duration::from_secs(10);
+/// How often a source's webhooks are looked into that are refused for the same reason.
+const OF_ONE_SOURCE_EVERY: Duration = Duration::from_secs(1);
 /// The rest after a diagnosis, in times of how long it took.
 const REST_FACTOR: u32 = 50;
 
@@ -30,7 +30,7 @@ pub(super) struct Diagnoses(Arc<Mutex<Ration>>);
 struct Ration {
     is_busy: bool,
     rests_until: Option<Instant>,
-    last: HashMap<Id, Instant>,
+    last: HashMap<(Id, &'static str), Instant>,
 }
 
 impl Diagnoses {
@@ -45,7 +45,7 @@ impl Diagnoses {
         now: i64,
     ) {
         let begun = Instant::now();
-        if !self.ration().allows(source.name(), begun) {
+        if !self.ration().allows((source.name(), rejection.reason), begun) {
             return;
         }
         let turn = Turn { diagnoses: self.clone(), begun };
@@ -79,17 +79,18 @@ impl Drop for Turn {
 }
 
 impl Ration {
-    fn allows(&mut self, source: &Id, now: Instant) -> bool {
+    fn allows(&mut self, (source, reason): (&Id, &'static str), now: Instant) -> bool {
+        let key = (source.clone(), reason);
         let is_early = |last: &Instant| now.duration_since(*last) < OF_ONE_SOURCE_EVERY;
         if self.is_busy
             || self.rests_until.is_some_and(|until| now < until)
-            || self.last.get(source).is_some_and(is_early)
+            || self.last.get(&key).is_some_and(is_early)
         {
             return false;
         }
         self.is_busy = true;
         self.last.retain(|_, last| is_early(last));
-        self.last.insert(source.clone(), now);
+        self.last.insert(key, now);
         true
     }
 
@@ -109,14 +110,19 @@ mod tests {
         let [one, other] = ["one", "other"].map(|name| Id::new(name).unwrap());
         let at = |ms| start + Duration::from_millis(ms);
 
-        assert!(ration.allows(&one, at(0)));
-        assert!(!ration.allows(&other, at(1)), "one at a time");
-        ration.ended(at(0), at(20));
-        assert!(!ration.allows(&other, at(1_019)), "it rests fifty times as long as it took");
-        assert!(ration.allows(&other, at(1_020)));
-        ration.ended(at(1_020), at(1_021));
-        assert!(!ration.allows(&one, at(9_999)), "a source waits for its turn");
-        assert!(ration.allows(&one, at(10_000)));
+        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        assert!(allows(&one, "a", 0));
+        assert!(!allows(&other, "a", 1), "one at a time");
+        ration.ended(at(0), at(10));
+        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        assert!(!allows(&other, "a", 509), "it rests fifty times as long as it took");
+        assert!(allows(&other, "a", 510));
+        ration.ended(at(510), at(511));
+        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        assert!(!allows(&one, "a", 999), "a source waits for its turn");
+        assert!(allows(&one, "b", 999), "but for another reason");
+        ration.ended(at(999), at(999));
+        assert!(ration.allows((&one, "a"), at(1_000)));
     }
 
     #[test]
@@ -124,7 +130,8 @@ mod tests {
         let (mut ration, start) = (Ration::default(), Instant::now());
         for number in 0..100_u64 {
             let now = start + Duration::from_secs(20 * number);
-            assert!(ration.allows(&Id::new(&format!("source-{number}")).unwrap(), now));
+            let source = Id::new(&format!("source-{number}")).unwrap();
+            assert!(ration.allows((&source, "a"), now));
             ration.ended(now, now);
         }
         assert_eq!(ration.last.len(), 1);

@@ -18,6 +18,7 @@ mod problem;
 mod public;
 mod sources;
 mod webhooks;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -29,3 +30,4 @@ pub use listener::{Limits, serve};
 pub use problem::{Code, Problem};
 pub use public::{Settings, public};
 pub use sources::Sources;
+pub use witness::{Refusal, Seen, Witness};

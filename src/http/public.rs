@@ -8,6 +8,7 @@ use super::health::{Health, livez, readyz};
 use super::problem::{Code, Problem};
 use super::sources::Sources;
 use super::webhooks::{Desk, receive};
+use super::witness::Witness;
 use crate::intake::Intake;
 
 /// The table `[http]` of the settings.
@@ -21,12 +22,18 @@ pub struct Settings {
     pub body_bytes_in_flight_max: usize,
 }
 
-/// The routes of the public listener.
-pub fn public(settings: &Settings, sources: Sources, intake: Intake, health: Health) -> Router {
+/// The routes of the public listener. A `witness` sees every answer to a provider.
+pub fn public(
+    settings: &Settings,
+    sources: Sources,
+    intake: Intake,
+    health: Health,
+    witness: Option<Witness>,
+) -> Router {
     let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
     let webhooks = Router::new()
         .route("/webhooks/{source}", any(receive))
-        .with_state(Desk::new(sources, limits, intake));
+        .with_state(Desk::new(sources, limits, intake, witness));
     with_health(webhooks, health).fallback(nothing_here)
 }
 

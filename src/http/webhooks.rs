@@ -12,6 +12,7 @@ use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::body::{BodyLimits, Held};
@@ -19,6 +20,7 @@ use super::clock::received_now;
 use super::diagnoses::Diagnoses;
 use super::problem::{Code, Problem};
 use super::sources::Sources;
+use super::witness::{Refusal, Seen, Witness};
 use crate::intake::Intake;
 use crate::order::{Event, Receipt, UnixMicros};
 use crate::provider::{Rejection, Source, Webhook};
@@ -33,11 +35,17 @@ pub(super) struct Desk {
     limits: BodyLimits,
     intake: Intake,
     diagnoses: Diagnoses,
+    witness: Option<Witness>,
 }
 
 impl Desk {
-    pub(super) fn new(sources: Sources, limits: BodyLimits, intake: Intake) -> Self {
-        Self { sources, limits, intake, diagnoses: Diagnoses::default() }
+    pub(super) fn new(
+        sources: Sources,
+        limits: BodyLimits,
+        intake: Intake,
+        witness: Option<Witness>,
+    ) -> Self {
+        Self { sources, limits, intake, diagnoses: Diagnoses::default(), witness }
     }
 }
 
@@ -67,12 +75,32 @@ pub(super) async fn receive(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
-        return refuse(UNKNOWN_SOURCE, Code::UnknownSource.into());
+    let begun = Instant::now();
+    let source = name.ok().and_then(|Path(name)| desk.sources.find(&name));
+    let name = source.as_ref().map_or(UNKNOWN_SOURCE, |source| source.name().as_str());
+    let answer = match &source {
+        Some(source) => take(&desk, source, request).await.map(|receipts| (source, receipts)),
+        None => Err(Code::UnknownSource.into()),
     };
-    match take(&desk, &source, request).await {
-        Ok(receipts) => accept(&source, &receipts),
-        Err(refused) => refuse(source.name().as_str(), refused),
+    if let Some(witness) = &desk.witness {
+        witness.tell(seen(name, &answer, begun));
+    }
+    match answer {
+        Ok((source, receipts)) => accept(source, &receipts),
+        Err(refused) => refuse(name, refused),
+    }
+}
+
+fn seen(source: &str, answer: &Result<(&Source, Vec<Receipt>), Refused>, begun: Instant) -> Seen {
+    let refusal = |Refused { problem, reason, detail }: &Refused| Refusal {
+        status: problem.status(),
+        reason,
+        detail: detail.clone(),
+    };
+    Seen {
+        source: source.to_owned(),
+        answer: answer.as_ref().map(|(_, receipts)| receipts.clone()).map_err(refusal),
+        took: begun.elapsed(),
     }
 }
 

@@ -57,6 +57,22 @@ impl Providers {
         })
     }
 
+    /// The settings that a source of this provider cannot do without.
+    #[must_use]
+    pub fn needs(&self, name: &str) -> Vec<String> {
+        let Some(definition) = self.definitions.get(name) else { return Vec::new() };
+        let proof = match definition.signature.proof {
+            Proof::Certificate(_) => "cert_dir",
+            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => "secrets",
+        };
+        let params = definition.params.iter().filter(|(_, param)| param.default.is_none());
+        [Some(proof.to_owned()), definition.signs_the_url().then(|| "public_url".to_owned())]
+            .into_iter()
+            .flatten()
+            .chain(params.map(|(name, _)| format!("params.{name}")))
+            .collect()
+    }
+
     /// A secret in the provider's own shape, for development.
     #[must_use]
     pub fn generate_secret(&self, name: &str) -> Secret {

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Health, Limits, Sources};
+use crate::http::{self, Database, Health, Limits, Sources, Witness};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -49,6 +49,7 @@ pub struct Server {
     health: Health,
     metrics: Metrics,
     settings: Settings,
+    witness: Option<Witness>,
 }
 
 /// The running parts.
@@ -87,7 +88,7 @@ impl Server {
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
-        Ok(Self { public, admin, store, locks, sources, health, metrics, settings })
+        Ok(Self { public, admin, store, locks, sources, health, metrics, settings, witness: None })
     }
 
     /// Where webhooks are taken, with the port that was given for port 0.
@@ -106,6 +107,12 @@ impl Server {
     #[must_use]
     pub fn sources(&self) -> Sources {
         self.sources.clone()
+    }
+
+    /// Lets `witness` see every answer to a provider.
+    #[must_use]
+    pub fn seen_by(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -130,7 +137,8 @@ impl Server {
     fn spawn(self) -> Running {
         let stop = CancellationToken::new();
         let (intake, lanes) = Intake::start(&self.settings.intake, &self.locks, &self.store);
-        let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
+        let health = self.health.clone();
+        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.witness);
         let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), self.settings.admin_token);
         let public_limits = Limits { name: "public", connections_max: self.settings.http.connections_max };
         let admin_limits = Limits { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX };

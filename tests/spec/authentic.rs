@@ -55,6 +55,7 @@ async fn the_log_names_the_cause_of_a_refusal_and_a_flood_of_them_costs_one_sear
     let written_again: serde_json::Value = serde_json::from_slice(&webhook.body).unwrap();
     let written_again = Bytes::from(serde_json::to_vec_pretty(&written_again).unwrap());
 
+    let begun = std::time::Instant::now();
     for _ in 0..50 {
         let answer =
             replica.post("/webhooks/stripe", &webhook.signed(), written_again.clone()).await.unwrap();
@@ -72,7 +73,8 @@ async fn the_log_names_the_cause_of_a_refusal_and_a_flood_of_them_costs_one_sear
     .await;
 
     assert!(told[0].contains(r#""cause":"body_changed""#) && told[0].contains("without spaces"), "{told:?}");
-    assert_eq!(found().len(), 1, "one search within 10 s");
+    let searches = found().len() as u64;
+    assert!(searches <= 1 + begun.elapsed().as_secs(), "{searches} searches, at most one within a second");
     assert_eq!(replica.metric("paylatch_rejections_total", &["signature_mismatch"]).await, 50.0);
 }
 

@@ -7,6 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     unreachable_pub,
     missing_docs,
     reason = "a test that cannot go on fails, and its harness is read here only"
@@ -21,6 +22,7 @@ mod limits;
 mod once;
 mod postgres_dies;
 mod redis_dies;
+mod secrets;
 mod seen;
 
 // What they rest on

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
-use crate::servers::{CANARY, Port, Process, eventually};
+use crate::servers::{CANARY, HEX_CANARY, Port, Process, eventually};
 use crate::webhooks::Webhook;
 
 /// Settings by dotted name, each value as TOML text: `("lock.ttl_ms", "300")`.
@@ -105,6 +105,13 @@ impl Replica {
         answer.await.expect("an answer of the admin listener")
     }
 
+    /// Sends any request without a body to the admin listener, and expects an answer.
+    pub async fn ask_admin(&self, method: Method, path: &str, headers: &[(String, String)]) -> Answer {
+        let answer =
+            self.client.request(method, (self.admin_address, path), headers, bytes::Bytes::new()).await;
+        answer.expect("an answer of the admin listener")
+    }
+
     /// Sends JSON to the admin listener; there may be no answer.
     pub async fn post_admin(&self, path: &str, sent: &serde_json::Value) -> Result<Answer, String> {
         let headers = [("content-type".to_owned(), "application/json".to_owned())];
@@ -154,6 +161,11 @@ impl Replica {
     /// Asks it to end, as a supervisor does (SIGTERM).
     pub fn terminate(&self) {
         self.process.borrow().signal(Signal::SIGTERM);
+    }
+
+    /// Lets it read its settings again (SIGHUP).
+    pub fn hang_up(&self) {
+        self.process.borrow().signal(Signal::SIGHUP);
     }
 
     /// How it ends.
@@ -232,7 +244,8 @@ fn command(directory: &Path, config: Option<&Path>) -> Command {
     command
 }
 
-fn assert_no_secret(output: &str) {
-    let told = output.lines().find(|line| line.contains(CANARY));
-    assert!(told.is_none(), "a secret was printed: {told:?}");
+/// Nothing that was printed or answered may show a secret.
+pub fn assert_no_secret(output: &str) {
+    let told = output.lines().find(|line| line.contains(CANARY) || line.contains(HEX_CANARY));
+    assert!(told.is_none(), "a secret was shown: {told:?}");
 }

@@ -77,7 +77,16 @@ impl Postgres {
     }
 
     pub(super) async fn check(&self) -> Result<(), StoreError> {
-        check::check(&self.pool).await
+        let checked = check::check(&self.pool).await;
+        if let Err(StoreError::Unavailable(_)) = &checked {
+            // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
+            let (host, port) = (self.options.get_host(), self.options.get_port());
+            let connected = self.options.connect().await.map_err(StoreError::from);
+            if let Err(StoreError::Unavailable(why)) = connected {
+                return Err(StoreError::Unavailable(format!("{host}:{port}: {why}")));
+            }
+        }
+        checked
     }
 
     /// Plans that look up every row by its key: planning each load costs more than running it, and a plan made before

@@ -248,8 +248,12 @@ fn unfinished(path: &str, text: &str) -> Vec<String> {
 
 /// What stands in a secret's place in a test and could not be told from other text where it is shown.
 fn unmarked(path: &str, text: &str) -> Vec<String> {
-    let text =
-        if is_test(path) { text } else { text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests) };
+    // This file has them only to be found.
+    if path == "tests/tidy.rs" {
+        return Vec::new();
+    }
+    let inline = || text.split_once("#[cfg(test)]\nmod tests {").map_or("", |(_, tests)| tests);
+    let text = if is_test(path) { text } else { inline() };
     let secrets = texts_after(text, concat!("Secret::", "new(\""), '"');
     let signing = texts_after(text, concat!("whs", "ec_"), '"');
     let passwords = text.split("://").skip(1).filter_map(|url| {
@@ -258,7 +262,7 @@ fn unmarked(path: &str, text: &str) -> Vec<String> {
     });
     let is_marked = |secret: &str| {
         let is_url = secret.contains("://");
-        let is_none = secret.is_empty() || secret.starts_with(['{', '.', '*']);
+        let is_none = secret.is_empty() || secret.starts_with(['{', '.', '*', '`']);
         is_url || is_none || MARKERS.iter().any(|marker| secret.contains(marker)) || OPEN.contains(&secret)
     };
     let all = secrets.chain(signing).chain(passwords);
@@ -273,8 +277,8 @@ fn texts_after<'a>(text: &'a str, opening: &'a str, end: char) -> impl Iterator<
 /// In every secret of the tests; the second one for those that can only be hexadecimal.
 const MARKERS: [&str; 2] = ["canary", "c0dec0de"];
 
-/// Secrets that are public: the one of the walk-through in `docs/add-a-provider.md`.
-const OPEN: [&str; 1] = ["acme_secret"];
+/// No secrets: the one of the walk-through in `docs/add-a-provider.md`, and the word that stands for one in messages.
+const OPEN: [&str; 2] = ["acme_secret", "password"];
 
 fn meaningless(path: &str) -> Option<String> {
     let mut names = Path::new(path).iter().map(|part| Path::new(part).file_stem().unwrap().to_str().unwrap());

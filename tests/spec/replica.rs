@@ -246,6 +246,11 @@ fn command(directory: &Path, config: Option<&Path>) -> Command {
 
 /// Nothing that was printed or answered may show a secret.
 pub fn assert_no_secret(output: &str) {
-    let told = output.lines().find(|line| line.contains(CANARY) || line.contains(HEX_CANARY));
+    let told = secret_in(output);
     assert!(told.is_none(), "a secret was shown: {told:?}");
+}
+
+/// The first line that shows a secret.
+pub fn secret_in(output: &str) -> Option<&str> {
+    output.lines().find(|line| line.contains(CANARY) || line.contains(HEX_CANARY))
 }

@@ -5,11 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
 use paylatch::http::Code;
 use paylatch::order::{Anomaly, Kind, Outcome, Status};
+use paylatch::provider::Cause;
 use paylatch::telemetry::{self, METERS};
+use serde_json::Value;
 
 /// The words in the first column of the table under a heading.
 fn table(page: &str, heading: &str) -> Vec<String> {
@@ -110,6 +113,14 @@ fn the_errors_page_lists_every_reason_of_a_rejection() {
 }
 
 #[test]
+fn the_errors_page_lists_every_cause_in_the_order_of_the_search() {
+    assert_eq!(
+        table("errors.md", "Causes"),
+        Cause::ALL.iter().map(|cause| cause.as_str()).collect::<Vec<_>>()
+    );
+}
+
+#[test]
 fn the_operations_page_names_every_alert() {
     let (page, alerts) = (read("docs/operations.md"), read("deploy/prometheus/alerts.yml"));
     for alert in alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
@@ -172,6 +183,56 @@ fn dashboards_and_alerts_name_only_metrics_that_exist_and_the_dashboard_names_al
             "{} is not shown",
             meter.name
         );
+    }
+}
+
+#[test]
+fn every_alert_is_tested_to_fire() {
+    let (alerts, tests) = (read("deploy/prometheus/alerts.yml"), read("deploy/prometheus/alerts_test.yml"));
+    let names = |text: &str, before: &str| -> BTreeSet<String> {
+        text.lines().filter_map(|line| line.trim().strip_prefix(before).map(str::to_owned)).collect()
+    };
+    let mut tested = names(&tests, "- name: ");
+    assert!(tested.remove("none while all is well"));
+    assert_eq!(names(&alerts, "- alert: "), tested);
+}
+
+#[test]
+#[ignore = "needs promtool of Prometheus: run by scripts/test --all"]
+fn prometheus_loads_the_alerts_and_each_fires_for_what_it_is_meant_for() {
+    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]] {
+        let mut promtool = Command::new("promtool");
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus");
+        let output = promtool.args(arguments).current_dir(directory).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn the_dashboard_can_be_imported() {
+    let dashboard: Value = serde_json::from_str(&read("deploy/grafana/paylatch.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let ids: BTreeSet<i64> = panels.iter().map(|panel| panel["id"].as_i64().unwrap()).collect();
+    assert_eq!(ids.len(), panels.len(), "each panel has an id of its own");
+    for panel in panels {
+        assert!(panel["type"].is_string() && panel["title"].is_string(), "{panel}");
+        let place = ["h", "w", "x", "y"].map(|side| panel["gridPos"][side].as_i64().unwrap());
+        assert!(place[1] + place[2] <= 24, "it is wider than the page: {panel}");
+    }
+    // Imported anywhere: no data source of one installation is named.
+    let sources: BTreeSet<String> = named(&dashboard, "datasource").iter().map(ToString::to_string).collect();
+    assert!(sources.iter().all(|source| source.contains("${")), "{sources:?}");
+}
+
+/// Every value that stands under `name`, however deep.
+fn named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(members) => {
+            let own = members.get(name).into_iter();
+            own.chain(members.values().flat_map(|member| named(member, name))).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(|item| named(item, name)).collect(),
+        _ => Vec::new(),
     }
 }
 

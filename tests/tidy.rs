@@ -68,6 +68,12 @@ fn nothing_is_left_unfinished() {
 }
 
 #[test]
+fn every_secret_of_the_tests_has_a_marker_that_is_searched_for() {
+    let files = ["src", "tests"].into_iter().flat_map(sources);
+    none(files.filter(|file| file.path.ends_with(".rs")).flat_map(|file| unmarked(&file.path, &file.text)));
+}
+
+#[test]
 fn file_names_say_what_is_in_them() {
     none(["src", "tests"].into_iter().flat_map(sources).filter_map(|file| meaningless(&file.path)));
 }
@@ -130,6 +136,17 @@ mod scanner {
         assert!(meaningless("src/lock/utils.rs").is_some());
         assert!(meaningless("src/helpers/redis.rs").is_some());
         assert_eq!(meaningless("src/lock/redis.rs"), None);
+    }
+
+    #[test]
+    fn a_secret_without_a_marker_is_found() {
+        let (secret, url) = (["Secret::new(", "\"open\")"].concat(), ["redis://:", "open@host"].concat());
+        assert_eq!(unmarked("src/lock/tests.rs", &secret).len(), 1);
+        assert_eq!(unmarked("tests/a.rs", &url).len(), 1);
+        assert_eq!(unmarked("tests/a.rs", &["\"whsec", "_open\""].concat()).len(), 1);
+        assert_eq!(unmarked("tests/a.rs", &secret.replace("open", "a_canary")), Vec::<String>::new());
+        assert_eq!(unmarked("src/secret.rs", &secret), Vec::<String>::new(), "not in a test");
+        assert_eq!(unmarked("tests/a.rs", "redis://host/x@y sqlite://a"), Vec::<String>::new());
     }
 
     #[test]
@@ -235,6 +252,40 @@ fn end_of_string(text: &str) -> usize {
 fn unfinished(path: &str, text: &str) -> Vec<String> {
     UNFINISHED.iter().filter(|word| text.contains(**word)).map(|word| format!("{path} says {word}")).collect()
 }
+
+/// What stands in a secret's place in a test and could not be told from other text where it is shown.
+fn unmarked(path: &str, text: &str) -> Vec<String> {
+    // This file has them only to be found.
+    if path == "tests/tidy.rs" {
+        return Vec::new();
+    }
+    let inline = || text.split_once("#[cfg(test)]\nmod tests {").map_or("", |(_, tests)| tests);
+    let text = if is_test(path) { text } else { inline() };
+    let secrets = texts_after(text, concat!("Secret::", "new(\""), '"');
+    let signing = texts_after(text, concat!("whs", "ec_"), '"');
+    let passwords = text.split("://").skip(1).filter_map(|url| {
+        let (user, _) = url.split(['/', '"', '\'', ' ', '\n']).next()?.rsplit_once('@')?;
+        user.split_once(':').map(|(_, password)| password)
+    });
+    let is_marked = |secret: &str| {
+        let is_url = secret.contains("://");
+        let is_none = secret.is_empty() || secret.starts_with(['{', '.', '*', '`']);
+        is_url || is_none || MARKERS.iter().any(|marker| secret.contains(marker)) || OPEN.contains(&secret)
+    };
+    let all = secrets.chain(signing).chain(passwords);
+    all.filter(|secret| !is_marked(secret)).map(|secret| format!("{path}: {secret} has no marker")).collect()
+}
+
+/// What follows `opening` up to `end`.
+fn texts_after<'a>(text: &'a str, opening: &'a str, end: char) -> impl Iterator<Item = &'a str> {
+    text.split(opening).skip(1).filter_map(move |rest| rest.split(end).next())
+}
+
+/// In every secret of the tests; the second one for those that can only be hexadecimal.
+const MARKERS: [&str; 2] = ["canary", "c0dec0de"];
+
+/// No secrets: the one of the walk-through in `docs/add-a-provider.md`, and the word that stands for one in messages.
+const OPEN: [&str; 2] = ["acme_secret", "password"];
 
 fn meaningless(path: &str) -> Option<String> {
     let mut names = Path::new(path).iter().map(|part| Path::new(part).file_stem().unwrap().to_str().unwrap());

@@ -176,6 +176,65 @@ fn a_settled_anomaly_lets_the_production_check_pass() {
 }
 
 #[test]
+fn a_dead_event_and_a_conflict_that_are_settled_let_the_production_check_pass_and_stay() {
+    let machine = Machine::new("");
+    let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
+    let id = "evt_1PlFix0003Hq2eZvKYlo2C";
+    let other = event.replace("2000", "2001");
+    assert!(event.contains(id) && other != event);
+    fs::write(machine.path("both.json"), format!("[{event}, {other}]")).unwrap();
+    assert!(machine.run(&["import", "--source", "stripe", "both.json"]).status.success());
+    assert_eq!(machine.run(&["check", "--production"]).status.code(), Some(1));
+    assert_eq!(machine.json(&["events", "--outcome", "conflict"])[0]["event_id"], id);
+    assert!(said(&machine.run(&["events", id])).contains("applied, in conflict"));
+
+    let told = machine.json(&["events", id, "--acknowledge", "--note", "the provider says 20.00"]);
+
+    assert_eq!(told[0]["acknowledgements"][0]["note"], "the provider says 20.00");
+    assert_eq!((&told[0]["conflicts"], &told[0]["needs_a_person"]), (&1.into(), &false.into()));
+    let check = machine.run(&["check", "--production"]);
+    assert!(check.status.success(), "{}", said(&check));
+    let shown = said(&machine.run(&["events", id]));
+    assert!(shown.contains("applied, in conflict (acknowledged)"), "{shown}");
+    assert!(shown.contains("conflict acknowledged") && shown.contains("the provider says 20.00"), "{shown}");
+    let nothing = machine.run(&["events", "evt_none", "--acknowledge"]);
+    assert!(said(&nothing).contains("(unknown_event)"), "{}", said(&nothing));
+}
+
+#[test]
+fn verify_names_the_cause_for_people_and_for_programs() {
+    let machine = Machine::new("");
+    let body = fixtures().join("03-payment_intent.succeeded.json");
+    let signed = said(&machine.run(&["sign", "--source", "stripe", body.to_str().unwrap()]));
+    let header = signed.split("-H '").find(|part| part.starts_with("stripe-signature")).unwrap();
+    let header = header.split('\'').next().unwrap();
+    let compact: Value = serde_json::from_slice(&fs::read(&body).unwrap()).unwrap();
+    let stripped = fs::read_to_string(&body).unwrap().replace('\n', "");
+    fs::write(machine.path("stripped.json"), stripped).unwrap();
+    fs::write(machine.path("sorted.json"), serde_json::to_vec(&compact).unwrap()).unwrap();
+    let verify =
+        |file: &str| ["verify", "--source", "stripe", "--body", file, "--header", header].map(str::to_owned);
+    let told = |file: &str| {
+        let arguments = verify(file);
+        machine.json(&arguments.each_ref().map(String::as_str))
+    };
+
+    assert_eq!(told(body.to_str().unwrap()), serde_json::json!({"valid": true, "reason": null}));
+    let changed = told("stripped.json");
+    assert_eq!([&changed["reason"], &changed["cause"]], ["signature_mismatch", "body_changed"]);
+    assert!(changed["detail"].as_str().unwrap().contains("line breaks"), "{changed}");
+    assert_eq!(told("sorted.json")["cause"], "body_rewritten");
+    let people = machine.run(&verify("stripped.json").each_ref().map(String::as_str));
+    assert_eq!(people.status.code(), Some(1));
+    let people = said(&people);
+    assert!(
+        people.contains("cause: body_changed") && people.contains("hint: the signature holds"),
+        "{people}"
+    );
+    assert!(!people.contains("canary"), "{people}");
+}
+
+#[test]
 fn locks_are_shown_and_no_server_is_not_ready() {
     let machine = Machine::new("");
     assert_eq!(machine.json(&["locks"]), serde_json::json!([]));

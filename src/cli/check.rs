@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::clock;
@@ -24,23 +25,36 @@ pub(super) struct Check {
     /// Fail also on anything parked, dead, in conflict or anomalous.
     #[arg(long)]
     production: bool,
+    /// Print what was found as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
-/// What was found, one line for each part.
+/// What was found, part by part: told at once for people, at the end for programs.
 struct Report {
     output: Output,
+    json: bool,
+    parts: Vec<Part>,
     worst: Exit,
+}
+
+#[derive(Serialize)]
+struct Part {
+    part: &'static str,
+    ok: bool,
+    found: String,
+    /// Of a failure.
+    code: Option<&'static str>,
+    hints: Vec<String>,
 }
 
 /// Looks at every part and prints what it found; the exit code is that of the first part that is wrong.
 pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: true })?;
-    let mut report = Report { output: context.output, worst: Exit::Ok };
+    let mut report = Report { output: context.output, json: check.json, parts: Vec::new(), worst: Exit::Ok };
     let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
     report.good("settings", format_args!("sources: {}", names.join(", ")));
-    for advice in &settings.advice {
-        report.output.line(format_args!("note  settings   {advice}"));
-    }
+    settings.advice.iter().for_each(|advice| report.note("settings", advice));
     check_clock(&mut report);
     check_locks(&mut report, &settings).await;
     let store = context.store(&settings)?;
@@ -52,6 +66,9 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_contents(&mut report, &store, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
+    }
+    if check.json {
+        report.output.json(&report.parts);
     }
     Ok(report.worst)
 }
@@ -90,7 +107,7 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
         );
     }
     for Finding::Warning(found) | Finding::Failure(found) in findings {
-        report.warn("lock", found);
+        report.note("lock", found);
     }
     for clock in locks.clocks().await {
         compare(report, &clock);
@@ -111,7 +128,7 @@ fn compare(report: &mut Report, clock: &Clock) {
     let now = Duration::from_micros(now.0.unsigned_abs());
     if let Some(skew) = clock.skew(now, at).filter(|skew| skew.size() > SKEW_MAX) {
         let place = &clock.place;
-        report.warn(
+        report.note(
             "clock",
             format_args!("{place}: its clock is {skew} this machine's; synchronise both (NTP)"),
         );
@@ -126,10 +143,11 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
     let Counts { anomalies, parked, dead, conflicts } = counts;
     let told =
         format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} orders with an anomaly");
-    if production && parked + dead + conflicts + anomalies > 0 {
+    if production && counts.sum() > 0 {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
-            .hint("see `paylatch events --outcome parked`, `paylatch events --outcome dead`, `paylatch orders --anomaly`")
-            .hint("what is settled: `paylatch reprocess`, `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
+            .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`")
+            .hint("mend them: `paylatch reprocess`; or keep that they are settled: `paylatch events ID --acknowledge`, \
+                   `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);
@@ -137,22 +155,32 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
 }
 
 impl Report {
-    fn good(&self, part: &str, told: impl std::fmt::Display) {
-        self.output.line(format_args!("ok    {part:<9}  {told}"));
+    fn good(&mut self, part: &'static str, found: impl ToString) {
+        self.add("ok", Part { part, ok: true, found: found.to_string(), code: None, hints: Vec::new() });
     }
 
-    fn warn(&self, part: &str, told: impl std::fmt::Display) {
-        self.output.line(format_args!("warn  {part:<9}  {told}"));
+    fn note(&mut self, part: &'static str, advice: impl ToString) {
+        self.add("note", Part { part, ok: true, found: advice.to_string(), code: None, hints: Vec::new() });
     }
 
-    fn bad(&mut self, part: &str, failure: &Failure) {
-        let word = self.output.tone(Tone::Bad, "FAIL");
-        self.output.line(format_args!("{word}  {part:<9}  {}", failure.message()));
-        for hint in failure.hints() {
-            self.output.line(format_args!("      {:<9}  {hint}", ""));
-        }
+    fn bad(&mut self, part: &'static str, failure: &Failure) {
+        let (found, hints) = (failure.message().to_owned(), failure.hints().to_vec());
+        self.add("FAIL", Part { part, ok: false, found, code: Some(failure.code()), hints });
         if self.worst == Exit::Ok {
             self.worst = failure.exit();
         }
+    }
+
+    fn add(&mut self, word: &str, part: Part) {
+        if !self.json {
+            let Part { part, ok, found, hints, .. } = &part;
+            let word = format!("{word:<4}");
+            let word = if *ok { word } else { self.output.tone(Tone::Bad, word) };
+            self.output.line(format_args!("{word}  {part:<9}  {found}"));
+            for hint in hints {
+                self.output.line(format_args!("      {:<9}  {hint}", ""));
+            }
+        }
+        self.parts.push(part);
     }
 }

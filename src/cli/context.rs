@@ -27,7 +27,15 @@ pub(super) struct Context {
 impl Context {
     /// The settings for a command that looks at or serves what is configured.
     pub(super) fn settings(&self, needs: Needs) -> Result<Settings, Failure> {
-        Ok(Settings::read(self.layers()?, needs)?)
+        Settings::read(self.layers()?, needs).map_err(|mistakes| {
+            let failure = Failure::from(mistakes);
+            match self.settings_file() {
+                Some(_) => failure,
+                None => failure.hint(format_args!(
+                    "no settings file was read: there is no ./{SETTINGS_FILE}, and neither --config nor PAYLATCH_CONFIG names one"
+                )),
+            }
+        })
     }
 
     /// The settings; where none are named, those of the `paylatch dev` of this directory.

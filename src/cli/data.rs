@@ -21,6 +21,13 @@ const FIXED_VARIABLES: [&str; 6] = [
     "PAYLATCH_LOCK_URLS",
     "PAYLATCH_LOCK__URLS",
 ];
+/// Whether the developer wants to see other logs.
+fn names_a_log_filter(context: &Context) -> bool {
+    let variables = ["PAYLATCH_LOG_FILTER", "PAYLATCH_LOG__FILTER"];
+    context.flags.iter().any(|flag| flag.setting == "log.filter")
+        || variables.iter().any(|name| context.environment.contains_key(*name))
+}
+
 /// Written into a new secrets file.
 const SECRETS_HEADER: &str = "\
 # Sources of `paylatch dev`, each with a secret that was made here. Keep it to yourself.
@@ -88,6 +95,10 @@ impl Data {
         let mut flags = context.flags.clone();
         flags.push(fixed("database_url", format!("sqlite://{}", self.database().display())));
         flags.push(fixed("lock.backend", "local".to_owned()));
+        if !names_a_log_filter(context) {
+            // What is answered is shown by `dev` itself.
+            flags.push(fixed("log.filter", "warn".to_owned()));
+        }
         let mut environment = context.environment.clone();
         environment.retain(|name, _| !FIXED_VARIABLES.contains(&name.as_str()));
         Ok(Layers { flags, environment, file: Some(read_file(&self.secrets())?) })

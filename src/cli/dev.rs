@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::clock;
 use super::context::Context;
 use super::data::Data;
 use super::failure::{Exit, Failure};
@@ -16,7 +15,9 @@ use super::replay::why;
 use super::send::{Sender, Sent};
 use super::sign::curl_line;
 use super::tables::table;
+use super::{arrows, clock, welcome};
 use crate::config::{Needs, Settings};
+use crate::http::Witness;
 use crate::provider::{Providers, Source};
 use crate::server::Server;
 use crate::store::Store;
@@ -46,16 +47,20 @@ struct Rehearsal {
 pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let providers =
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
+    let fixtures = dev.replay.as_deref().map(Fixture::read_all).transpose()?;
     let data = Data::prepare(&providers)?;
     let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
     let traces = context.start_telemetry(&settings)?;
-    let rehearsal = dev.replay.as_deref().map(|path| Rehearsal::new(context, &settings, path)).transpose()?;
+    let rehearsal = dev.replay.as_deref().zip(fixtures);
+    let rehearsal =
+        rehearsal.map(|(path, fixtures)| Rehearsal::new(context, &settings, path, fixtures)).transpose()?;
     let store = context.store(&settings)?;
     store.migrate().await?;
     let sources = settings.sources.clone();
     let server = Server::start(settings, store.clone()).await?;
+    let (witness, mut seen) = Witness::new();
     let (public, admin) = (server.public_address(), server.admin_address());
-    let welcome = || tell_welcome(context.output, &data, &sources, public, admin);
+    let tell_welcome = || tell_welcome(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);
     let done = async {
         if let Some(rehearsal) = rehearsal {
@@ -64,10 +69,13 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
                 return;
             }
         }
-        welcome();
+        tell_welcome();
+        // What was replayed is told already.
+        while seen.try_recv().is_ok() {}
+        arrows::show(context.output, &store, seen).await;
         std::future::pending().await
     };
-    let ended = server.run(done).await;
+    let ended = server.seen_by(witness).run(done).await;
     if let Some(traces) = traces {
         traces.end().await;
     }
@@ -76,8 +84,12 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
 }
 
 impl Rehearsal {
-    fn new(context: &Context, settings: &Settings, path: &Path) -> Result<Self, Failure> {
-        let fixtures = Fixture::read_all(path)?;
+    fn new(
+        context: &Context,
+        settings: &Settings,
+        path: &Path,
+        fixtures: Vec<Fixture>,
+    ) -> Result<Self, Failure> {
         let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let name = name.file_name().unwrap_or_default().to_string_lossy();
         Ok(Self { source: context.source(settings, &name)?.clone(), fixtures })
@@ -121,28 +133,26 @@ fn tell_welcome(output: Output, data: &Data, sources: &[Source], public: SocketA
     let names: Vec<_> = sources.iter().map(|source| source.name().as_str()).collect();
     let directory = data.directory();
     let database = format!("./{}", data.database().display());
-    output
-        .line(format_args!("paylatch {}, for development: not for real money\n", env!("CARGO_PKG_VERSION")));
-    for (label, value) in [
+    let lines = [
         ("Webhooks", format!("http://{public}/webhooks/NAME")),
         ("Names", names.join(" ")),
-        ("API", format!("http://{admin}/api/v1/orders")),
+        ("API", format!("http://{admin}/docs")),
         ("Metrics", format!("http://{admin}/metrics")),
         ("Database", format!("{database} (SQLite, every commit flushed)")),
         ("Locks", "in this process".to_owned()),
         ("Secrets", format!("{directory}/secrets.toml")),
         ("Look", "paylatch orders; paylatch events".to_owned()),
         ("Look", format!("sqlite3 {database} 'SELECT * FROM v_orders'")),
-    ] {
-        output.line(format_args!("  {}  {value}", output.tone(Tone::Strong, format_args!("{label:<8}"))));
-    }
+    ];
+    let title = format!("paylatch {}, for development: not for real money", env!("CARGO_PKG_VERSION"));
+    output.line(welcome::block(&title, &lines, |label| output.tone(Tone::Strong, label)));
     if let Some(line) = example_line(data, sources, public) {
         output.line(
             "\nTry this; twice, to see a duplicate (good for 5 minutes; `paylatch sign` makes a new one):\n",
         );
         output.line(line);
     }
-    output.line("\nCtrl-C ends it.");
+    output.line("\nCtrl-C ends it. What comes in is shown here:\n");
 }
 
 fn example_line(data: &Data, sources: &[Source], public: SocketAddr) -> Option<String> {

@@ -1,15 +1,17 @@
 //! `paylatch events`: what was said, and what was decided.
 
 use clap::Args;
+use serde::Serialize;
 
+use super::clock;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::orders::ROWS_SHOWN;
-use super::output::printable;
+use super::orders::{ROWS_SHOWN, stored_id};
+use super::output::{Output, printable};
 use super::tables::table;
 use crate::config::Needs;
-use crate::order::{Currency, display_amount};
-use crate::store::{EventFilter, EventRow, ROWS_MAX, Store};
+use crate::order::{Currency, Key, display_amount};
+use crate::store::{EventAcknowledgementRow, EventFilter, EventRow, ROWS_MAX, Store};
 
 #[derive(Args)]
 pub(super) struct Events {
@@ -27,7 +29,7 @@ pub(super) struct Events {
     /// Events of this type, in the provider's words.
     #[arg(long = "type", value_name = "TYPE")]
     type_name: Option<String>,
-    /// Events with this outcome, such as `parked`.
+    /// Events with this outcome, such as `parked`; with `conflict` those that another body came for.
     #[arg(long)]
     outcome: Option<String>,
     /// Events after this one.
@@ -36,25 +38,94 @@ pub(super) struct Events {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
+    /// Keep that a person has settled what is parked, dead or in conflict: it is not counted any more.
+    #[arg(long, requires = "event_id")]
+    acknowledge: bool,
+    /// How it was settled.
+    #[arg(long, value_name = "TEXT", requires = "acknowledge")]
+    note: Option<String>,
     /// Print the columns as JSON.
     #[arg(long)]
     json: bool,
 }
 
+/// An event and what was settled about it.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    event: EventRow,
+    acknowledgements: Vec<EventAcknowledgementRow>,
+}
+
 /// Prints the events.
 pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
-    let rows = read(&context.store(&settings)?, events).await?;
-    if let (Some(id), true) = (&events.event_id, rows.is_empty()) {
+    let store = context.store(&settings)?;
+    let rows = read(&store, events).await?;
+    match (&events.event_id, events.json) {
+        (Some(id), json) => {
+            let told = tell_each(&store, id, rows, events).await?;
+            match json {
+                true => context.output.json(&told),
+                false => told.iter().for_each(|told| tell_one(context.output, told)),
+            }
+        }
+        (None, true) => context.output.json(&rows),
+        (None, false) => context.output.line(events_table(&rows)),
+    }
+    Ok(())
+}
+
+/// The events of one id, of each source one, with what was settled; settles it first, if that was asked for.
+async fn tell_each(
+    store: &Store,
+    id: &str,
+    mut rows: Vec<EventRow>,
+    events: &Events,
+) -> Result<Vec<Told>, Failure> {
+    if rows.is_empty() {
         return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {id:?}"))
             .hint("`paylatch events` lists those that there are"));
     }
-    if events.json {
-        context.output.json(&rows);
-    } else {
-        context.output.line(events_table(&rows));
+    if events.acknowledge {
+        if rows.len() > 1 {
+            let sources: Vec<_> = rows.iter().map(|row| printable(&row.source)).collect();
+            let several = format!("several sources have an event {id:?}");
+            return Err(Failure::new(Exit::Usage, "several_events", several)
+                .hint(format_args!("choose one: --source {}", sources.join(" or --source "))));
+        }
+        for row in &rows {
+            let settled = store.acknowledge_event(&key(row)?, events.note.as_deref(), clock::now()).await?;
+            if settled == 0 {
+                let nothing = format!("event {id:?} is neither parked nor dead nor in conflict");
+                return Err(Failure::new(Exit::Failed, "nothing_to_acknowledge", nothing));
+            }
+        }
+        rows = read(store, events).await?;
     }
-    Ok(())
+    let mut told = Vec::with_capacity(rows.len());
+    for event in rows {
+        let acknowledgements = store.event_acknowledgements(&key(&event)?).await?;
+        told.push(Told { event, acknowledgements });
+    }
+    Ok(told)
+}
+
+fn key(event: &EventRow) -> Result<Key, Failure> {
+    Ok(Key { id: stored_id(&event.event_id)?, source: stored_id(&event.source)? })
+}
+
+fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
+    output.line(events_table(std::slice::from_ref(event)));
+    for settled in acknowledgements {
+        output.line(settlement(&settled.outcome, &settled.acknowledged_at, settled.note.as_deref()));
+    }
+}
+
+/// What was settled, when and how, in a line.
+pub(super) fn settlement(what: &str, at: &str, note: Option<&str>) -> String {
+    let note = note.map(|note| format!(": {}", printable(note))).unwrap_or_default();
+    format!("{what} acknowledged {at}{note}")
 }
 
 /// Reads page after page, up to the limit.
@@ -95,13 +166,21 @@ pub(super) fn events_table(rows: &[EventRow]) -> String {
             row.kind.clone().unwrap_or_default(),
             row.amount.map(|minor| amount(minor, row.currency.as_deref())).unwrap_or_default(),
             row.payment_id.clone().unwrap_or_default(),
-            row.outcome.clone(),
+            outcome(row),
             if row.duplicates == 0 { String::new() } else { row.duplicates.to_string() },
             row.reason.clone().unwrap_or_default(),
         ];
         cells.iter().map(|cell| printable(cell)).collect()
     });
     table(&header, cells)
+}
+
+/// The outcome, what else needs a person, and whether it is settled.
+fn outcome(row: &EventRow) -> String {
+    let conflict = if row.conflicts > 0 { ", in conflict" } else { "" };
+    let needed_a_person = row.conflicts > 0 || matches!(row.outcome.as_str(), "parked" | "dead");
+    let settled = if needed_a_person && !row.needs_a_person { " (acknowledged)" } else { "" };
+    format!("{}{conflict}{settled}", row.outcome)
 }
 
 /// Minor units as people write them.

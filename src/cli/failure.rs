@@ -47,6 +47,10 @@ impl Failure {
         self
     }
 
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     pub(super) fn message(&self) -> &str {
         &self.message
     }
@@ -129,8 +133,21 @@ impl From<StoreError> for Failure {
         let message = error.to_string();
         match error {
             StoreError::Unfit(problem) => unfit(&problem),
-            StoreError::Unavailable(_) => Self::new(Exit::Unavailable, "database_unavailable", message)
-                .hint("database_url says where it is: `paylatch config` shows it"),
+            // SQLite's words for a file that is not there, or may not be opened.
+            StoreError::Unavailable(why) if why.contains("unable to open database file") => {
+                Self::new(Exit::Unavailable, "database_unavailable", message).hint(
+                    "database_url names the file: `paylatch config` shows it; `paylatch migrate` makes it",
+                )
+            }
+            StoreError::Unavailable(why) => {
+                let failure = Self::new(Exit::Unavailable, "database_unavailable", message)
+                    .hint("database_url says where it is: `paylatch config` shows it");
+                if why.starts_with("pool timed out") {
+                    failure.hint("`paylatch check` says why")
+                } else {
+                    failure
+                }
+            }
             StoreError::Raced(_) => Self::new(Exit::Failed, "raced", message).hint("try again"),
             StoreError::Refused { .. } => Self::new(Exit::Failed, "database_refused", message),
         }

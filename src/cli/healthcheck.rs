@@ -36,7 +36,10 @@ pub(super) async fn run(context: &Context, check: &Healthcheck) -> Result<(), Fa
     let url = url(context, check)?;
     let failed = |why: String| Failure::new(Exit::Failed, "not_ready", format!("{url} {why}"));
     let late = |_| failed(format!("did not answer within {} s", ANSWER_WITHIN.as_secs()));
-    let (status, body) = timeout(ANSWER_WITHIN, ask(&url)).await.map_err(late)?.map_err(failed)?;
+    let silent = |why| {
+        failed(why).hint("is it running? `listen` of the settings says where it is looked for, or --url")
+    };
+    let (status, body) = timeout(ANSWER_WITHIN, ask(&url)).await.map_err(late)?.map_err(silent)?;
     if status != StatusCode::OK {
         return Err(failed(format!("answers {}", status.as_u16())).fact(printable(body.trim())));
     }

@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
+mod arrows;
 mod audit;
 mod bench;
 mod check;
@@ -27,6 +28,7 @@ mod serve;
 mod sign;
 mod tables;
 mod verify;
+mod welcome;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

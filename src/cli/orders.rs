@@ -144,10 +144,12 @@ fn the_one(id: &str, mut rows: Vec<OrderRow>) -> Result<OrderRow, Failure> {
 }
 
 fn key(order: &OrderRow) -> Result<Key, Failure> {
-    let id = |text: &str| {
-        Id::new(text).map_err(|error| Failure::new(Exit::Failed, "wrong_id", format!("{text:?} {error}")))
-    };
-    Ok(Key { id: id(&order.order_id)?, source: id(&order.source)? })
+    Ok(Key { id: stored_id(&order.order_id)?, source: stored_id(&order.source)? })
+}
+
+/// An id as a row has it.
+pub(super) fn stored_id(text: &str) -> Result<Id, Failure> {
+    Id::new(text).map_err(|error| Failure::new(Exit::Failed, "wrong_id", format!("{text:?} {error}")))
 }
 
 fn orders_table(rows: &[OrderRow], acknowledged: &[AcknowledgementRow]) -> String {
@@ -192,8 +194,8 @@ fn tell_one(output: Output, Told { order, acknowledgements, timeline }: &Told) {
     output.line(orders_table(std::slice::from_ref(order), acknowledgements));
     output.line(format_args!("\nfirst event {}, last event {}", order.first_event_at, order.last_event_at));
     for settled in acknowledgements {
-        let note = settled.note.as_deref().map(|note| format!(": {}", printable(note))).unwrap_or_default();
-        output.line(format_args!("{} acknowledged {}{note}", settled.anomaly, settled.acknowledged_at));
+        let note = settled.note.as_deref();
+        output.line(events::settlement(&settled.anomaly, &settled.acknowledged_at, note));
     }
     output.line(format_args!("\n{}", events::events_table(timeline)));
 }

@@ -39,6 +39,11 @@ impl Output {
         self.no_colour
     }
 
+    /// Whether remarks go to a terminal.
+    pub(super) fn is_read_by_people(self) -> bool {
+        stderr().is_terminal()
+    }
+
     /// A line of the answer.
     pub(super) fn line(self, text: impl Display) {
         write_line(&mut stdout().lock(), text);

@@ -9,18 +9,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use serde::Serialize;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::output::{Output, printable};
+use super::output::{Output, Tone, printable};
 use super::send::{Sender, Sent, require_http, webhook_url};
 use super::tables::table;
 use crate::config::Needs;
 
 /// The most webhooks that one run sends.
 const WEBHOOKS_MAX: usize = 1_000_000;
-/// How many failures are told one by one.
+/// How many reasons are told.
 const FAILURES_SHOWN_MAX: usize = 10;
 
 #[derive(Args)]
@@ -43,6 +44,9 @@ pub(super) struct Replay {
     /// How many are in flight at once.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Sends everything and prints the summary; tells whether all of it was accepted.
@@ -58,8 +62,11 @@ pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Fail
     let sender = Sender::new(source.clone(), url);
     let sent = sender.send_all(fixtures, replay.concurrency.into(), move || progress.inc(1)).await;
     bar.finish_and_clear();
-    tell_summary(context.output, &sent, started.elapsed());
-    tell_failures(context.output, &sent);
+    let summary = Summary::of(&sent, started.elapsed());
+    match replay.json {
+        true => context.output.json(&summary),
+        false => summary.tell(context.output),
+    }
     Ok(sent.iter().all(Sent::is_accepted))
 }
 
@@ -84,35 +91,74 @@ fn progress_bar(count: usize) -> ProgressBar {
     ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// How many events ended how, and how many webhooks were refused.
-fn tell_summary(output: Output, sent: &[Sent], took: Duration) {
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    let mut count = |word: String| *counts.entry(word).or_default() += 1;
-    for sent in sent {
-        match &sent.answer {
-            Ok(answer) if sent.is_accepted() && answer.receipts.is_empty() => count("accepted".to_owned()),
-            Ok(answer) if sent.is_accepted() => {
-                answer.receipts.iter().for_each(|receipt| count(printable(&receipt.outcome)));
-            }
-            Ok(answer) => count(answer.status.to_string()),
-            Err(_) => count("no answer".to_owned()),
-        }
-    }
-    let rows = counts.into_iter().map(|(word, count)| vec![word, count.to_string()]);
-    output.line(table(&["outcome", "count"], rows));
-    let seconds = took.as_secs_f64();
-    let rate = sent.len() as f64 / seconds.max(f64::MIN_POSITIVE);
-    output.line(format_args!("{} webhooks in {seconds:.2} s, {rate:.0} a second", sent.len()));
+/// What became of everything that was sent.
+#[derive(Serialize)]
+struct Summary {
+    webhooks: usize,
+    seconds: f64,
+    /// Events by their outcome, and webhooks that were refused by status.
+    outcomes: BTreeMap<String, usize>,
+    /// Each reason once.
+    failures: Vec<Failed>,
 }
 
-fn tell_failures(output: Output, sent: &[Sent]) {
-    let failed = || sent.iter().filter(|sent| !sent.is_accepted());
-    for sent in failed().take(FAILURES_SHOWN_MAX) {
-        output.note(format_args!("{}: {}", printable(&sent.fixture), printable(&why(sent))));
+#[derive(Serialize)]
+struct Failed {
+    why: String,
+    /// The first webhook that had it.
+    first: String,
+    count: usize,
+}
+
+impl Summary {
+    fn of(sent: &[Sent], took: Duration) -> Self {
+        let mut summary = Self {
+            webhooks: sent.len(),
+            seconds: took.as_secs_f64(),
+            outcomes: BTreeMap::new(),
+            failures: Vec::new(),
+        };
+        for sent in sent {
+            match &sent.answer {
+                Ok(answer) if sent.is_accepted() && answer.receipts.is_empty() => summary.count("accepted"),
+                Ok(answer) if sent.is_accepted() => {
+                    answer.receipts.iter().for_each(|receipt| summary.count(&receipt.outcome));
+                }
+                Ok(answer) => summary.fail(sent, &answer.status.to_string()),
+                Err(_) => summary.fail(sent, "no answer"),
+            }
+        }
+        summary
     }
-    let more = failed().count().saturating_sub(FAILURES_SHOWN_MAX);
-    if more > 0 {
-        output.note(format_args!("and {more} more that were not accepted"));
+
+    fn count(&mut self, word: &str) {
+        *self.outcomes.entry(printable(word)).or_default() += 1;
+    }
+
+    fn fail(&mut self, sent: &Sent, word: &str) {
+        self.count(word);
+        let why = why(sent);
+        match self.failures.iter_mut().find(|known| known.why == why) {
+            Some(known) => known.count += 1,
+            None => self.failures.push(Failed { why, first: sent.fixture.clone(), count: 1 }),
+        }
+    }
+
+    fn tell(&self, output: Output) {
+        let rows = self.outcomes.iter().map(|(word, count)| vec![word.clone(), count.to_string()]);
+        output.line(table(&["outcome", "count"], rows));
+        let rate = self.webhooks as f64 / self.seconds.max(f64::MIN_POSITIVE);
+        output.line(format_args!("{} webhooks in {:.2} s, {rate:.0} a second", self.webhooks, self.seconds));
+        for Failed { why, first, count } in self.failures.iter().take(FAILURES_SHOWN_MAX) {
+            let others = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+            output.note(format_args!("{}{others}: {}", printable(first), printable(why)));
+        }
+        if self.outcomes.keys().all(|word| word == "no answer") {
+            let hint = output.tone_err(Tone::Hint, "hint:");
+            output.note(format_args!(
+                "{hint} nothing answers there: start `paylatch dev`, or name a server with --url"
+            ));
+        }
     }
 }
 

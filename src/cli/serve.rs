@@ -1,13 +1,17 @@
 //! `paylatch serve`: production.
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::config::Needs;
+use super::output::{Output, Tone};
+use super::welcome;
+use crate::config::{Needs, Settings};
 use crate::server::{Live, Server, supervisor};
 
 /// What serving cannot do without.
@@ -23,8 +27,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     // Before anybody is told that it is ready: a SIGHUP that nobody listens for ends the process.
     let hangups = signal(SignalKind::hangup());
     let store = context.store(&settings)?;
+    let facts = Facts::of(&settings, context.settings_file());
     let server = Server::start(settings, store).await?;
-    info!(listen = %server.public_address(), admin_listen = %server.admin_address(), "listening");
+    facts.tell(context.output, server.public_address(), server.admin_address());
     supervisor::ready();
     let live = server.live();
     let ended = server.run(reload_on_hangup(context, live, hangups)).await;
@@ -32,6 +37,59 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
         traces.end().await;
     }
     Ok(ended?)
+}
+
+/// What is told once serving begins: a block for people, one line of log for machines. No secret is in it.
+struct Facts {
+    sources: String,
+    database: String,
+    locks: String,
+    settings: String,
+}
+
+impl Facts {
+    fn of(settings: &Settings, file: Option<PathBuf>) -> Self {
+        let shown = |name: &str| {
+            let own = settings.resolved.iter().find(|resolved| resolved.setting == name);
+            own.map(|resolved| resolved.shown.clone()).unwrap_or_default()
+        };
+        let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
+        Self {
+            sources: names.join(" "),
+            database: shown("database_url"),
+            locks: format!("{} {}", shown("lock.backend"), shown("lock.urls")).trim_end().to_owned(),
+            settings: file.map_or("the environment alone".to_owned(), |file| file.display().to_string()),
+        }
+    }
+
+    fn tell(self, output: Output, public: SocketAddr, admin: SocketAddr) {
+        let Self { sources, database, locks, settings } = self;
+        let version = env!("CARGO_PKG_VERSION");
+        if !output.is_read_by_people() {
+            return info!(
+                version,
+                listen = %public,
+                admin_listen = %admin,
+                sources,
+                database,
+                locks,
+                settings,
+                "listening"
+            );
+        }
+        let lines = [
+            ("Webhooks", format!("http://{public}/webhooks/NAME")),
+            ("Names", sources),
+            ("API", format!("http://{admin}/docs")),
+            ("Metrics", format!("http://{admin}/metrics")),
+            ("Database", database),
+            ("Locks", locks),
+            ("Settings", format!("{settings} (`paylatch config` shows them)")),
+        ];
+        let title = format!("paylatch {version}");
+        output.note(welcome::block(&title, &lines, |label| output.tone_err(Tone::Strong, label)));
+        output.note("");
+    }
 }
 
 /// Reads the settings again at each SIGHUP and takes what can be replaced while it serves, so that secrets and certificates

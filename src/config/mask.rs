@@ -27,12 +27,12 @@ mod tests {
     #[test]
     fn passwords_are_masked_wherever_a_url_may_have_them() {
         for (url, shown) in [
-            ("postgres://app:p@ss@db:5432/pay", "postgres://app:****@db:5432/pay"),
+            ("postgres://app:c@nary_canary@db:5432/pay", "postgres://app:****@db:5432/pay"),
             (
                 "postgres://app@db/pay?sslmode=require&password=x",
                 "postgres://app@db/pay?sslmode=require&password=****",
             ),
-            ("redis://:secret@127.0.0.1:6379", "redis://:****@127.0.0.1:6379"),
+            ("redis://:canary@127.0.0.1:6379", "redis://:****@127.0.0.1:6379"),
             ("sqlite://paylatch-data/paylatch.db", "sqlite://paylatch-data/paylatch.db"),
             ("host=db password=x", "[secret]"),
         ] {

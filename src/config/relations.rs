@@ -117,5 +117,9 @@ fn advice(settings: &Settings) -> Vec<String> {
         intake.deadline >= PROVIDER_WAIT,
         "intake.deadline_ms is 5000 or more: several providers wait no longer than 5 s for an answer",
     );
+    for source in &settings.sources {
+        let advise = |why| format!("sources.{}.secrets: {why}", source.name());
+        advice.extend(source.doubtful_secret().map(advise));
+    }
     advice
 }

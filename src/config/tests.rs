@@ -217,7 +217,7 @@ mod sources {
     #[test]
     fn a_source_may_come_from_the_file_the_environment_or_both() {
         let in_file = file("[sources.My_Shop]\nprovider = 'stripe'");
-        let secrets = ("PAYLATCH_SOURCES__MY_SHOP__SECRETS", "whsec_b25l, whsec_dHdv");
+        let secrets = ("PAYLATCH_SOURCES__MY_SHOP__SECRETS", "whsec_canaryaa, whsec_canarybb");
         assert_eq!(names(with_environment(in_file, &[secrets])), ["My_Shop"]);
         let provider = ("PAYLATCH_SOURCES__MY_SHOP__PROVIDER", "stripe");
         assert_eq!(names(with_environment(Layers::default(), &[secrets, provider])), ["my-shop"]);
@@ -225,13 +225,13 @@ mod sources {
 
     #[test]
     fn the_provider_is_the_source_s_name_unless_it_is_told() {
-        let variables = [("PAYLATCH_SOURCES__STRIPE__SECRETS", "whsec_b25l")];
+        let variables = [("PAYLATCH_SOURCES__STRIPE__SECRETS", "whsec_canaryaa")];
         assert_eq!(names(with_environment(Layers::default(), &variables)), ["stripe"]);
     }
 
     #[test]
     fn params_may_come_from_the_environment() {
-        let layers = file("[sources.stripe]\nsecrets = ['whsec_b25l']\nparams.nonsense = 'x'");
+        let layers = file("[sources.stripe]\nsecrets = ['whsec_canaryaa']\nparams.nonsense = 'x'");
         let told =
             told(with_environment(layers, &[("PAYLATCH_SOURCES__STRIPE__PARAMS__NOTHING", "x")])).join("\n");
         assert!(told.contains("sources.stripe.params.nonsense (paylatch.toml:3)"), "{told}");
@@ -277,7 +277,7 @@ mod sources {
     fn a_secret_file_is_read_without_its_line_break() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secret");
-        std::fs::write(&path, "whsec_b25l\n").unwrap();
+        std::fs::write(&path, "whsec_canaryaa\n").unwrap();
         let text = format!("[sources.stripe]\nsecret_files = [{:?}]", path.display().to_string());
         assert_eq!(names(file(&text)), ["stripe"]);
     }

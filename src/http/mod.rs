@@ -11,6 +11,7 @@
 mod admin;
 mod body;
 mod clock;
+mod diagnoses;
 mod health;
 mod listener;
 mod problem;
@@ -19,6 +20,7 @@ mod request_id;
 mod sources;
 mod tls;
 mod webhooks;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -33,3 +35,4 @@ pub use sources::Sources;
 #[cfg(feature = "tls")]
 pub use tls::connect_unverified;
 pub use tls::{Tls, TlsFiles, TlsProblem};
+pub use witness::{Refusal, Seen, Witness};

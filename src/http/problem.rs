@@ -144,6 +144,11 @@ impl Problem {
         Self { detail: Some(detail.into()), ..self }
     }
 
+    /// The HTTP status.
+    pub(super) fn status(&self) -> u16 {
+        self.code.status()
+    }
+
     /// Names the methods that the path takes.
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }

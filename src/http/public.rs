@@ -9,6 +9,7 @@ use super::problem::{Code, Problem};
 use super::sources::Sources;
 use super::tls::Tls;
 use super::webhooks::{Desk, receive};
+use super::witness::Witness;
 use crate::intake::Intake;
 
 /// The table `[http]` of the settings.
@@ -24,12 +25,18 @@ pub struct Settings {
     pub tls: Option<Tls>,
 }
 
-/// The routes of the public listener.
-pub fn public(settings: &Settings, sources: Sources, intake: Intake, health: Health) -> Router {
+/// The routes of the public listener. A `witness` sees every answer to a provider.
+pub fn public(
+    settings: &Settings,
+    sources: Sources,
+    intake: Intake,
+    health: Health,
+    witness: Option<Witness>,
+) -> Router {
     let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
     let webhooks = Router::new()
         .route("/webhooks/{source}", any(receive))
-        .with_state(Desk::new(sources, limits, intake));
+        .with_state(Desk::new(sources, limits, intake, witness));
     with_health(webhooks, health).fallback(nothing_here)
 }
 

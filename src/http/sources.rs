@@ -24,6 +24,11 @@ impl Sources {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = sources;
     }
 
+    /// All of them, as they are now.
+    pub(super) fn all(&self) -> Vec<Source> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     /// The source that the last part of `/webhooks/{name}` names.
     pub(super) fn find(&self, name: &str) -> Option<Source> {
         let name = Id::new(name).ok()?;

@@ -12,16 +12,19 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use metrics::{counter, histogram};
 use serde::Serialize;
+use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
 
 use super::body::{BodyLimits, Held};
 use super::clock::received_now;
+use super::diagnoses::Diagnoses;
 use super::problem::{Code, Problem};
 use super::request_id::RequestId;
 use super::sources::Sources;
+use super::witness::{Refusal, Seen, Witness};
 use crate::intake::Intake;
-use crate::order::{Event, Receipt};
-use crate::provider::{Rejection, Source, Webhook};
+use crate::order::{Event, Receipt, UnixMicros};
+use crate::provider::{Rejection, Source, Verified, Webhook};
 
 /// The label of a source that is none: senders must not make up labels.
 const UNKNOWN_SOURCE: &str = "unknown";
@@ -32,11 +35,18 @@ pub(super) struct Desk {
     sources: Sources,
     limits: BodyLimits,
     intake: Intake,
+    diagnoses: Diagnoses,
+    witness: Option<Witness>,
 }
 
 impl Desk {
-    pub(super) fn new(sources: Sources, limits: BodyLimits, intake: Intake) -> Self {
-        Self { sources, limits, intake }
+    pub(super) fn new(
+        sources: Sources,
+        limits: BodyLimits,
+        intake: Intake,
+        witness: Option<Witness>,
+    ) -> Self {
+        Self { sources, limits, intake, diagnoses: Diagnoses::default(), witness }
     }
 }
 
@@ -67,16 +77,25 @@ pub(super) async fn receive(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    let Some(source) = name.ok().and_then(|Path(name)| desk.sources.find(&name)) else {
-        return refuse(&id, UNKNOWN_SOURCE, Code::UnknownSource.into());
+    let begun = Instant::now();
+    let source = name.ok().and_then(|Path(name)| desk.sources.find(&name));
+    let name = source.as_ref().map_or(UNKNOWN_SOURCE, |source| source.name().as_str());
+    let answer = match &source {
+        Some(source) => {
+            if let Some(answer) = answer_challenge(source, &request) {
+                return answer.into_response();
+            }
+            let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
+            take(&desk, source, request).instrument(span).await.map(|receipts| (source, receipts))
+        }
+        None => Err(Code::UnknownSource.into()),
     };
-    if let Some(answer) = answer_challenge(&source, &request) {
-        return answer.into_response();
+    if let Some(witness) = &desk.witness {
+        witness.tell(seen(name, &answer, begun));
     }
-    let span = debug_span!("webhook", source = %source.name(), request = %id, events = field::Empty);
-    match take(&desk, &source, request).instrument(span).await {
-        Ok(receipts) => accept(&id, &source, &receipts),
-        Err(refused) => refuse(&id, source.name().as_str(), refused),
+    match answer {
+        Ok((source, receipts)) => accept(&id, source, &receipts),
+        Err(refused) => refuse(&id, name, refused),
     }
 }
 
@@ -86,28 +105,37 @@ fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
     source.answer_challenge(path_and_query.as_str())
 }
 
+fn seen(source: &str, answer: &Result<(&Source, Vec<Receipt>), Refused>, begun: Instant) -> Seen {
+    let refusal = |Refused { problem, reason, detail }: &Refused| Refusal {
+        status: problem.status(),
+        reason,
+        detail: detail.clone(),
+    };
+    Seen {
+        source: source.to_owned(),
+        answer: answer.as_ref().map(|(_, receipts)| receipts.clone()).map_err(refusal),
+        took: begun.elapsed(),
+    }
+}
+
 async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
     let (head, body) = admit(&desk.limits, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
     let received_at = received_now();
-    let verified =
-        debug_span!("verify").in_scope(|| source.verify(&webhook, received_at.0.div_euclid(1_000_000)))?;
-    let secret = (verified.secret_position + 1).to_string();
-    counter!("paylatch_secret_matches_total", "source" => source.name().to_string(), "secret" => secret)
-        .increment(1);
-    let receipts = match desk.intake.recall(&verified.fingerprint()) {
-        Some(duplicates) => Ok(duplicates),
-        None => {
-            let events = verified.events(received_at);
-            tell_span(&events);
-            let stored = desk.intake.process_webhook(verified.fingerprint(), events, body.last_byte_at);
-            stored.instrument(debug_span!("store")).await.map_err(|refusal| Code::from(refusal).into())
+    let now = received_at.0.div_euclid(1_000_000);
+    match debug_span!("verify").in_scope(|| source.verify(&webhook, now)) {
+        Ok(verified) => {
+            let receipts = store(desk, source, &verified, received_at, body.last_byte_at).await;
+            histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
+                .record(body.last_byte_at.elapsed());
+            receipts
         }
-    };
-    histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
-        .record(body.last_byte_at.elapsed());
-    receipts
+        Err(rejection) => {
+            desk.diagnoses.look_into(source, &desk.sources, &rejection, (head, body), now);
+            Err(rejection.into())
+        }
+    }
 }
 
 /// Checks what can be told without the signature, and reads the body.
@@ -129,6 +157,27 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
         }
         Err(code) => Err(code.into()),
     }
+}
+
+/// Makes durable what the webhook says, unless it is known to be.
+async fn store(
+    desk: &Desk,
+    source: &Source,
+    verified: &Verified<'_>,
+    received_at: UnixMicros,
+    last_byte_at: Instant,
+) -> Result<Vec<Receipt>, Refused> {
+    let secret = (verified.secret_position + 1).to_string();
+    counter!("paylatch_secret_matches_total", "source" => source.name().to_string(), "secret" => secret)
+        .increment(1);
+    let fingerprint = verified.fingerprint();
+    if let Some(duplicates) = desk.intake.recall(&fingerprint) {
+        return Ok(duplicates);
+    }
+    let events = verified.events(received_at);
+    tell_span(&events);
+    let stored = desk.intake.process_webhook(fingerprint, events, last_byte_at);
+    stored.instrument(debug_span!("store")).await.map_err(|refusal| Code::from(refusal).into())
 }
 
 /// A trace says which events it is about.

@@ -6,6 +6,7 @@
 
 mod builtin;
 mod definition;
+mod diagnosis;
 mod document;
 mod facts;
 mod moment;
@@ -26,6 +27,8 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
+use self::definition::Definition;
+pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::Facts;
 pub use self::providers::{BadDefinition, Providers};
 use self::signature::Scheme;
@@ -81,6 +84,9 @@ pub struct Source {
     scheme: Arc<Scheme>,
     facts: Arc<Facts>,
     success_body: Option<String>,
+    // What it was compiled from, for telling why something does not verify.
+    definition: Arc<Definition>,
+    settings: Arc<SourceSettings>,
 }
 
 impl fmt::Debug for Source {
@@ -111,10 +117,12 @@ impl Source {
         let facts = Facts::new(definition, &settings, scheme.as_ref().map_or(&[], Scheme::headers));
         match (scheme, facts) {
             (Ok(scheme), Ok(facts)) if mistakes.is_empty() => Ok(Self {
-                name: settings.name,
+                name: settings.name.clone(),
                 scheme: Arc::new(scheme),
                 facts: Arc::new(facts),
                 success_body: definition.success_body.clone(),
+                definition: Arc::clone(definition),
+                settings: Arc::new(settings),
             }),
             (scheme, facts) => {
                 mistakes.extend(scheme.err());

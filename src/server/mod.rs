@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Door, Health, Sources, Tls};
+use crate::http::{self, Database, Door, Health, Sources, Tls, Witness};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -52,6 +52,7 @@ pub struct Server {
     metrics: Metrics,
     lane_runtime: LaneRuntime,
     settings: Settings,
+    witness: Option<Witness>,
 }
 
 /// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
@@ -99,7 +100,18 @@ impl Server {
             Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
         }
         let sources = Sources::new(by_name(&settings.sources));
-        Ok(Self { public, admin, store, locks, sources, health, metrics, lane_runtime, settings })
+        Ok(Self {
+            public,
+            admin,
+            store,
+            locks,
+            sources,
+            health,
+            metrics,
+            lane_runtime,
+            settings,
+            witness: None,
+        })
     }
 
     /// Where webhooks are taken, with the port that was given for port 0.
@@ -118,6 +130,12 @@ impl Server {
     #[must_use]
     pub fn live(&self) -> Live {
         Live { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
+    }
+
+    /// Lets `witness` see every answer to a provider.
+    #[must_use]
+    pub fn seen_by(self, witness: Witness) -> Self {
+        Self { witness: Some(witness), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -146,7 +164,8 @@ impl Server {
             let checks = keep_checking(self.store.clone(), self.locks.clone(), self.health.clone());
             (Intake::start(&self.settings.intake, &self.locks, &self.store), tokio::spawn(checks))
         };
-        let public = http::public(&self.settings.http, self.sources, intake.clone(), self.health.clone());
+        let health = self.health.clone();
+        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.witness);
         let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin_token);
         let http::Settings { connections_max, tls, .. } = self.settings.http;
         let public_door = Door { name: "public", connections_max, tls };

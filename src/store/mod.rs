@@ -25,8 +25,8 @@ use crate::secret::Secret;
 pub use coupons::CouponRow;
 pub use error::StoreError;
 pub use inspect::{
-    AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventFilter, EventRow, OrderFilter,
-    OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
+    AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter,
+    EventRow, OrderFilter, OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
 pub use schema::Schema;
 pub use session::Session;

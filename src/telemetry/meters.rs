@@ -106,10 +106,19 @@ pub const METERS: &[Meter] = &[
         "What Redlock's servers answered; `missing` is no answer in time.",
     ),
     histogram("paylatch_redlock_node_seconds", "How long Redlock's servers took to answer."),
-    gauge("paylatch_orders_with_anomaly", "Orders whose events contradict each other."),
-    gauge("paylatch_events_parked", "Stored events whose payment, amount or currency is missing."),
-    gauge("paylatch_events_dead", "Stored events that could not be read."),
-    gauge("paylatch_conflicts", "Stored events of which another version came under the same id."),
+    gauge(
+        "paylatch_orders_with_anomaly",
+        "Orders whose events contradict each other, less those acknowledged.",
+    ),
+    gauge(
+        "paylatch_events_parked",
+        "Stored events whose payment, amount or currency is missing, less those acknowledged.",
+    ),
+    gauge("paylatch_events_dead", "Stored events that could not be read, less those acknowledged."),
+    gauge(
+        "paylatch_conflicts",
+        "Bodies that came under the id of a stored event and say something else, less those acknowledged.",
+    ),
 ];
 
 /// The metrics of this process. Cheap to clone.

@@ -146,7 +146,7 @@ async fn a_server_that_refuses_is_unavailable() {
     assert!(matches!(replica.contender().acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     master.command(&["CONFIG", "SET", "requirepass", "secret"]).expect("set");
     assert!(matches!(master.contender().acquire_each(&keys(["order"])).await, Attempt::Unavailable));
-    let wrong = locks("redis", &[format!("redis://:wrong@127.0.0.1:{}", master.port)]);
+    let wrong = locks("redis", &[format!("redis://:wrong_canary@127.0.0.1:{}", master.port)]);
     assert!(matches!(wrong.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
 }
 

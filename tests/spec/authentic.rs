@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::servers::eventually;
 use crate::webhooks::{Headers, SECRET, Webhook, mac, now, payment};
 use crate::world::{Plan, World};
 
@@ -41,6 +42,40 @@ async fn a_webhook_signed_for_another_source_is_refused() {
 
     assert_eq!(to_other.status, 401);
     assert_eq!(to_its_own.outcome(), "applied");
+}
+
+#[tokio::test]
+async fn the_log_names_the_cause_of_a_refusal_and_a_flood_of_them_costs_one_search() {
+    let plan = Plan::sqlite()
+        .set("sources.other.provider", "'stripe'")
+        .set("sources.other.secrets", &format!("['{OTHER_SECRET}']"));
+    let world = plan.start().await;
+    let replica = &world.replicas[0];
+    let webhook = payment("pi_1").succeeded();
+    let written_again: serde_json::Value = serde_json::from_slice(&webhook.body).unwrap();
+    let written_again = Bytes::from(serde_json::to_vec_pretty(&written_again).unwrap());
+
+    let begun = std::time::Instant::now();
+    for _ in 0..50 {
+        let answer =
+            replica.post("/webhooks/stripe", &webhook.signed(), written_again.clone()).await.unwrap();
+        assert_eq!(answer.status, 401);
+        assert!(!String::from_utf8_lossy(&answer.body).contains("body"), "{answer:?}");
+    }
+    let found = || {
+        let output = replica.output();
+        output.lines().filter(|line| line.contains("a webhook does not verify")).map(str::to_owned).collect()
+    };
+    let told: Vec<String> = eventually("the cause is logged", async || {
+        let told: Vec<String> = found();
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+
+    assert!(told[0].contains(r#""cause":"body_changed""#) && told[0].contains("without spaces"), "{told:?}");
+    let searches = found().len() as u64;
+    assert!(searches <= 1 + begun.elapsed().as_secs(), "{searches} searches, at most one within a second");
+    assert_eq!(replica.metric("paylatch_rejections_total", &["signature_mismatch"]).await, 50.0);
 }
 
 #[tokio::test]

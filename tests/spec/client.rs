@@ -11,6 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::replica::assert_no_secret;
+
 /// Providers wait longer; a promise of the product says that they need not.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -51,6 +53,7 @@ impl Client {
             let answer = self.connections.request(request).await.map_err(|error| format!("{error:?}"))?;
             let (head, body) = answer.into_parts();
             let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            assert_no_secret(&format!("{:?}\n{}", head.headers, String::from_utf8_lossy(&body)));
             Ok(Answer { status: head.status, headers: head.headers, body })
         };
         tokio::time::timeout(PATIENCE, answer).await.map_err(|_| "no answer within 15 s".to_owned())?

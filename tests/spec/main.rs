@@ -22,6 +22,7 @@ mod limits;
 mod once;
 mod postgres_dies;
 mod redis_dies;
+mod secrets;
 mod seen;
 
 // What they rest on

@@ -53,6 +53,12 @@ async fn the_curl_line_that_dev_prints_works_when_pasted() {
         answer.contains("receipts").then_some(())
     })
     .await;
+    eventually("dev shows what came and what became of the order", async || {
+        let shown = std::fs::read_to_string(&printed).ok()?;
+        let became = "<--  200 applied  order order-1001 paid, captured 20.00 USD";
+        (shown.contains("-->  payment_intent.succeeded") && shown.contains(became)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::client::{Answer, Client};
-use crate::servers::{CANARY, Port, Process, eventually};
+use crate::servers::{CANARY, HEX_CANARY, Port, Process, eventually};
 use crate::webhooks::Webhook;
 
 /// Settings by dotted name, each value as TOML text: `("lock.ttl_ms", "300")`.
@@ -119,6 +119,13 @@ impl Replica {
     pub async fn admin(&self, path: &str) -> Answer {
         let answer = self.client.request(Method::GET, (self.admin_address, path), &[], bytes::Bytes::new());
         answer.await.expect("an answer of the admin listener")
+    }
+
+    /// Sends any request without a body to the admin listener, and expects an answer.
+    pub async fn ask_admin(&self, method: Method, path: &str, headers: &[(String, String)]) -> Answer {
+        let answer =
+            self.client.request(method, (self.admin_address, path), headers, bytes::Bytes::new()).await;
+        answer.expect("an answer of the admin listener")
     }
 
     /// Sends JSON to the admin listener; there may be no answer.
@@ -288,7 +295,13 @@ fn command(directory: &Path, config: Option<&Path>) -> Command {
     command
 }
 
-fn assert_no_secret(output: &str) {
-    let told = output.lines().find(|line| line.contains(CANARY));
-    assert!(told.is_none(), "a secret was printed: {told:?}");
+/// Nothing that was printed or answered may show a secret.
+pub fn assert_no_secret(output: &str) {
+    let told = secret_in(output);
+    assert!(told.is_none(), "a secret was shown: {told:?}");
+}
+
+/// The first line that shows a secret.
+pub fn secret_in(output: &str) -> Option<&str> {
+    output.lines().find(|line| line.contains(CANARY) || line.contains(HEX_CANARY))
 }

@@ -30,7 +30,7 @@ fn stripe() -> Source {
     let settings = SourceSettings {
         name: Id::new("stripe").unwrap(),
         provider: "stripe".to_owned(),
-        secrets: vec![Secret::new("whsec_of_a_test")],
+        secrets: vec![Secret::new("whsec_canary_of_a_test")],
         tolerance_s: None,
         mode: None,
         order: Vec::new(),

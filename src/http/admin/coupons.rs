@@ -40,6 +40,7 @@ pub(super) struct Till {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewCoupon {
     /// What the customer enters: 1 to 255 characters.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     code: String,
     /// How many redeemers there may be.
     #[schema(minimum = 0)]
@@ -51,8 +52,10 @@ pub(super) struct NewCoupon {
 #[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     /// Who: a customer, a card, a cart, as the merchant counts. Each has a coupon once.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     redeemer: String,
     /// For which order.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     order: Option<String>,
 }
 

@@ -129,20 +129,20 @@ mod tests {
     }
 
     fn with_token() -> Guard {
-        Guard::new(Some(Secret::new("right")))
+        Guard::new(Some(Secret::new("canary")))
     }
 
     #[test]
     fn only_the_token_passes() {
         let guard = with_token();
         for (shown, expected) in [
-            ("Bearer right", Ok(())),
-            ("bearer  right", Ok(())),
+            ("Bearer canary", Ok(())),
+            ("bearer  canary", Ok(())),
             ("Bearer wrong", Err(Code::TokenInvalid)),
-            ("Bearer rightly", Err(Code::TokenInvalid)),
+            ("Bearer canaryly", Err(Code::TokenInvalid)),
             ("Bearer ", Err(Code::TokenInvalid)),
-            ("Basic right", Err(Code::TokenInvalid)),
-            ("right", Err(Code::TokenInvalid)),
+            ("Basic canary", Err(Code::TokenInvalid)),
+            ("canary", Err(Code::TokenInvalid)),
         ] {
             assert_eq!(admit(&guard, &headers("authorization", shown)), expected, "{shown}");
         }
@@ -153,7 +153,7 @@ mod tests {
     fn an_address_that_guesses_has_to_wait_and_no_other() {
         let guard = with_token();
         let (wrong, right) =
-            (headers("authorization", "Bearer wrong"), headers("authorization", "Bearer right"));
+            (headers("authorization", "Bearer wrong"), headers("authorization", "Bearer canary"));
         for _ in 0..FAILURES_MAX {
             assert_eq!(admit(&guard, &wrong), Err(Code::TokenInvalid));
         }

@@ -16,7 +16,7 @@ use crate::provider::{Providers, Source, SourceSettings};
 use crate::secret::Secret;
 use crate::store::{self, Store};
 
-const SECRET: &str = "whsec_test";
+const SECRET: &str = "whsec_canary_test";
 
 struct Shop {
     world: World,
@@ -42,7 +42,7 @@ impl Shop {
             body_bytes_in_flight_max: 1 << 20,
             tls: None,
         };
-        let app = public(&limits, sources.clone(), intake, Health::new());
+        let app = public(&limits, sources.clone(), intake, Health::new(), None);
         Self { world: World::serving(app).await, sources, stripe, _directory: directory }
     }
 
@@ -134,7 +134,7 @@ async fn every_bad_signature_is_one_and_the_same_problem() {
     let content = captured("evt_1");
     let good = shop.signature(&content);
     let mut answers = vec![
-        ("an impostor's", shop.post(&source("whsec_other"), &content, 0).await),
+        ("an impostor's", shop.post(&source("whsec_canary_other"), &content, 0).await),
         ("an old one", shop.post(&shop.stripe, &content, 301).await),
     ];
     for (name, headers) in [
@@ -196,9 +196,9 @@ async fn a_verified_body_that_cannot_be_read_is_kept_and_answered_200() {
 #[tokio::test]
 async fn sources_are_replaced_while_webhooks_come_in() {
     let shop = Shop::open().await;
-    shop.sources.replace(HashMap::from([(Id::new("stripe").unwrap(), source("whsec_new"))]));
+    shop.sources.replace(HashMap::from([(Id::new("stripe").unwrap(), source("whsec_canary_new"))]));
     assert_eq!(statuses(&shop.post(&shop.stripe, &captured("evt_1"), 0).await), [401]);
-    assert_eq!(statuses(&shop.post(&source("whsec_new"), &captured("evt_1"), 0).await), [200]);
+    assert_eq!(statuses(&shop.post(&source("whsec_canary_new"), &captured("evt_1"), 0).await), [200]);
     shop.sources.replace(HashMap::new());
-    assert_eq!(statuses(&shop.post(&source("whsec_new"), &captured("evt_1"), 0).await), [404]);
+    assert_eq!(statuses(&shop.post(&source("whsec_canary_new"), &captured("evt_1"), 0).await), [404]);
 }

@@ -23,9 +23,12 @@ pub(in crate::provider) struct Definition {
     pub(in crate::provider) title: String,
     /// What people should know; rendered into `docs/providers.md`.
     pub(in crate::provider) docs: Docs,
-    /// The shape of a generated secret, apart from what its key encoding demands.
+    /// What its signing secrets begin with: for making one up, and for recognising one that was pasted without.
     #[serde(default)]
     pub(in crate::provider) secret_prefix: String,
+    /// What its API keys begin with, which people paste for signing secrets.
+    #[serde(default)]
+    pub(in crate::provider) api_key_prefixes: Vec<String>,
     /// What a source has to say beside its secrets.
     #[serde(default)]
     pub(in crate::provider) params: BTreeMap<String, Param>,

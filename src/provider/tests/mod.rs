@@ -24,7 +24,7 @@ use crate::order::{Event, Id, UnixMicros};
 use crate::secret::Secret;
 
 /// Within every tolerance of what the tests sign.
-const NOW: i64 = 1_789_000_000;
+pub(super) const NOW: i64 = 1_789_000_000;
 
 /// What a source says of a sender that signs in a standard way: where things are in its bodies, and what its types mean.
 const SENDER: &[(&str, &str)] = &[
@@ -41,12 +41,12 @@ const SENDER: &[(&str, &str)] = &[
 
 static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| Providers::load(None).unwrap());
 
-fn providers() -> &'static Providers {
+pub(super) fn providers() -> &'static Providers {
     &PROVIDERS
 }
 
 /// Settings that a source of this provider could have.
-fn settings(provider: &str) -> SourceSettings {
+pub(super) fn settings(provider: &str) -> SourceSettings {
     let params = match provider {
         "authorizenet" => &[("currency", "USD")][..],
         "braintree" => &[("public_key", "plfix_public_key")],
@@ -74,11 +74,11 @@ fn settings(provider: &str) -> SourceSettings {
     }
 }
 
-fn source(settings: SourceSettings) -> Source {
+pub(super) fn source(settings: SourceSettings) -> Source {
     Source::new(settings, providers()).unwrap()
 }
 
-fn headers(pairs: &[(String, String)]) -> HeaderMap {
+pub(super) fn headers(pairs: &[(String, String)]) -> HeaderMap {
     let parsed = |(name, value): &(String, String)| {
         (name.parse::<http::HeaderName>().unwrap(), http::HeaderValue::from_str(value).unwrap())
     };

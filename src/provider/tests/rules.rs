@@ -88,8 +88,10 @@ fn a_tolerance_of_the_source_goes_before_the_definition_s_and_zero_switches_it_o
 #[test]
 fn any_secret_may_match_and_its_position_is_told() {
     let old = settings("stripe");
-    let rotated =
-        SourceSettings { secrets: vec![Secret::new("whsec_new"), old.secrets[0].clone()], ..old.clone() };
+    let rotated = SourceSettings {
+        secrets: vec![Secret::new("whsec_canary_new"), old.secrets[0].clone()],
+        ..old.clone()
+    };
     let good = signature(&source(old), "{}");
     let source = source(rotated);
     let headers = headers(&[("stripe-signature".to_owned(), good)]);

@@ -1,4 +1,4 @@
-//! Anomalies that a person has settled.
+//! What a person has settled: anomalies of orders, and events that are parked, dead or in conflict.
 
 use serde::Serialize;
 
@@ -19,6 +19,19 @@ pub struct AcknowledgementRow {
     pub source: String,
     /// What was settled.
     pub anomaly: String,
+    /// How, in the words of who settled it.
+    pub note: Option<String>,
+    /// When, in RFC 3339.
+    pub acknowledged_at: String,
+}
+
+/// A row of `event_acknowledgements`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventAcknowledgementRow {
+    /// What was settled: that it is `parked`, `dead` or in `conflict`.
+    pub outcome: String,
+    /// The digest of the body that was settled, in hex.
+    pub body_sha256: String,
     /// How, in the words of who settled it.
     pub note: Option<String>,
     /// When, in RFC 3339.
@@ -84,6 +97,76 @@ impl Store {
                 order_id,
                 source,
                 anomaly,
+                note,
+                acknowledged_at: rfc3339(at).unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    /// Keeps that a person has settled what needs one about `event`: that it is parked or dead, and every body in
+    /// conflict with it. Tells how many things that were; 0 when there is nothing to settle. Settled again, the note is
+    /// the new one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn acknowledge_event(
+        &self,
+        event: &Key,
+        note: Option<&str>,
+        at: UnixMicros,
+    ) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            insert into event_acknowledgements (event_id, source, body_sha256, outcome, note, acknowledged_at)
+            select event_id, source, body_sha256, outcome, cast($3 as text), $4
+              from (select event_id, source, body_sha256, outcome from events
+                     where outcome in ('parked', 'dead')
+                    union all
+                    select event_id, source, body_sha256, 'conflict' from conflicts) failures
+             where event_id = $1 and source = $2
+                on conflict (event_id, source, body_sha256, outcome)
+                   do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at";
+        let settled = async {
+            Ok(on_either!(self, pool => sqlx::query(SQL)
+                .bind(event.id.as_str())
+                .bind(event.source.as_str())
+                .bind(note)
+                .bind(at)
+                .execute(pool)
+                .await?
+                .rows_affected()))
+        };
+        within(QUERY_TIMEOUT, settled).await
+    }
+
+    /// What was settled of one event, the latest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event_acknowledgements(
+        &self,
+        event: &Key,
+    ) -> Result<Vec<EventAcknowledgementRow>, StoreError> {
+        const SQL: &str = "
+            select outcome, body_sha256, note, acknowledged_at
+              from event_acknowledgements
+             where event_id = $1 and source = $2
+             order by acknowledged_at desc, outcome, body_sha256
+             limit $3";
+        type Row = (String, Vec<u8>, Option<String>, UnixMicros);
+        let rows = async {
+            let rows: Vec<Row> = on_either!(self, pool => sqlx::query_as(SQL)
+                .bind(event.id.as_str())
+                .bind(event.source.as_str())
+                .bind(ACKNOWLEDGEMENTS_MAX)
+                .fetch_all(pool)
+                .await?);
+            Ok(rows)
+        };
+        let rows = within(QUERY_TIMEOUT, rows).await?.into_iter();
+        Ok(rows
+            .map(|(outcome, body_sha256, note, at)| EventAcknowledgementRow {
+                outcome,
+                body_sha256: hex::encode(body_sha256),
                 note,
                 acknowledged_at: rfc3339(at).unwrap_or_default(),
             })

@@ -14,7 +14,7 @@ use crate::order::Key;
 
 use super::{Database, Store, StoreError, within};
 
-pub use acknowledge::AcknowledgementRow;
+pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use rows::{EventRow, OrderRow};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
@@ -51,7 +51,7 @@ pub struct EventFilter {
     pub source: Option<String>,
     /// By the provider's name for what happened.
     pub type_name: Option<String>,
-    /// By outcome, in the words of the database.
+    /// By outcome, in the words of the database; `conflict` are those that another body came for.
     pub outcome: Option<String>,
     /// By the order that their payment belongs to now.
     pub order: Option<String>,
@@ -68,12 +68,20 @@ pub struct EventFilter {
 pub struct Counts {
     /// Orders with an anomaly that nobody has acknowledged.
     pub anomalies: i64,
-    /// Events that are parked.
+    /// Events that are parked and that nobody has acknowledged.
     pub parked: i64,
-    /// Events that are dead.
+    /// Events that are dead and that nobody has acknowledged.
     pub dead: i64,
-    /// Bodies in conflict with a stored event.
+    /// Bodies in conflict with a stored event that nobody has acknowledged.
     pub conflicts: i64,
+}
+
+impl Counts {
+    /// All of them together.
+    #[must_use]
+    pub fn sum(self) -> i64 {
+        self.anomalies + self.parked + self.dead + self.conflicts
+    }
 }
 
 /// Runs one piece of work on the pool of either database: the statements are the same text for both.
@@ -95,7 +103,18 @@ use on_either;
 
 const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.kind, e.reference, e.amount,
     e.currency, e.cumulative, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.facts_sha256,
-    e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes";
+    e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
+    (select count(*) from conflicts c where c.event_id = e.event_id and c.source = e.source) as conflicts,
+    (e.outcome in ('parked', 'dead') and not exists (
+        select 1 from event_acknowledgements a
+         where a.event_id = e.event_id and a.source = e.source and a.body_sha256 = e.body_sha256
+           and a.outcome = e.outcome))
+    or exists (
+        select 1 from conflicts c
+         where c.event_id = e.event_id and c.source = e.source and not exists (
+             select 1 from event_acknowledgements a
+              where a.event_id = c.event_id and a.source = c.source and a.body_sha256 = c.body_sha256
+                and a.outcome = 'conflict')) as needs_a_person";
 
 impl Store {
     /// Orders by (id, source), from `after` on.
@@ -139,7 +158,8 @@ impl Store {
              where (cast($1 as text) is null or e.event_id = $1)
                and (cast($2 as text) is null or e.source = $2)
                and (cast($3 as text) is null or e.type = $3)
-               and (cast($4 as text) is null or e.outcome = $4)
+               and (cast($4 as text) is null or e.outcome = $4 or ($4 = 'conflict' and exists (
+                       select 1 from conflicts c where c.event_id = e.event_id and c.source = e.source)))
                and (cast($5 as text) is null or exists (
                        select 1 from payments p
                         where p.payment_id = e.payment_id and p.source = e.source and p.order_id = $5))
@@ -216,9 +236,9 @@ impl Store {
                        and not exists (
                            select 1 from acknowledgements a
                             where a.order_id = o.order_id and a.source = o.source and a.anomaly = o.anomaly)),
-                   (select count(*) from events where outcome = 'parked'),
-                   (select count(*) from events where outcome = 'dead'),
-                   (select count(*) from conflicts)";
+                   (select count(*) from v_failures where outcome = 'parked' and acknowledged_at is null),
+                   (select count(*) from v_failures where outcome = 'dead' and acknowledged_at is null),
+                   (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null)";
         let counts = async {
             let (anomalies, parked, dead, conflicts) =
                 on_either!(self, pool => sqlx::query_as(SQL).fetch_one(pool).await?);

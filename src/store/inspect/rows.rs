@@ -91,6 +91,10 @@ pub struct EventRow {
     pub headers: serde_json::Value,
     /// The length of the body; null after a purge.
     pub payload_bytes: Option<i64>,
+    /// How many other bodies came under its id and are kept in `conflicts`.
+    pub conflicts: i64,
+    /// Whether it is parked, dead or in conflict, and nobody has acknowledged that.
+    pub needs_a_person: bool,
 }
 
 impl<'r, R> FromRow<'r, R> for OrderRow
@@ -154,6 +158,8 @@ where
             body_sha256: hex::encode(row.try_get::<Vec<u8>, _>("body_sha256")?),
             headers: serde_json::from_str(&headers).map_err(|error| sqlx::Error::Decode(error.into()))?,
             payload_bytes: row.try_get("payload_bytes")?,
+            conflicts: row.try_get("conflicts")?,
+            needs_a_person: row.try_get("needs_a_person")?,
         })
     }
 }

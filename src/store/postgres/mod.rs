@@ -30,6 +30,8 @@ const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sq
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
 const ACKNOWLEDGEMENTS_SQL: &str = include_str!("../../../migrations/postgres/0006_acknowledgements.sql");
+const EVENT_ACKNOWLEDGEMENTS_SQL: &str =
+    include_str!("../../../migrations/postgres/0007_event_acknowledgements.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -75,7 +77,16 @@ impl Postgres {
     }
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
-        check::check(&self.pool).await
+        let checked = check::check(&self.pool).await;
+        if let Err(StoreError::Unavailable(_)) = &checked {
+            // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
+            let (host, port) = (self.options.get_host(), self.options.get_port());
+            let connected = self.options.connect().await.map_err(StoreError::from);
+            if let Err(StoreError::Unavailable(why)) = connected {
+                return Err(StoreError::Unavailable(format!("{host}:{port}: {why}")));
+            }
+        }
+        checked
     }
 
     /// Plans that look up every row by its key: planning each load costs more than running it, and a plan made before
@@ -119,6 +130,7 @@ fn migrator() -> Migrator {
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
         migration(6, "acknowledgements", ACKNOWLEDGEMENTS_SQL),
+        migration(7, "event_acknowledgements", EVENT_ACKNOWLEDGEMENTS_SQL),
     ])
 }
 

@@ -163,6 +163,11 @@ fn migrator() -> Migrator {
             "acknowledgements",
             include_str!("../../../migrations/sqlite/0004_acknowledgements.sql"),
         ),
+        migration(
+            5,
+            "event_acknowledgements",
+            include_str!("../../../migrations/sqlite/0005_event_acknowledgements.sql"),
+        ),
     ])
 }
 

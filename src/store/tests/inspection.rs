@@ -148,6 +148,44 @@ pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
     assert_eq!(world.texts(events).await, ["e2 order1 4.00"]);
 }
 
+pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
+    let (world, events) = shop(on).await;
+    let (parked, sound) = (events[5].key(), events[0].key());
+    let at = UnixMicros(1_700_000_000_000_000);
+    let row = async |id: &str| {
+        let filter = EventFilter { id: Some(id.to_owned()), limit: 1, ..EventFilter::default() };
+        world.store.events(&filter).await.unwrap().remove(0)
+    };
+    assert!(row("e6").await.needs_a_person && !row("e1").await.needs_a_person);
+
+    assert_eq!(world.store.acknowledge_event(parked, Some("paid in cash"), at).await.unwrap(), 1);
+    assert_eq!(world.store.counts().await.unwrap().parked, 0);
+    assert!(!row("e6").await.needs_a_person);
+    assert_eq!(row("e6").await.outcome, "parked", "the evidence stays");
+    let kept = world.store.event_acknowledgements(parked).await.unwrap();
+    assert_eq!((kept[0].outcome.as_str(), kept[0].note.as_deref()), ("parked", Some("paid in cash")));
+    assert_eq!(world.texts("select note from v_failures").await, ["paid in cash"]);
+    assert_eq!(
+        world.store.acknowledge_event(sound, None, at).await.unwrap(),
+        0,
+        "there is nothing to settle"
+    );
+
+    // The same body, dead this time, is another matter; and so is each body in conflict.
+    world.sql("update events set outcome = 'dead' where event_id = 'e6'").await;
+    assert_eq!(world.store.counts().await.unwrap().dead, 1);
+    let other = fact("e1", "pay1", Kind::Captured, 2, Some(("order1", 1)));
+    assert_eq!(deliver(&mut world.store.session(), &[&other]).await[0].outcome, Outcome::Conflict);
+    assert_eq!((row("e1").await.conflicts, row("e1").await.needs_a_person), (1, true));
+    let conflicting = EventFilter { outcome: Some("conflict".into()), limit: 9, ..EventFilter::default() };
+    assert_eq!(world.store.events(&conflicting).await.unwrap().len(), 1);
+    assert_eq!(world.store.acknowledge_event(sound, None, at).await.unwrap(), 1);
+    assert_eq!(world.store.counts().await.unwrap().conflicts, 0);
+    let third = fact("e1", "pay1", Kind::Captured, 3, Some(("order1", 1)));
+    deliver(&mut world.store.session(), &[&third]).await;
+    assert_eq!(world.store.counts().await.unwrap().conflicts, 1, "another body counts");
+}
+
 pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
     let (world, events) = shop(on).await;
     let order = events[2].key().sibling(&id("order2"));

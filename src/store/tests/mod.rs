@@ -17,6 +17,7 @@ use coupons::{
     sessions_that_race_for_a_coupon_sell_it_exactly_out, what_is_given_back_is_free_for_another,
 };
 use inspection::{
+    a_failure_that_a_person_settled_is_not_counted_until_there_is_another,
     a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
     an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another,
     an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
@@ -62,6 +63,7 @@ over_both! {
     sessions_that_race_for_a_coupon_sell_it_exactly_out;
     a_coupon_cannot_be_oversold_by_hand;
     an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another;
+    a_failure_that_a_person_settled_is_not_counted_until_there_is_another;
     a_parked_event_that_can_be_read_now_is_applied;
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else;
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them;

@@ -21,6 +21,9 @@ pub use wait::eventually;
 /// A word in every secret that the tests use: it must never be seen in what a replica prints.
 pub const CANARY: &str = "canary";
 
+/// The same for secrets that can only be hexadecimal.
+pub const HEX_CANARY: &str = "c0dec0de";
+
 /// What tests of all processes share: a directory for this user.
 fn shelf() -> PathBuf {
     let shelf = std::env::temp_dir().join(format!("paylatch-test-{}", nix::unistd::geteuid()));

@@ -1,14 +1,24 @@
 //! Whether this Postgres may be used: its schema is ours, every backstop stands, and a commit is a promise.
 
+mod condition;
+
 use sqlx::PgPool;
 
 use crate::store::{Schema, StoreError, schema};
 
 const SERVER_VERSION_MIN: i32 = 13;
-const TABLES: [&str; 7] =
-    ["events", "payments", "orders", "conflicts", "coupons", "redemptions", "acknowledgements"];
+const TABLES: [&str; 8] = [
+    "events",
+    "payments",
+    "orders",
+    "conflicts",
+    "coupons",
+    "redemptions",
+    "acknowledgements",
+    "event_acknowledgements",
+];
 /// Index, table, columns, whether it is unique: what decides a race, and what keeps every lookup short.
-const INDEXES: [(&str, &str, &[&str], bool); 9] = [
+const INDEXES: [(&str, &str, &[&str], bool); 10] = [
     ("events_pkey", "events", &["event_id", "source"], true),
     ("payments_pkey", "payments", &["payment_id", "source"], true),
     ("orders_pkey", "orders", &["order_id", "source"], true),
@@ -16,6 +26,12 @@ const INDEXES: [(&str, &str, &[&str], bool); 9] = [
     ("coupons_pkey", "coupons", &["code"], true),
     ("redemptions_pkey", "redemptions", &["code", "redeemer"], true),
     ("acknowledgements_pkey", "acknowledgements", &["order_id", "source", "anomaly"], true),
+    (
+        "event_acknowledgements_pkey",
+        "event_acknowledgements",
+        &["event_id", "source", "body_sha256", "outcome"],
+        true,
+    ),
     ("events_payment", "events", &["payment_id", "source"], false),
     ("payments_order", "payments", &["order_id", "source"], false),
 ];
@@ -118,27 +134,40 @@ async fn indexes(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 async fn constraints(pool: &PgPool) -> Result<(), StoreError> {
-    let valid: Vec<String> = sqlx::query_scalar(
-        "select conname::text from pg_constraint
+    let valid: Vec<(String, String)> = sqlx::query_as(
+        "select conname::text, pg_get_constraintdef(oid) from pg_constraint
           where conrelid in (select to_regclass(name) from unnest($1::text[]) name) and contype = 'c' and convalidated",
     )
     .bind(TABLES.as_slice())
     .fetch_all(pool)
     .await?;
-    named_checks(super::TABLES_SQL)
-        .chain(named_checks(super::COUPONS_SQL))
-        .chain(named_checks(super::ACKNOWLEDGEMENTS_SQL))
-        .find(|name| !valid.iter().any(|valid| valid == name))
-        .map_or(Ok(()), |name| {
-            Err(schema::tampered(format_args!("check constraint {name} is missing or not validated")))
-        })
+    let expected = [
+        super::TABLES_SQL,
+        super::COUPONS_SQL,
+        super::ACKNOWLEDGEMENTS_SQL,
+        super::EVENT_ACKNOWLEDGEMENTS_SQL,
+    ];
+    for (name, definition) in expected.into_iter().flat_map(named_checks) {
+        match valid.iter().find(|(own, _)| own == name) {
+            Some((_, own)) if condition::same(own, definition) => {}
+            Some((_, own)) => {
+                return Err(schema::tampered(format_args!("check constraint {name} is {own}")));
+            }
+            None => {
+                return Err(schema::tampered(format_args!(
+                    "check constraint {name} is missing or not validated"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
-/// The names in `constraint NAME check (..)`.
-fn named_checks(sql: &str) -> impl Iterator<Item = &str> {
+/// The names and conditions in `constraint NAME check (..)`.
+fn named_checks(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     sql.split("constraint ").filter_map(|rest| {
         let (name, definition) = rest.split_once(' ')?;
-        definition.starts_with("check").then_some(name)
+        definition.starts_with("check").then(|| (name, condition::first(definition)))
     })
 }
 

@@ -2,14 +2,14 @@
 
 mod amount;
 mod family;
+mod kept;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::HeaderName;
 use sha2::{Digest, Sha256};
 
 use self::family::Family;
@@ -18,7 +18,7 @@ use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
 use super::signature::read_if_asked;
 use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
-use crate::order::{Claim, Event, Evidence, Fingerprint, Id, Key, Statement, UnixMicros};
+use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
 #[derive(Debug, Clone)]
@@ -88,25 +88,6 @@ impl Facts {
         })
     }
 
-    /// Stands for everything that events can be read from: the source, the body, the query, the headers in use.
-    pub(super) fn fingerprint(&self, webhook: &Webhook<'_>, body_sha256: &[u8; 32]) -> Fingerprint {
-        let mut digest = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            digest.update((bytes.len() as u64).to_le_bytes());
-            digest.update(bytes);
-        };
-        field(self.source.as_str().as_bytes());
-        field(body_sha256);
-        field(webhook.path_and_query.as_bytes());
-        for name in &self.places.headers {
-            for value in webhook.headers.get_all(name) {
-                field(name.as_str().as_bytes());
-                field(value.as_bytes());
-            }
-        }
-        Fingerprint(digest.finalize().into())
-    }
-
     /// The events of a verified webhook.
     pub(super) fn events(
         &self,
@@ -136,28 +117,6 @@ impl Facts {
                 })
                 .collect(),
         }
-    }
-
-    /// What a stored event says by this definition.
-    pub(super) fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
-        let kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
-        let texts: Vec<Option<String>> = self
-            .places
-            .envelope
-            .slots()
-            .map(|(pointer, _)| {
-                kept.get(&format!("envelope:{pointer}"))
-                    .map(|text| serde_json::Value::from(text.as_str()).to_string())
-            })
-            .collect();
-        let sent: HeaderMap = kept
-            .iter()
-            .filter_map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, value.parse().ok()?)))
-            .collect();
-        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
-        let body_sha256 = Sha256::digest(body).into();
-        let evidence = Evidence { body: body.clone(), body_sha256, headers: headers.to_owned(), received_at };
-        self.item(&webhook, &Fields::kept(&texts), evidence)
     }
 
     /// One event, from the evidence's body.
@@ -234,24 +193,6 @@ impl Facts {
 
     fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
         Event::dead(self.source.clone(), id, reason, evidence)
-    }
-
-    /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
-    /// `envelope:/pointer`.
-    fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
-        if self.headers.is_empty() && self.places.envelope.is_empty() {
-            return "{}".to_owned();
-        }
-        let headers = self.headers.iter().filter_map(|name| {
-            let value = webhook.headers.get(name)?;
-            Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        });
-        let around = self.places.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
-            Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
-            Scalar::Absent | Scalar::Unreadable => None,
-        });
-        let kept: BTreeMap<String, String> = headers.chain(around).collect();
-        serde_json::to_string(&kept).unwrap_or_default()
     }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! The fence is 0: no number that one node issues orders the holders of several.
 
+mod ballot;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
+use self::ballot::{Ballot, Vote};
 use super::Settings;
 use super::backend::{Failure, Hold, Verb};
 use super::clock::Clock;
@@ -157,8 +160,6 @@ impl Redlock {
     }
 }
 
-type Vote = Result<Vec<Option<u64>>, Failure>;
-
 impl Node {
     /// As people find it in their settings.
     fn entry(&self) -> String {
@@ -188,115 +189,7 @@ impl Node {
     }
 }
 
-/// Counts the votes of all nodes on every key.
-#[derive(Debug)]
-struct Ballot {
-    nodes: usize,
-    /// Nodes that said yes, for each key.
-    yes: Vec<usize>,
-    /// Nodes that voted.
-    voted: usize,
-    failures: Vec<Failure>,
-}
-
-impl Ballot {
-    fn new(nodes: usize, keys: usize) -> Self {
-        Self { nodes, yes: vec![0; keys], voted: 0, failures: Vec::new() }
-    }
-
-    fn count(&mut self, vote: Vote) {
-        match vote {
-            Ok(done) => {
-                self.voted += 1;
-                for (yes, done) in self.yes.iter_mut().zip(done) {
-                    *yes += usize::from(done.is_some());
-                }
-            }
-            Err(failure) => self.failures.push(failure),
-        }
-    }
-
-    fn majority(&self) -> usize {
-        self.nodes / 2 + 1
-    }
-
-    /// No vote to come can change the result.
-    fn is_decided(&self) -> bool {
-        let to_come = self.nodes - self.voted - self.failures.len();
-        let failed = self.failures.len() > self.nodes - self.majority();
-        let heard = self.voted >= self.majority();
-        let settled = |yes: &usize| *yes >= self.majority() || yes + to_come < self.majority();
-        failed || heard && self.yes.iter().all(settled)
-    }
-
-    /// Which keys have a majority; or why no majority answered.
-    fn result(self) -> Vote {
-        let majority = self.majority();
-        if self.voted >= majority {
-            return Ok(self.yes.iter().map(|yes| (*yes >= majority).then_some(0)).collect());
-        }
-        let reasons: Vec<String> = self.failures.iter().map(ToString::to_string).collect();
-        let reason = format!("{} of {} nodes answer: {}", self.voted, self.nodes, reasons.join("; "));
-        let unsent = self.failures.iter().filter(|failure| matches!(failure, Failure::Unsent(_)));
-        // A node that has not answered yet may do it still.
-        if unsent.count() == self.nodes {
-            Err(Failure::Unsent(reason))
-        } else {
-            Err(Failure::NoQuorum(reason))
-        }
-    }
-}
-
 /// The part of `call_timeout` that a node's answer may take; then its connection is closed.
 const ANSWER_SHARE: f64 = 0.7;
 /// The part that a node has altogether, connecting included, so that the rest of the call fits too.
 const NODE_SHARE: f64 = 0.8;
-
-#[cfg(test)]
-mod tests {
-    use super::{Ballot, Failure, Vote};
-
-    fn says<const N: usize>(keys: [bool; N]) -> Vote {
-        Ok(keys.map(|yes| yes.then_some(0)).to_vec())
-    }
-
-    fn away() -> Vote {
-        Err(Failure::Unsent("away".to_owned()))
-    }
-
-    fn count<const N: usize>(nodes: usize, keys: usize, votes: [Vote; N]) -> Ballot {
-        let mut ballot = Ballot::new(nodes, keys);
-        votes.into_iter().for_each(|vote| ballot.count(vote));
-        ballot
-    }
-
-    #[test]
-    fn two_of_three_decide_without_the_third() {
-        let ballot = count(3, 2, [says([true, false]), says([true, false])]);
-        assert!(ballot.is_decided());
-        assert_eq!(ballot.result().expect("a majority answered"), [Some(0), None]);
-    }
-
-    #[test]
-    fn a_key_that_the_last_vote_decides_is_waited_for() {
-        assert!(!count(3, 1, [says([true]), says([false])]).is_decided());
-        let ballot = count(3, 1, [says([true]), says([false]), away()]);
-        assert!(ballot.is_decided());
-        assert_eq!(ballot.result().expect("a majority answered"), [None]);
-    }
-
-    #[test]
-    fn without_a_majority_there_is_no_answer() {
-        let ballot = count(5, 1, [away(), says([true]), away(), away()]);
-        assert!(ballot.is_decided());
-        assert!(ballot.result().is_err_and(|failure| matches!(failure, Failure::NoQuorum(_))));
-        let ballot = count(3, 1, [away(), away()]);
-        assert!(ballot.is_decided(), "the third cannot change it");
-        assert!(
-            matches!(ballot.result(), Err(Failure::NoQuorum(_))),
-            "but it may act, and is to be cleaned up"
-        );
-        let ballot = count(3, 1, [away(), away(), away()]);
-        assert!(matches!(ballot.result(), Err(Failure::Unsent(_))));
-    }
-}

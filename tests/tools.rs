@@ -235,6 +235,23 @@ fn verify_names_the_cause_for_people_and_for_programs() {
 }
 
 #[test]
+fn checks_and_replays_are_told_to_programs_and_every_shell_can_complete() {
+    let machine = Machine::new("");
+    let parts = machine.json(&["check"]);
+    let names: Vec<_> = parts.as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
+    assert_eq!(names, ["settings", "clock", "lock", "database", "contents"]);
+    assert!(parts.as_array().unwrap().iter().all(|part| part["ok"] == true), "{parts}");
+
+    let replay = machine.json(&["replay", "--source", "stripe", fixtures().to_str().unwrap()]);
+    assert_eq!(replay["outcomes"]["no answer"], replay["webhooks"], "nobody listens: {replay}");
+    assert_eq!(replay["failures"].as_array().unwrap().len(), 1, "one reason, told once: {replay}");
+
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(said(&machine.run(&["completions", shell])).contains("reprocess"), "{shell}");
+    }
+}
+
+#[test]
 fn locks_are_shown_and_no_server_is_not_ready() {
     let machine = Machine::new("");
     assert_eq!(machine.json(&["locks"]), serde_json::json!([]));

@@ -44,7 +44,16 @@ pub(super) struct NewCoupon {
     code: String,
     /// How many redeemers there may be.
     #[schema(minimum = 0)]
+    #[serde(deserialize_with = "whole")]
     max_redemptions: i64,
+}
+
+/// A whole number, however JSON spells it: to JSON Schema `100.0` is an integer too.
+fn whole<'de, D: serde::Deserializer<'de>>(value: D) -> Result<i64, D::Error> {
+    let number = serde_json::Number::deserialize(value)?;
+    let text = number.to_string();
+    let digits = text.strip_suffix(".0").unwrap_or(&text);
+    digits.parse().map_err(|_| serde::de::Error::custom(format!("{number} is no whole number")))
 }
 
 /// Who wants to redeem a coupon.

@@ -107,7 +107,7 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
         );
     }
     for Finding::Warning(found) | Finding::Failure(found) in findings {
-        report.note("lock", found);
+        report.warn("lock", found);
     }
     for clock in locks.clocks().await {
         compare(report, &clock);
@@ -128,7 +128,7 @@ fn compare(report: &mut Report, clock: &Clock) {
     let now = Duration::from_micros(now.0.unsigned_abs());
     if let Some(skew) = clock.skew(now, at).filter(|skew| skew.size() > SKEW_MAX) {
         let place = &clock.place;
-        report.note(
+        report.warn(
             "clock",
             format_args!("{place}: its clock is {skew} this machine's; synchronise both (NTP)"),
         );
@@ -161,6 +161,11 @@ impl Report {
 
     fn note(&mut self, part: &'static str, advice: impl ToString) {
         self.add("note", Part { part, ok: true, found: advice.to_string(), code: None, hints: Vec::new() });
+    }
+
+    /// What a person should look at, although all works.
+    fn warn(&mut self, part: &'static str, found: impl ToString) {
+        self.add("warn", Part { part, ok: true, found: found.to_string(), code: None, hints: Vec::new() });
     }
 
     fn bad(&mut self, part: &'static str, failure: &Failure) {

@@ -79,7 +79,10 @@ over!(
 /// A service that is slow to answer would be gone without; here it is waited for, at the start too.
 async fn two_replicas_with_short_leases(service: &impl LockService) -> World {
     let plan = Plan::postgres().replicas(2).locked_by(service);
-    let world = plan.set("lock.ttl_ms", "1500").set("lock.call_timeout_ms", "750").start().await;
+    let plan = plan.set("lock.ttl_ms", "1500").set("lock.call_timeout_ms", "750");
+    // The load is answered while the holder is frozen: it must not be over time when the holder wakes.
+    let plan = plan.set("database_call_timeout_ms", "20000").set("intake.deadline_ms", "20000");
+    let world = plan.start().await;
     world.send(&payment("pi_1").of_order("order-1").authorized()).await;
     for replica in &world.replicas {
         eventually("the lock service answers", async || {

@@ -68,7 +68,7 @@ async fn a_server_that_logs_everything_shows_no_secret_whatever_it_is_asked() {
     let output = eventually("the cause is found and the sources are read again", async || {
         let output = replica.output();
         let has = |text: &str| output.contains(text);
-        (has("a webhook does not verify") && has("sources were read again")).then_some(output)
+        (has("a webhook does not verify") && has("the settings were read again")).then_some(output)
     })
     .await;
 

@@ -56,7 +56,9 @@ async fn a_postgres_of_a_private_authority_is_verified_in_full_and_used_for_even
     let plain = "select count(*) from pg_stat_ssl join pg_stat_activity using (pid)
                   where usename = 'postgres' and client_addr is not null and not ssl";
     assert_eq!(database.number(plain).await, 0, "every session is encrypted");
+    // The first connection takes longer than a call may: until it is there, events go without a lease.
     eventually("a lease is taken over TLS", async || {
+        replica.send(&payment(&format!("pi_{:x}", rand::random::<u64>())).succeeded()).await;
         let taken = replica.metric("paylatch_lock_acquire_total", &["postgres", "acquired"]).await;
         (taken > 0.0).then_some(())
     })

@@ -3,45 +3,107 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use metrics::{Counter, Histogram, counter, histogram};
+
 use crate::order::{Id, Outcome};
 use crate::provider::Source;
 
 /// The sources that webhooks are taken for. Cheap to clone; all clones see a replacement.
 #[derive(Debug, Clone)]
-pub struct Sources(Arc<RwLock<HashMap<Id, Source>>>);
+pub struct Sources(Arc<RwLock<HashMap<Id, Arc<Served>>>>);
+
+/// A source, and what is counted of it.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) source: Source,
+    pub(super) meters: Meters,
+}
+
+/// Looked up once, not for every webhook.
+pub(super) struct Meters {
+    pub(super) webhook_seconds: Histogram,
+    events: Vec<(Outcome, Counter)>,
+    secrets: Vec<Counter>,
+}
 
 impl Sources {
     /// Starts with `sources`.
     #[must_use]
     pub fn new(sources: HashMap<Id, Source>) -> Self {
-        count_from_zero(&sources);
-        Self(Arc::new(RwLock::new(sources)))
+        Self(Arc::new(RwLock::new(served(sources))))
     }
 
     /// Takes `sources` from the next webhook on; those in work keep the source that verified them.
     pub fn replace(&self, sources: HashMap<Id, Source>) {
-        count_from_zero(&sources);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = sources;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = served(sources);
     }
 
     /// All of them, as they are now.
     pub(super) fn all(&self) -> Vec<Source> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let sources = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        sources.values().map(|served| served.source.clone()).collect()
     }
 
     /// The source that the last part of `/webhooks/{name}` names.
-    pub(super) fn find(&self, name: &str) -> Option<Source> {
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Served>> {
         let name = Id::new(name).ok()?;
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
     }
 }
 
-/// A counter that appears with its first event shows Prometheus no increase.
-fn count_from_zero(sources: &HashMap<Id, Source>) {
-    for source in sources.keys() {
-        for outcome in Outcome::ALL {
-            let labels = [("source", source.to_string()), ("outcome", outcome.to_string())];
-            metrics::counter!("paylatch_events_total", &labels).increment(0);
+fn served(sources: HashMap<Id, Source>) -> HashMap<Id, Arc<Served>> {
+    let serve = |(name, source): (Id, Source)| {
+        let meters = Meters::of(&name, source.secrets());
+        (name, Arc::new(Served { source, meters }))
+    };
+    sources.into_iter().map(serve).collect()
+}
+
+impl Meters {
+    /// Counts from zero: a counter that appears with its first event shows Prometheus no increase.
+    fn of(source: &Id, secrets: usize) -> Self {
+        let source = source.to_string();
+        let count = |outcome: &Outcome| {
+            let outcome_word = outcome.as_str();
+            (
+                *outcome,
+                counter!("paylatch_events_total", "source" => source.clone(), "outcome" => outcome_word),
+            )
+        };
+        let count_secret = |position: usize| {
+            let secret = position.to_string();
+            counter!("paylatch_secret_matches_total", "source" => source.clone(), "secret" => secret)
+        };
+        let meters = Self {
+            webhook_seconds: histogram!("paylatch_webhook_seconds", "source" => source.clone()),
+            events: Outcome::ALL.iter().map(count).collect(),
+            secrets: (1..=secrets).map(count_secret).collect(),
+        };
+        meters
+            .events
+            .iter()
+            .map(|(_, counter)| counter)
+            .chain(&meters.secrets)
+            .for_each(|counter| counter.increment(0));
+        meters
+    }
+
+    pub(super) fn event(&self, outcome: Outcome) {
+        if let Some((_, counter)) = self.events.iter().find(|(own, _)| *own == outcome) {
+            counter.increment(1);
         }
+    }
+
+    /// `position` counts from 0, the label from 1.
+    pub(super) fn secret(&self, position: usize) {
+        if let Some(counter) = self.secrets.get(position) {
+            counter.increment(1);
+        }
+    }
+}
+
+impl std::fmt::Debug for Meters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meters")
     }
 }

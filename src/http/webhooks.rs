@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use metrics::{counter, histogram};
+use metrics::counter;
 use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
@@ -20,7 +20,7 @@ use super::clock::received_now;
 use super::diagnoses::Diagnoses;
 use super::problem::{Code, Problem};
 use super::request_id::RequestId;
-use super::sources::Sources;
+use super::sources::{Served, Sources};
 use super::witness::{Refusal, Seen, Witness};
 use crate::intake::Intake;
 use crate::order::{Event, Receipt, UnixMicros};
@@ -78,15 +78,15 @@ pub(super) async fn receive(
     request: Request,
 ) -> Response {
     let begun = Instant::now();
-    let source = name.ok().and_then(|Path(name)| desk.sources.find(&name));
-    let name = source.as_ref().map_or(UNKNOWN_SOURCE, |source| source.name().as_str());
-    let answer = match &source {
-        Some(source) => {
-            if let Some(answer) = answer_challenge(source, &request) {
+    let served = name.ok().and_then(|Path(name)| desk.sources.find(&name));
+    let name = served.as_ref().map_or(UNKNOWN_SOURCE, |served| served.source.name().as_str());
+    let answer = match served.as_deref() {
+        Some(served) => {
+            if let Some(answer) = answer_challenge(&served.source, &request) {
                 return answer.into_response();
             }
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
-            take(&desk, source, request).instrument(span).await.map(|receipts| (source, receipts))
+            take(&desk, served, request).instrument(span).await.map(|receipts| (served, receipts))
         }
         None => Err(Code::UnknownSource.into()),
     };
@@ -94,7 +94,7 @@ pub(super) async fn receive(
         witness.tell(seen(name, &answer, begun));
     }
     match answer {
-        Ok((source, receipts)) => accept(&id, source, &receipts),
+        Ok((served, receipts)) => accept(&id, served, &receipts),
         Err(refused) => refuse(&id, name, refused),
     }
 }
@@ -105,7 +105,7 @@ fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
     source.answer_challenge(path_and_query.as_str())
 }
 
-fn seen(source: &str, answer: &Result<(&Source, Vec<Receipt>), Refused>, begun: Instant) -> Seen {
+fn seen(source: &str, answer: &Result<(&Served, Vec<Receipt>), Refused>, begun: Instant) -> Seen {
     let refusal = |Refused { problem, reason, detail }: &Refused| Refusal {
         status: problem.status(),
         reason,
@@ -118,7 +118,8 @@ fn seen(source: &str, answer: &Result<(&Source, Vec<Receipt>), Refused>, begun: 
     }
 }
 
-async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Receipt>, Refused> {
+async fn take(desk: &Desk, served: &Served, request: Request) -> Result<Vec<Receipt>, Refused> {
+    let Served { source, meters } = served;
     let (head, body) = admit(&desk.limits, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
@@ -126,9 +127,9 @@ async fn take(desk: &Desk, source: &Source, request: Request) -> Result<Vec<Rece
     let now = received_at.0.div_euclid(1_000_000);
     match debug_span!("verify").in_scope(|| source.verify(&webhook, now)) {
         Ok(verified) => {
-            let receipts = store(desk, source, &verified, received_at, body.last_byte_at).await;
-            histogram!("paylatch_webhook_seconds", "source" => source.name().to_string())
-                .record(body.last_byte_at.elapsed());
+            meters.secret(verified.secret_position);
+            let receipts = store(desk, &verified, received_at, body.last_byte_at).await;
+            meters.webhook_seconds.record(body.last_byte_at.elapsed());
             receipts
         }
         Err(rejection) => {
@@ -162,14 +163,10 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
 /// Makes durable what the webhook says, unless it is known to be.
 async fn store(
     desk: &Desk,
-    source: &Source,
     verified: &Verified<'_>,
     received_at: UnixMicros,
     last_byte_at: Instant,
 ) -> Result<Vec<Receipt>, Refused> {
-    let secret = (verified.secret_position + 1).to_string();
-    counter!("paylatch_secret_matches_total", "source" => source.name().to_string(), "secret" => secret)
-        .increment(1);
     let fingerprint = verified.fingerprint();
     if let Some(duplicates) = desk.intake.recall(&fingerprint) {
         return Ok(duplicates);
@@ -189,11 +186,10 @@ fn tell_span(events: &[Event]) {
     }
 }
 
-fn accept(id: &RequestId, source: &Source, receipts: &[Receipt]) -> Response {
+fn accept(id: &RequestId, Served { source, meters }: &Served, receipts: &[Receipt]) -> Response {
     for receipt in receipts {
+        meters.event(receipt.outcome);
         let outcome = receipt.outcome.as_str();
-        counter!("paylatch_events_total", "source" => source.name().to_string(), "outcome" => outcome)
-            .increment(1);
         debug!(request = %id, source = %source.name(), event = %receipt.event, outcome, "event stored");
     }
     match source.success_body() {

@@ -174,6 +174,12 @@ impl Source {
         self.facts.reread(headers, body, received_at)
     }
 
+    /// How many secrets it has; one of them matches a webhook that verifies.
+    #[must_use]
+    pub fn secrets(&self) -> usize {
+        self.scheme.secrets()
+    }
+
     /// The body that the provider wants on success, if not ours.
     #[must_use]
     pub fn success_body(&self) -> Option<&str> {

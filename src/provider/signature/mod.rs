@@ -125,6 +125,14 @@ impl Scheme {
         &self.places.headers
     }
 
+    /// How many secrets a signature is held against; certificates count as one.
+    pub(super) fn secrets(&self) -> usize {
+        match &self.prover {
+            Prover::Keys(keys, _) => keys.len(),
+            Prover::Certificates(_) => 1,
+        }
+    }
+
     /// Which secret's signature holds, counted from 0; of a webhook whose items are signed, the first item's.
     ///
     /// # Errors

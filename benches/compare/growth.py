@@ -48,6 +48,7 @@ def of_batches(comparison, batch_events):
 
 def of_stored(comparison):
     """The rate at a hundredth, a tenth and all of the events that are stored for it."""
+    comparison.paylatch("local", "stored").start().stop()
     for share in STORED_SHARES:
         events = comparison.stored // share
         missing = events - int(comparison.postgres.sql("stored", "select count(*) from events"))

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, debug_span};
 
 use crate::lock::{Attempt, Lease, Locks};
-use crate::order::{Event, Key};
 use crate::store::{Session, Store};
 
 use super::lane::Lane;
@@ -111,7 +110,8 @@ impl EventLane {
     /// Leases the orders of the batch that are free; events of busy ones wait aside. Without a lock service the batch
     /// goes on without a lease: the database decides.
     async fn lease(&mut self, batch: Vec<Pending>) -> (Vec<Pending>, Option<Lease>) {
-        let orders: Vec<Option<String>> = batch.iter().map(|pending| self.lock_key(&pending.event)).collect();
+        let lock_key = |pending: &Pending| Some(self.shared.memory.lock_key(&pending.event)?.to_string());
+        let orders: Vec<Option<String>> = batch.iter().map(lock_key).collect();
         let mut keys: Vec<String> = orders.iter().flatten().cloned().collect();
         keys.sort_unstable();
         keys.dedup();
@@ -131,16 +131,6 @@ impl EventLane {
             }
         }
         (free, Some(lease))
-    }
-
-    /// The event's order as far as it tells or is remembered, else its payment. Two keys may turn out to be one order;
-    /// its version catches that.
-    fn lock_key(&self, event: &Event) -> Option<String> {
-        let payment = event.payment_key()?;
-        let claimed = event.claim().map(|claim| &claim.order).cloned();
-        let order = claimed.or_else(|| self.shared.memory.order_of(&payment));
-        let key: Key = order.map_or_else(|| payment.clone(), |order| payment.sibling(&order));
-        Some(key.to_string())
     }
 
     fn set_aside(&mut self, mut pending: Pending) {

@@ -96,6 +96,15 @@ impl Memory {
         self.lock().links.get(payment, Instant::now()).cloned()
     }
 
+    /// What is leased for an event: its order as far as it tells or is remembered, else its payment. Two keys may turn out to
+    /// be one order; its version catches that.
+    pub(super) fn lock_key(&self, event: &Event) -> Option<Key> {
+        let payment = event.payment_key()?;
+        let claimed = event.claim().map(|claim| &claim.order).cloned();
+        let order = claimed.or_else(|| self.order_of(&payment));
+        Some(order.map_or_else(|| payment.clone(), |order| payment.sibling(&order)))
+    }
+
     /// To be taken before a batch is loaded.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.lock().epoch)

@@ -1,6 +1,6 @@
 //! Group commit: the one mechanism that carries the load.
 //!
-//! A webhook's events go to *lanes*, chosen by payment, so that one payment is never in two lanes. A lane takes
+//! A webhook's events go to *lanes*, chosen by what is leased for them, so that lanes never wait for each other. A lane takes
 //! everything that has gathered while its last batch was being committed, and commits it as the next batch:
 //!
 //! ```text
@@ -229,11 +229,10 @@ impl Intake {
         Ok(answer)
     }
 
-    /// One payment is always in one lane; an event without a payment goes by its own id.
+    /// Events that need one lease are in one lane; an event without a payment goes by its own id.
     fn lane_of(&self, event: &Event) -> Option<&mpsc::Sender<Pending>> {
         let mut hasher = DefaultHasher::new();
-        event.payment().unwrap_or(&event.key().id).hash(&mut hasher);
-        event.key().source.hash(&mut hasher);
+        self.shared.memory.lock_key(event).unwrap_or_else(|| event.key().clone()).hash(&mut hasher);
         let lane = hasher.finish() % self.lanes.len().max(1) as u64;
         self.lanes.get(usize::try_from(lane).unwrap_or_default())
     }

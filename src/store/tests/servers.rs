@@ -48,7 +48,8 @@ fn start() -> String {
         kill -INT $! && wait $! || true
         rm -rf "$2""#;
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let directory = std::env::temp_dir().join(format!("paylatch-postgres-{port}"));
+    // A port that was just given back may be given to us while its last server's files are still being removed.
+    let directory = std::env::temp_dir().join(format!("paylatch-postgres-{port}-{}", std::process::id()));
     let shell = ["sh", "-c", SCRIPT, "sh"];
     let mut command = if nix::unistd::geteuid().is_root() {
         let mut command = Command::new("setpriv");

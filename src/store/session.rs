@@ -21,6 +21,8 @@ pub struct Session {
     connection: Option<Connection>,
     /// How many connections were opened.
     opened: u64,
+    /// How often the present one has loaded.
+    loads: u64,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,7 @@ enum Connection {
 
 impl Session {
     pub(super) fn new(database: Database, call_timeout: Duration) -> Self {
-        Self { database, call_timeout, connection: None, opened: 0 }
+        Self { database, call_timeout, connection: None, opened: 0, loads: 0 }
     }
 
     /// Everything that a batch touches, in one statement and so one snapshot.
@@ -40,8 +42,12 @@ impl Session {
     /// [`StoreError`].
     pub async fn load(&mut self, wanted: &Wanted) -> Result<Snapshot, StoreError> {
         let mut connection = self.take().await?;
+        self.loads += 1;
+        let plans_anew = self.loads.is_power_of_two();
         let answer = match &mut connection {
-            Connection::Postgres(own) => within(self.call_timeout, postgres::load(own, wanted)).await,
+            Connection::Postgres(own) => {
+                within(self.call_timeout, postgres::load(own, wanted, plans_anew)).await
+            }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::load(own, wanted)).await,
         };
         self.settle(connection, answer)
@@ -119,6 +125,7 @@ impl Session {
             Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
         };
         self.opened += 1;
+        self.loads = 0;
         Ok(connection)
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, SqlSafeStr};
+use sqlx::{ConnectOptions, Executor, PgConnection, SqlSafeStr};
 
 use crate::order::{Changes, Key, Snapshot};
 
@@ -134,7 +134,16 @@ fn migrator() -> Migrator {
     ])
 }
 
-pub(super) async fn load(connection: &mut PgConnection, wanted: &Wanted) -> Result<Snapshot, StoreError> {
+/// A plan is kept for the session's life, and one that was made when the tables were analysed while empty reads whole indexes:
+/// with `plans_anew` the load's and the save's are made again for the size that the tables have now.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    wanted: &Wanted,
+    plans_anew: bool,
+) -> Result<Snapshot, StoreError> {
+    if plans_anew {
+        connection.execute("discard plans").await?;
+    }
     let ids = |keys: &[Key]| keys.iter().map(|key| key.id.as_str().to_owned()).collect::<Vec<_>>();
     let sources = |keys: &[Key]| keys.iter().map(|key| key.source.as_str().to_owned()).collect::<Vec<_>>();
     let rows = sqlx::query_as(include_str!("load.sql"))

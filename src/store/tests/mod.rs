@@ -3,6 +3,7 @@
 mod coupons;
 mod faults;
 mod inspection;
+mod plans;
 mod races;
 mod replacement;
 mod servers;

@@ -116,9 +116,7 @@ impl From<ServerError> for Failure {
             ServerError::Bind { setting, .. } => Self::new(Exit::Unavailable, "cannot_listen", message)
                 .fact(format_args!("the address is set by {setting}")),
             ServerError::Metrics(_) => Self::new(Exit::Failed, "metrics", message),
-            ServerError::Threads(_) => {
-                Self::new(Exit::Failed, "threads", message).hint("raise the limit of processes or of memory")
-            }
+            ServerError::Threads(_) => Self::new(Exit::Failed, "no_runtime", message),
             ServerError::Ended(_) => Self::new(Exit::Failed, "part_ended", message),
             ServerError::Overdue => Self::new(Exit::Failed, "shutdown_overdue", message)
                 .hint("what was not answered was not acknowledged: providers send it again"),

@@ -1,10 +1,9 @@
 //! What a verified webhook says, in our words.
 
-use bytes::Bytes;
-use sha2::{Digest, Sha256};
-
+use super::digest::FieldsDigest;
 use super::id::{Id, Key};
 use super::money::Money;
+use bytes::Bytes;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -266,11 +265,8 @@ impl Event {
     }
 
     fn digest_of_facts(&self) -> [u8; 32] {
-        let mut digest = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            digest.update((bytes.len() as u64).to_le_bytes());
-            digest.update(bytes);
-        };
+        let mut digest = FieldsDigest::default();
+        let mut field = |bytes: &[u8]| digest.add(bytes);
         field(self.type_name.as_bytes());
         field(&self.occurred_at.0.to_le_bytes());
         field(self.payment.as_ref().map_or("", Id::as_str).as_bytes());
@@ -289,7 +285,7 @@ impl Event {
             field(claim.order.as_str().as_bytes());
             field(&claim.rank.to_le_bytes());
         }
-        digest.finalize().into()
+        digest.finish()
     }
 }
 

@@ -7,6 +7,7 @@
 mod coupon;
 mod decide;
 mod decide_again;
+mod digest;
 mod event;
 mod fold;
 mod id;
@@ -18,6 +19,7 @@ mod tests;
 pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use decide_again::decide_again;
+pub use digest::FieldsDigest;
 pub use event::{Claim, Event, Evidence, Fact, Fingerprint, Kind, Outcome, Receipt, Statement, UnixMicros};
 pub use fold::{Anomaly, Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};

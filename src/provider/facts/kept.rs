@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::super::Webhook;
 use super::super::reader::{Fields, Scalar};
 use super::Facts;
-use crate::order::{Event, Evidence, Fingerprint, UnixMicros};
+use crate::order::{Event, Evidence, FieldsDigest, Fingerprint, UnixMicros};
 
 impl Facts {
     /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
@@ -55,11 +55,8 @@ impl Facts {
 
     /// Stands for everything that events can be read from: the source, the body, the query, the headers in use.
     pub(in super::super) fn fingerprint(&self, webhook: &Webhook<'_>, body_sha256: &[u8; 32]) -> Fingerprint {
-        let mut digest = Sha256::new();
-        let mut field = |bytes: &[u8]| {
-            digest.update((bytes.len() as u64).to_le_bytes());
-            digest.update(bytes);
-        };
+        let mut digest = FieldsDigest::default();
+        let mut field = |bytes: &[u8]| digest.add(bytes);
         field(self.source.as_str().as_bytes());
         field(body_sha256);
         field(webhook.path_and_query.as_bytes());
@@ -69,6 +66,6 @@ impl Facts {
                 field(value.as_bytes());
             }
         }
-        Fingerprint(digest.finalize().into())
+        Fingerprint(digest.finish())
     }
 }

@@ -34,8 +34,10 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use self::context::Context;
 use self::failure::{Exit, Failure};
@@ -163,11 +165,18 @@ fn start(parsed: Paylatch, environment: BTreeMap<String, String>, output: Output
     let flags = parsed.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
     let mut context = Context { environment, config: parsed.config, flags, output };
     let no_runtime = |error| Failure::new(Exit::Failed, "no_runtime", format!("cannot start: {error}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_runtime)?;
+    let workers = Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build();
+    let runtime = workers.map_err(no_runtime)?;
     let result = runtime.block_on(run_command(&mut context, parsed.command));
     // What still runs was told to end and had its time.
     runtime.shutdown_background();
     result
+}
+
+/// One core is left to the thread of the lanes, and to a database on the same machine: a worker more would take its time
+/// from the commit that all others wait for.
+fn worker_threads() -> usize {
+    available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
 
 async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Failure> {

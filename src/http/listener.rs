@@ -6,6 +6,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -69,8 +72,7 @@ pub async fn serve(listener: TcpListener, app: Router, door: Door, shutdown: Can
     gauge!("paylatch_connections_max", "listener" => name).set(connections_max as f64);
     while let Some(open) = shutdown.run_until_cancelled(accept(&listener, &slots, name)).await {
         let Open { socket, peer, slot } = open;
-        let conversation =
-            Conversation { app: app.clone(), tasks: tasks.clone(), peer, begun: Instant::now() };
+        let conversation = Conversation { app: app.clone(), peer, begun: Instant::now() };
         let held = timeout(CONNECTION_CUT_AFTER, conversation.begin(socket, tls.clone(), shutdown.clone()));
         tasks.spawn(async move {
             let _counted = Counted::new(name);
@@ -122,7 +124,6 @@ fn is_the_clients(error: &io::Error) -> bool {
 #[derive(Clone)]
 struct Conversation {
     app: Router,
-    tasks: TaskTracker,
     peer: SocketAddr,
     begun: Instant,
 }
@@ -168,26 +169,33 @@ impl Conversation {
         }
     }
 
-    /// Runs the handler as a task of its own: a panic is a 500, and a client that hangs up cuts nothing short.
+    /// Runs the handler; a panic is a 500. The handler ends with its connection: what must go on when a client hangs up is
+    /// in the hands of another task by then, a lane or [`apart`].
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let mut request = request.map(Body::new);
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(ConnectInfo(self.peer));
         request.extensions_mut().insert(id.clone());
-        let mut response = match self.tasks.spawn(self.app.oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Err(failure) => {
-                counter!("paylatch_handler_panics_total").increment(1);
-                error!(request = %id, %failure, "a handler failed");
-                Problem::new(Code::Internal).into_response()
-            }
-        };
+        let answered = AssertUnwindSafe(self.app.oneshot(request)).catch_unwind().await;
+        let mut response = answered.map_or_else(|_| failed(&id), |Ok(response)| response);
         response.headers_mut().insert(REQUEST_ID, id.header());
         if self.begun.elapsed() > CONNECTION_AGE_MAX {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         Ok(response)
     }
+}
+
+fn failed(request: &RequestId) -> Response {
+    counter!("paylatch_handler_panics_total").increment(1);
+    error!(%request, "a handler failed");
+    Problem::new(Code::Internal).into_response()
+}
+
+/// A layer for handlers that change something themselves: they go on to their end although their client hangs up.
+pub(super) async fn apart(request: Request<Body>, handler: Next) -> Response {
+    let ended = tokio::spawn(handler.run(request)).await;
+    ended.unwrap_or_else(|failure| resume_unwind(failure.into_panic()))
 }
 
 /// Reads away what a client still sends after the last answer. Closing before would reset the connection, and the

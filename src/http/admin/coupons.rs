@@ -7,6 +7,7 @@
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::http::body::BodyLimits;
+use crate::http::listener::apart;
 use crate::http::problem::Body;
 use crate::http::public::only_get;
 use crate::http::{Code, Problem};
@@ -90,6 +92,7 @@ pub(super) fn routes(store: Store, intake: Intake) -> Router {
         .route("/api/v1/coupons/{code}/redemptions", post(redeem).fallback(only_post))
         .route("/api/v1/coupons/{code}/redemptions/{redeemer}", delete(give_back).fallback(only_delete))
         .with_state(Till { store, intake, limits: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX) })
+        .layer(from_fn(apart))
 }
 
 /// Creates a coupon. Sent again, it changes nothing.

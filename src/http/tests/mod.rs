@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
+use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::BodyLimits;
 use super::health::Health;
-use super::listener::{Door, serve};
+use super::listener::{Door, apart, serve};
 use super::public::{nothing_here, with_health};
 use super::tls::Tls;
 use super::webhooks::admit;
@@ -194,13 +195,14 @@ async fn shutdown_answers_what_is_in_work_and_closes_what_is_idle() {
 }
 
 #[tokio::test]
-async fn work_that_was_begun_ends_although_its_client_hangs_up() {
+async fn work_of_a_handler_that_runs_apart_ends_although_its_client_hangs_up() {
     let stored = Arc::new(Semaphore::new(0));
     let store = async |Extension(stored): Extension<Arc<Semaphore>>| {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stored.add_permits(1);
     };
-    let app = Router::new().route("/store", get(store)).layer(Extension(Arc::clone(&stored)));
+    let app =
+        Router::new().route("/store", get(store)).layer(Extension(Arc::clone(&stored))).layer(from_fn(apart));
     let world = World::serving(app).await;
     for _ in 0..100 {
         let mut socket = world.connect().await;

@@ -1,5 +1,7 @@
 //! The public listener's routes. It takes webhooks and says whether it can; nothing can be read here.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::routing::{any, get};
 
@@ -36,7 +38,7 @@ pub fn public(
     let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
     let webhooks = Router::new()
         .route("/webhooks/{source}", any(receive))
-        .with_state(Desk::new(sources, limits, intake, witness));
+        .with_state(Arc::new(Desk::new(sources, limits, intake, witness)));
     with_health(webhooks, health).fallback(nothing_here)
 }
 

@@ -4,6 +4,8 @@
 //! looked up before the signature holds. Intake's own tasks do the storing: the handler only waits for them, and a
 //! sender that hangs up changes nothing.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
@@ -30,7 +32,7 @@ use crate::provider::{Rejection, Source, Verified, Webhook};
 const UNKNOWN_SOURCE: &str = "unknown";
 
 /// What webhooks are taken with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Desk {
     sources: Sources,
     limits: BodyLimits,
@@ -72,7 +74,7 @@ impl From<Rejection> for Refused {
 
 /// Takes a webhook and answers when all its events are durable, or why they are not.
 pub(super) async fn receive(
-    State(desk): State<Desk>,
+    State(desk): State<Arc<Desk>>,
     Extension(id): Extension<RequestId>,
     name: Result<Path<String>, PathRejection>,
     request: Request,

@@ -132,7 +132,7 @@ async fn leases(replica: &crate::replica::Replica, result: &str) -> f64 {
 
 /// Replaces the save in the database by one that writes whatever the caller has decided.
 async fn remove_the_checks_of_the_save(world: &World) {
-    let save = "select pg_get_functiondef(oid) as text from pg_proc where proname = 'save_batch'";
+    let save = "select pg_get_functiondef(oid) as text from pg_proc where proname = 'save_decided'";
     let save = world.database.rows(save).await;
     let save = save[0]["text"].as_str().unwrap();
     let unchecked = without_checks(save);

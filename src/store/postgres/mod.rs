@@ -32,6 +32,7 @@ const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupon
 const ACKNOWLEDGEMENTS_SQL: &str = include_str!("../../../migrations/postgres/0006_acknowledgements.sql");
 const EVENT_ACKNOWLEDGEMENTS_SQL: &str =
     include_str!("../../../migrations/postgres/0007_event_acknowledgements.sql");
+const SAVE_DECIDED_SQL: &str = include_str!("../../../migrations/postgres/0008_save_decided.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -131,6 +132,7 @@ fn migrator() -> Migrator {
         migration(5, "coupons", COUPONS_SQL),
         migration(6, "acknowledgements", ACKNOWLEDGEMENTS_SQL),
         migration(7, "event_acknowledgements", EVENT_ACKNOWLEDGEMENTS_SQL),
+        migration(8, "save_decided", SAVE_DECIDED_SQL),
     ])
 }
 

@@ -1,4 +1,4 @@
-//! One call of the function `save_batch`, which writes everything or nothing.
+//! One call of the function `save_decided`, which writes everything or nothing.
 
 use sqlx::PgConnection;
 use sqlx::encode::Encode;
@@ -10,7 +10,7 @@ use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite
 use crate::store::{StoreError, link_word};
 
 /// The arguments in the order of the function's parameters: 19 of events, 5 of payments, 12 of orders, 6 of conflicts.
-const CALL: &str = "select save_batch(\
+const CALL: &str = "select save_decided(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
     $20, $21, $22, $23, $24, \
     $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, \

@@ -1,4 +1,4 @@
-//! The save: the checks of Postgres' `save_batch`, row by row under the write lock.
+//! The save: the checks of Postgres' `save_decided`, row by row under the write lock.
 
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};

@@ -133,7 +133,7 @@ async fn a_removed_or_changed_backstop_is_named() {
         ("drop function redeem_batch", "redeem_batch is missing"),
         ("drop function give_back", "give_back is missing"),
         ("alter table orders set unlogged", "table orders is missing or unlogged"),
-        ("drop function save_batch", "save_batch is missing"),
+        ("drop function save_decided", "save_decided is missing"),
         ("delete from _sqlx_migrations where version = 3", "migration 3 (views) is not applied"),
     ] {
         let world = World::new(On::Postgres).await;
@@ -143,7 +143,7 @@ async fn a_removed_or_changed_backstop_is_named() {
     }
     let world = World::new(On::Postgres).await;
     plant(&world, "if n <> moves", "if false").await;
-    unfit(&world, "save_batch is not the one").await;
+    unfit(&world, "save_decided is not the one").await;
 
     for (damage, named) in [
         ("drop index events_payment", "events_payment"),
@@ -161,7 +161,7 @@ async fn a_removed_or_changed_backstop_is_named() {
 
 /// Changes the save function of a test's own database.
 pub(super) async fn plant(world: &World, sound: &str, bug: &str) {
-    let definition = world.texts("select pg_get_functiondef('save_batch'::regproc)").await.remove(0);
+    let definition = world.texts("select pg_get_functiondef('save_decided'::regproc)").await.remove(0);
     assert!(definition.contains(sound), "{sound}");
     world.sql(&definition.replace(sound, bug)).await;
 }

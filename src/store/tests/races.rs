@@ -52,7 +52,7 @@ async fn two_crossing_saves_do_not_deadlock() {
     assert_eq!(answers[1], Err(StoreError::Raced("orders_pkey".to_owned())));
 
     let world = World::new(On::Postgres).await;
-    let body = world.texts("select prosrc from pg_proc where proname = 'save_batch'").await.remove(0);
+    let body = world.texts("select prosrc from pg_proc where proname = 'save_decided'").await.remove(0);
     let at = |mark| body.find(mark).unwrap();
     let (inserts, locks) = (&body[at("-- 4. ")..at("-- 5. ")], &body[at("-- 5. ")..at("-- 6. ")]);
     plant(&world, &format!("{inserts}{locks}"), &format!("{locks}{inserts}")).await;

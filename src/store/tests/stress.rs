@@ -53,7 +53,7 @@ async fn raced_rows_that_nobody_notices_are_caught() {
         plant(&world, &format!("if n <> {count} then"), "if false then").await;
     }
     for row in ["e", "p", "o"] {
-        let end = format!(r#"order by {row}.id collate "C", {row}.source collate "C""#);
+        let end = format!(r#"order by {row}_id[i] collate "C", {row}_source[i] collate "C") as sorted (i)"#);
         plant(&world, &format!("{end};"), &format!("{end} on conflict do nothing;")).await;
     }
     assert_ne!(hunt(&world, Driver::Sound, HUNT).await, None);
@@ -173,7 +173,7 @@ async fn acknowledge(
 
 const KILL_ONE: &str = "select count(pg_terminate_backend(pid)) from (
      select pid from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid() and query like 'select save_batch%'
+      where datname = current_database() and pid <> pg_backend_pid() and query like 'select save_decided%'
       order by random() limit 1) victim";
 
 async fn attempt(
@@ -236,7 +236,7 @@ fn keep_changed_orders(before: &Snapshot, changes: &mut Changes<'_>) {
 /// A save whose client is gone may still be running.
 async fn settled(world: &World) {
     const ACTIVE: &str = "select count(*) from pg_stat_activity
-         where datname = current_database() and pid <> pg_backend_pid() and query like 'select save_batch%' and state <> 'idle'";
+         where datname = current_database() and pid <> pg_backend_pid() and query like 'select save_decided%' and state <> 'idle'";
     while is_postgres(world) && world.number(ACTIVE).await > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

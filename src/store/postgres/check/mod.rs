@@ -42,7 +42,7 @@ pub(super) async fn check(pool: &PgPool) -> Result<Schema, StoreError> {
     tables(pool).await?;
     indexes(pool).await?;
     constraints(pool).await?;
-    function(pool, "save_batch", super::SAVE_SQL).await?;
+    function(pool, "save_decided", super::SAVE_DECIDED_SQL).await?;
     function(pool, "redeem_batch", super::COUPONS_SQL).await?;
     function(pool, "give_back", super::COUPONS_SQL).await?;
     Ok(schema)

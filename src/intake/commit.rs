@@ -7,11 +7,12 @@ use rand::RngExt;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, debug_span};
 
-use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
+use crate::order::{Changes, Event, Outcome, Receipt, Snapshot, Statement, decide};
 use crate::store::{StoreError, Wanted};
 
 use super::Refusal;
 use super::events::EventLane;
+use super::memory::Epoch;
 use super::pending::{Pending, split};
 
 /// After so many races a batch is split: a large one starves beside single events.
@@ -25,29 +26,39 @@ const DATABASE_TRIES_MAX: u32 = 3;
 /// The first wait for it is up to this; it doubles with each try.
 const DATABASE_RETRY_MIN: Duration = Duration::from_millis(50);
 
+/// What the database knew of a batch, and what must hold for remembering what is decided from it.
+pub(super) struct Loaded {
+    snapshot: Snapshot,
+    epoch: Epoch,
+    /// Of the connection.
+    generation: u64,
+}
+
 /// A part of a batch that is saved as one.
 struct Part {
     events: Vec<Pending>,
+    /// Of these events at least, for the first attempt.
+    loaded: Option<Result<Loaded, StoreError>>,
     races: u32,
     tries: u32,
 }
 
 impl Part {
     fn of(events: Vec<Pending>) -> Self {
-        Self { events, races: 0, tries: 0 }
+        Self { events, loaded: None, races: 0, tries: 0 }
     }
 }
 
 impl EventLane {
-    /// Commits a batch and answers every event of it.
-    pub(super) async fn commit(&mut self, batch: Vec<Pending>) {
-        let mut parts = VecDeque::from([Part::of(batch)]);
+    /// Commits a batch, of which at least its events may be loaded already, and answers every event of it.
+    pub(super) async fn commit(&mut self, batch: Vec<Pending>, loaded: Option<Result<Loaded, StoreError>>) {
+        let mut parts = VecDeque::from([Part { loaded, ..Part::of(batch) }]);
         while let Some(mut part) = parts.pop_front() {
             part.events = refuse_late(part.events);
             if part.events.is_empty() {
                 continue;
             }
-            match self.attempt(&part.events).await {
+            match self.attempt(&mut part).await {
                 Ok(receipts) => self.answer(part.events, receipts),
                 Err(StoreError::Raced(phase)) => raced(part, &phase, &mut parts).await,
                 Err(StoreError::Refused { code, message }) => {
@@ -60,32 +71,44 @@ impl EventLane {
         }
     }
 
-    /// Stores a batch and remembers what it stored, unless its connection was lost on the way.
-    async fn attempt(&mut self, batch: &[Pending]) -> Result<Vec<Receipt>, StoreError> {
-        let events: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
-        let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
-        let stored = self.store(&events).await;
-        if self.session.generation() != generation {
-            self.shared.memory.forget();
+    /// The heart: what is known, what follows from it, what must be written. Remembers what it stored, unless its connection
+    /// was lost on the way.
+    async fn attempt(&mut self, part: &mut Part) -> Result<Vec<Receipt>, StoreError> {
+        let loaded = match part.loaded.take() {
+            Some(loaded) => loaded,
+            None => self.load(&part.events).await,
+        };
+        let Loaded { snapshot, epoch, generation } = loaded?;
+        let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
+        let (receipts, changes) = decide(snapshot, &events);
+        if !changes.is_empty() {
+            let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
+            let saved = self.session.save(&changes).instrument(save).await;
+            self.forget_unless(generation);
+            saved?;
         }
-        let receipts = stored?;
+        tell_anomalies(&changes);
         for (event, receipt) in events.into_iter().zip(&receipts) {
             self.shared.memory.remember(epoch, event, receipt);
         }
         Ok(receipts)
     }
 
-    /// The heart: what is known, what follows from it, what must be written.
-    async fn store(&mut self, events: &[&Event]) -> Result<Vec<Receipt>, StoreError> {
-        let load = debug_span!("load", events = events.len());
-        let snapshot = self.session.load(&Wanted::of(events)).instrument(load).await?;
-        let (receipts, changes) = decide(snapshot, events);
-        if !changes.is_empty() {
-            let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
-            self.session.save(&changes).instrument(save).await?;
+    /// All that the batch touches.
+    pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
+        let events: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
+        let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
+        let span = debug_span!("load", events = events.len());
+        let loaded = self.session.load(&Wanted::of(&events)).instrument(span).await;
+        self.forget_unless(generation);
+        Ok(Loaded { snapshot: loaded?, epoch, generation })
+    }
+
+    /// The database behind another connection may have forgotten.
+    fn forget_unless(&self, generation: u64) {
+        if self.session.generation() != generation {
+            self.shared.memory.forget();
         }
-        tell_anomalies(&changes);
-        Ok(receipts)
     }
 
     fn answer(&self, batch: Vec<Pending>, receipts: Vec<Receipt>) {

@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, debug_span};
 
 use crate::lock::{Attempt, Lease, Locks};
-use crate::store::{Session, Store};
+use crate::store::{Session, Store, StoreError};
 
+use super::commit::Loaded;
 use super::lane::Lane;
 use super::pending::{Busy, Pending, fold_repeats, span_of};
 use super::{Refusal, Shared};
@@ -60,10 +61,12 @@ impl EventLane {
     }
 
     async fn work(&mut self, batch: Vec<Pending>) {
-        let (batch, lease) = self.lease(batch).instrument(debug_span!("lease")).await;
+        let orders = self.orders_of(&batch);
+        let (leased, loaded) = self.lease_and_load(&batch, &orders).await;
+        let (batch, lease) = self.free_of(batch, &orders, leased);
         if !batch.is_empty() {
             metrics::histogram!("paylatch_commit_batch_events").record(batch.len() as f64);
-            self.commit(batch).await;
+            self.commit(batch, loaded).await;
         }
         if let Some(lease) = lease {
             lease.let_go().instrument(debug_span!("release")).await;
@@ -107,24 +110,49 @@ impl EventLane {
         due
     }
 
-    /// Leases the orders of the batch that are free; events of busy ones wait aside. Without a lock service the batch
-    /// goes on without a lease: the database decides.
-    async fn lease(&mut self, batch: Vec<Pending>) -> (Vec<Pending>, Option<Lease>) {
-        let lock_key = |pending: &Pending| Some(self.shared.memory.lock_key(&pending.event)?.to_string());
-        let orders: Vec<Option<String>> = batch.iter().map(lock_key).collect();
+    /// What is leased for each event.
+    fn orders_of(&self, batch: &[Pending]) -> Vec<Option<String>> {
+        let order = |pending: &Pending| Some(self.shared.memory.lock_key(&pending.event)?.to_string());
+        batch.iter().map(order).collect()
+    }
+
+    /// Asks for the leases of the batch's orders and loads what is stored of them, at once: what another changes before his
+    /// lease ends, the save finds out. What was busy before is loaded once it is leased.
+    async fn lease_and_load(
+        &mut self,
+        batch: &[Pending],
+        orders: &[Option<String>],
+    ) -> (Option<Attempt>, Option<Result<Loaded, StoreError>>) {
         let mut keys: Vec<String> = orders.iter().flatten().cloned().collect();
         keys.sort_unstable();
         keys.dedup();
-        if keys.is_empty() {
-            return (batch, None);
-        }
-        let Attempt::Acquired { lease, busy } = self.locks.acquire_each(&keys).await else {
-            return (batch, None);
+        let locks = self.locks.clone();
+        let lease = async {
+            match keys.is_empty() {
+                true => None,
+                false => Some(locks.acquire_each(&keys).instrument(debug_span!("lease")).await),
+            }
         };
+        if batch.iter().any(|pending| pending.busy.is_some()) {
+            return (lease.await, None);
+        }
+        let (leased, loaded) = tokio::join!(lease, self.load(batch));
+        (leased, Some(loaded))
+    }
+
+    /// The events whose orders are leased; those of busy ones wait aside. Without a lock service the batch goes on without a
+    /// lease: the database decides.
+    fn free_of(
+        &mut self,
+        batch: Vec<Pending>,
+        orders: &[Option<String>],
+        leased: Option<Attempt>,
+    ) -> (Vec<Pending>, Option<Lease>) {
+        let Some(Attempt::Acquired { lease, busy }) = leased else { return (batch, None) };
         let busy: HashSet<String> = busy.into_iter().collect();
         let mut free = Vec::with_capacity(batch.len());
         for (pending, order) in batch.into_iter().zip(orders) {
-            if order.is_some_and(|order| busy.contains(&order)) {
+            if order.as_ref().is_some_and(|order| busy.contains(order)) {
                 self.set_aside(pending);
             } else {
                 free.push(pending);

@@ -46,8 +46,7 @@ impl Sources {
 
     /// The source that the last part of `/webhooks/{name}` names.
     pub(super) fn find(&self, name: &str) -> Option<Arc<Served>> {
-        let name = Id::new(name).ok()?;
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 }
 

@@ -28,6 +28,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use metrics::Gauge;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -94,6 +95,7 @@ pub struct Intake {
     redemptions: mpsc::Sender<Asked>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    queued: Gauge,
     shared: Arc<Shared>,
 }
 
@@ -134,6 +136,7 @@ impl Intake {
             redemptions,
             events: Arc::new(Semaphore::new(settings.queue_events_max)),
             bytes: Arc::new(Semaphore::new(settings.queue_bytes_max)),
+            queued: metrics::gauge!("paylatch_queue_events"),
             shared: Arc::clone(&shared),
         };
         let session = store.session();
@@ -214,7 +217,7 @@ impl Intake {
         let settings = &self.shared.settings;
         let events = take(&self.events, events, settings.queue_events_max)?;
         let bytes = take(&self.bytes, bytes, settings.queue_bytes_max)?;
-        Ok(Room::new(events, bytes))
+        Ok(Room::new(events, bytes, &self.queued))
     }
 
     /// Answers from memory, or hands the event to its lane.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use metrics::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
@@ -17,18 +18,19 @@ use super::lane::answered;
 pub(super) struct Room {
     events: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
+    queued: Gauge,
 }
 
 impl Room {
-    pub(super) fn new(events: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit) -> Self {
-        metrics::gauge!("paylatch_queue_events").increment(events.num_permits() as f64);
-        Self { events, _bytes: bytes }
+    pub(super) fn new(events: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit, queued: &Gauge) -> Self {
+        queued.increment(events.num_permits() as f64);
+        Self { events, _bytes: bytes, queued: queued.clone() }
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        metrics::gauge!("paylatch_queue_events").decrement(self.events.num_permits() as f64);
+        self.queued.decrement(self.events.num_permits() as f64);
     }
 }
 

@@ -209,7 +209,7 @@ async fn a_sender_that_goes_away_cuts_nothing_and_the_lanes_drain_before_they_en
 #[test]
 fn deliveries_that_gathered_while_their_order_was_busy_are_all_counted() {
     let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let room = Arc::new(Room::new(permit(), permit()));
+    let room = Arc::new(Room::new(permit(), permit(), &metrics::Gauge::noop()));
     let delivery = || Pending::new(captured("evt_1", "pi_1", 10), Instant::now(), Arc::clone(&room)).0;
     let (set_aside, _) = fold_repeats(vec![delivery(), delivery(), delivery()]);
     let (folded, _) = fold_repeats([delivery()].into_iter().chain(set_aside).collect());

@@ -1,5 +1,6 @@
 //! Identifiers as providers and merchants write them.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +48,13 @@ impl Id {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Looks up by a text that may be no id; both hash and compare alike.
+impl Borrow<str> for Id {
+    fn borrow(&self) -> &str {
+        self.as_str()
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgBindIterExt, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Executor, PgConnection, SqlSafeStr};
 
 use crate::order::{Changes, Key, Snapshot};
@@ -146,18 +146,12 @@ pub(super) async fn load(
     if plans_anew {
         connection.execute("discard plans").await?;
     }
-    let ids = |keys: &[Key]| keys.iter().map(|key| key.id.as_str().to_owned()).collect::<Vec<_>>();
-    let sources = |keys: &[Key]| keys.iter().map(|key| key.source.as_str().to_owned()).collect::<Vec<_>>();
-    let rows = sqlx::query_as(include_str!("load.sql"))
-        .bind(ids(&wanted.events))
-        .bind(sources(&wanted.events))
-        .bind(ids(&wanted.payments))
-        .bind(sources(&wanted.payments))
-        .bind(ids(&wanted.orders))
-        .bind(sources(&wanted.orders))
-        .fetch_all(connection)
-        .await?;
-    assemble(rows)
+    let mut load = sqlx::query_as(include_str!("load.sql"));
+    for keys in [&wanted.events, &wanted.payments, &wanted.orders] {
+        load = load.bind(keys.iter().map(|key| key.id.as_str()).bind_iter());
+        load = load.bind(keys.iter().map(|key| key.source.as_str()).bind_iter());
+    }
+    assemble(load.fetch_all(connection).await?)
 }
 
 pub(super) async fn save(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<(), StoreError> {

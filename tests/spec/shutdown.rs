@@ -96,7 +96,8 @@ async fn a_second_signal_ends_it_at_once_and_says_that_work_was_cut() {
     };
     let (answer, status) = tokio::join!(replica.try_send(&webhook), end);
 
-    assert!(answer.is_err(), "{answer:?}");
+    // Either its connection was cut, or it learnt just before that its lane was.
+    assert!(answer.as_ref().is_ok_and(|answer| answer.status == 503) || answer.is_err(), "{answer:?}");
     assert_eq!(status.code(), Some(1), "{}", replica.output());
     reply.release();
     replica.start_again().await;

@@ -14,8 +14,9 @@ use crate::provider::Source;
 pub(super) const RUN_MAX: Duration = Duration::from_secs(240);
 /// Connections of one run.
 const CONNECTIONS_MAX: usize = 10_000;
-/// Webhooks that are built ahead for a second of closed loop, unless `--events` says otherwise.
-const EVENTS_PER_SECOND: u64 = 40_000;
+/// Webhooks that are built ahead for a second of closed loop, unless `--events` says otherwise: more than two cores can
+/// send and verify.
+const EVENTS_PER_SECOND: u64 = 120_000;
 /// Webhooks that one run builds: about 100 bytes each.
 const EVENTS_MAX: u64 = 5_000_000;
 /// Ids of a run of duplicates: few enough to be known from its first moments on.

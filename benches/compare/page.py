@@ -39,6 +39,15 @@ GROWTH = [
     ("by_replicas", "replicas on the same two cores, `redis` lock", "webhooks a second"),
     ("by_batch", "events in a ready batch, 1 connection", "events a second"),
 ]
+BUDGET = [
+    ("listener", "Paylatch: listener", "HTTP, signature, reading the event, its answer", "signature only"),
+    ("lanes", "Paylatch: lanes", "leases, decision, encoding, what is remembered", ""),
+    ("postgres", "Postgres", "load and save", "ready batches"),
+    ("redis", "Redis", "leases taken and given back", "pipelined"),
+    ("sending", "the load generator", "one request, one answer", "signature only"),
+    ("rest", "nobody", "both cores wait, or the kernel works for none of these", ""),
+]
+DATABASE_CORES = (2, 4, 8, 16)
 SHOWN_LIMITS = ("pgbench_32", "ready_batches", "signature_only")
 
 
@@ -78,6 +87,8 @@ def measured(figures):
         table(["Paylatch otherwise", "", "webhooks a second", "of pgbench's best"], rates(SPECIAL, figures, best_pgbench)),
         latencies(m),
         bars(m, best_pgbench),
+        budget(m["budget"]),
+        paper(m),
         *grown(m["growth"]),
     ]
     return "\n\n".join(parts)
@@ -104,7 +115,7 @@ def latencies(m):
         ("start to ready on a migrated database", "once", f"{m['ready_ms']:.0f}"),
     ]
     beside = (f"Resident memory: {m['idle_mb']:.0f} MB idle, {m['full_load_mb']:.0f} MB after full load. "
-              f"WAL: {m['wal_bytes']:,.0f} bytes an event. Sending took {m['client_cpu']:.2f} of the two cores.")
+              f"WAL: {m['wal_bytes']:,.0f} bytes an event. Sending kept {m['client_cpu']:.2f} of a core busy.")
     return table(["latency", "", "ms"], rows) + "\n\n" + beside
 
 
@@ -129,6 +140,28 @@ def bars(m, best_pgbench):
               "-" if wanted == "shown" else "yes" if (value >= bar) == upward else "**no**")
              for what, wanted, value, unit, bar, upward in rows)
     return table(["bar", "wanted", "measured", "met"], shown)
+
+
+def budget(microseconds):
+    """Where the processor time of a webhook goes, beside what the same costs alone."""
+    whole, alone = microseconds["whole"], microseconds["alone"]
+    rows = [
+        (part, what, f"{whole[key]:.1f}", f"{alone[key]:.1f} ({limit})" if key in alone else "-")
+        for key, part, what, limit in BUDGET
+    ]
+    rows.append(("**both cores**", "", f"**{sum(whole.values()):.1f}**", ""))
+    return table(["processor time, `redis` lock", "for", "us a webhook", "us alone"], rows)
+
+
+def paper(m):
+    """What a cluster would carry: computed, not measured."""
+    whole, wal_bytes = m["budget"]["whole"], m["wal_bytes"]
+    server = whole["listener"] + whole["lanes"]
+    rows = []
+    for cores in DATABASE_CORES:
+        rate = 1e6 * cores / whole["postgres"]
+        rows.append((f"{cores}", f"{rate:,.0f}", f"{rate * wal_bytes / 1e6:,.0f} MB/s", f"{rate * server / 1e6:.1f}", f"{100 * rate * whole['redis'] / 1e6:.0f} %"))
+    return table(["on paper: cores of Postgres", "webhooks a second", "its log", "cores of all replicas", "of one Redis"], rows)
 
 
 def most_stored(m):

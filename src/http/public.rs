@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{any, get};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Extension, Router};
 
 use super::body::BodyLimits;
 use super::health::{Health, livez, readyz};
 use super::problem::{Code, Problem};
+use super::request_id::RequestId;
 use super::sources::Sources;
 use super::tls::Tls;
 use super::webhooks::{Desk, receive};
@@ -36,10 +39,24 @@ pub fn public(
     witness: Option<Witness>,
 ) -> Router {
     let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
-    let webhooks = Router::new()
-        .route("/webhooks/{source}", any(receive))
-        .with_state(Arc::new(Desk::new(sources, limits, intake, witness)));
-    with_health(webhooks, health).fallback(nothing_here)
+    let desk = Arc::new(Desk::new(sources, limits, intake, witness));
+    with_health(Router::new().fallback(webhooks).with_state(desk), health)
+}
+
+/// `/webhooks/{source}`, by hand: a router would decode and allocate for each webhook what is plain text here.
+async fn webhooks(
+    State(desk): State<Arc<Desk>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let name = request.uri().path().strip_prefix("/webhooks/");
+    match name.filter(|name| !name.is_empty() && !name.contains('/')) {
+        Some(name) => {
+            let served = desk.source(name);
+            receive(&desk, served, id, request).await
+        }
+        None => nothing_here().await.into_response(),
+    }
 }
 
 pub(super) fn with_health(router: Router, health: Health) -> Router {

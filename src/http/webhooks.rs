@@ -6,12 +6,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::Json;
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use metrics::counter;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -50,6 +49,11 @@ impl Desk {
     ) -> Self {
         Self { sources, limits, intake, diagnoses: Diagnoses::default(), witness }
     }
+
+    /// The source that webhooks to `name` are for.
+    pub(super) fn source(&self, name: &str) -> Option<Arc<Served>> {
+        self.sources.find(name)
+    }
 }
 
 /// A refusal with two messages: the problem for the caller, the reason for the log and the metric.
@@ -74,13 +78,12 @@ impl From<Rejection> for Refused {
 
 /// Takes a webhook and answers when all its events are durable, or why they are not.
 pub(super) async fn receive(
-    State(desk): State<Arc<Desk>>,
-    Extension(id): Extension<RequestId>,
-    name: Result<Path<String>, PathRejection>,
+    desk: &Desk,
+    served: Option<Arc<Served>>,
+    id: RequestId,
     request: Request,
 ) -> Response {
     let begun = Instant::now();
-    let served = name.ok().and_then(|Path(name)| desk.sources.find(&name));
     let name = served.as_ref().map_or(UNKNOWN_SOURCE, |served| served.source.name().as_str());
     let answer = match served.as_deref() {
         Some(served) => {
@@ -88,7 +91,7 @@ pub(super) async fn receive(
                 return answer.into_response();
             }
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
-            take(&desk, served, request).instrument(span).await.map(|receipts| (served, receipts))
+            take(desk, served, request).instrument(span).await.map(|receipts| (served, receipts))
         }
         None => Err(Code::UnknownSource.into()),
     };

@@ -4,12 +4,12 @@ import contextlib
 import os
 import pathlib
 
-from contestants import SignatureOnly
+from contestants import WARMUP_S, SignatureOnly
+from limits import REDIS_CALLS
+from servers import stat
 
 CORES = 2
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-WARMUP_S = 2
-REDIS_CALLS = 400_000
 
 
 def measure(comparison):
@@ -34,19 +34,18 @@ def of_a_webhook(comparison):
 
 
 def of_the_limits(comparison):
-    signature, report = SignatureOnly(comparison.programs["signature_only"], comparison.scratch).start(), None
+    signature = SignatureOnly(comparison.programs["signature_only"], comparison.scratch).start()
     try:
         report = comparison.bench.run(signature.port, comparison.seconds, connections=comparison.connections)
         answered = report["per_second"] * (comparison.seconds + WARMUP_S)
         listener = 1e6 * seconds(signature.process.child.pid) / answered
     finally:
         signature.stop()
-    events = int(comparison.seconds * 16_000)
     before = of_postgres(comparison)
-    comparison.ready_batches(2, events)
-    postgres = 1e6 * (of_postgres(comparison) - before) / events
+    comparison.ready_batches(2, comparison.ready_events)
+    postgres = 1e6 * (of_postgres(comparison) - before) / comparison.ready_events
     before = seconds(comparison.redis.process.child.pid)
-    comparison.limits.redis_rates(REDIS_CALLS)
+    comparison.limits.redis_rates()
     redis = 1e6 * (seconds(comparison.redis.process.child.pid) - before) / REDIS_CALLS
     return {"listener": listener, "postgres": postgres, "redis": redis, "sending": sending(report)}
 
@@ -83,8 +82,3 @@ def all_processes():
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             yield int(process.name), stat(process / "stat")
-
-
-def stat(file):
-    """The fields of proc(5) from the third on: the state of the process."""
-    return file.read_text().rpartition(")")[2].split()

@@ -12,6 +12,7 @@ from servers import Process, answers, find, free_port
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 SECRET = "whsec_0123456789abcdef0123456789abcdef"
+WARMUP_S = 2
 SOURCE = {"PAYLATCH_SOURCES__STRIPE__SECRETS": SECRET, "PAYLATCH_CONFIG": ""}
 
 
@@ -31,7 +32,7 @@ class Bench:
 
     def run(self, port, seconds, **flags):
         url = f"http://127.0.0.1:{port}/webhooks/stripe"
-        command = [self.paylatch, "bench", "--json", "--url", url, "--duration", str(seconds), "--warmup", "2"]
+        command = [self.paylatch, "bench", "--json", "--url", url, "--duration", str(seconds), "--warmup", str(WARMUP_S)]
         for name, value in flags.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **SOURCE}, cwd="/")

@@ -11,6 +11,7 @@ from servers import find
 HERE = pathlib.Path(__file__).parent
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) else return 0 end"
 BATCH_EVENTS = 256
+REDIS_CALLS = 400_000
 
 
 class Limits:
@@ -35,7 +36,7 @@ class Limits:
         out = subprocess.run(map(str, command), check=True, capture_output=True, text=True).stdout
         return json.loads(out)
 
-    def redis_rates(self, calls):
+    def redis_rates(self, calls=REDIS_CALLS):
         """Calls per second of taking a lock and of giving it back, pipelined."""
         key = ["lock:__rand_int__", "token"]
         taken = self._redis(calls, 64, 8, ["SET", *key, "PX", "2000", "NX"])

@@ -38,6 +38,11 @@ def find(program):
     return path or sys.exit(f"{program} is missing: apt-get install postgresql redis-server nodejs npm python3-venv")
 
 
+def stat(file):
+    """The fields of proc(5) from the third on: the state of the process."""
+    return file.read_text().rpartition(")")[2].split()
+
+
 class Process:
     """A child process in a group of its own, with its output in a file."""
 
@@ -71,7 +76,7 @@ class Process:
         own = [self.child.pid]
         for process in pathlib.Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
-                if int(process.read_text().rpartition(")")[2].split()[3]) == self.child.pid:
+                if int(stat(process)[3]) == self.child.pid:
                     own.append(int(process.parent.name))
         return set(own)
 

@@ -128,10 +128,10 @@ impl EventLane {
         keys.dedup();
         let locks = self.locks.clone();
         let lease = async {
-            match keys.is_empty() {
-                true => None,
-                false => Some(locks.acquire_each(&keys).instrument(debug_span!("lease")).await),
+            if keys.is_empty() {
+                return None;
             }
+            Some(locks.acquire_each(&keys).instrument(debug_span!("lease")).await)
         };
         if batch.iter().any(|pending| pending.busy.is_some()) {
             return (lease.await, None);

@@ -24,10 +24,9 @@ const ACQUIRE: &str = "local done = {}
 local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
 for i, key in ipairs(KEYS) do
-  local owner = redis.call('GET', key)
+  local token = ARGV[i + 1]
   done[i] = 0
-  if not owner or owner == ARGV[i + 1] then
-    redis.call('SET', key, ARGV[i + 1], 'PX', ARGV[1])
+  if redis.call('SET', key, token, 'NX', 'PX', ARGV[1]) or redis.call('GET', key) == token and redis.call('SET', key, token, 'PX', ARGV[1]) then
     done[i] = clock
   end
 end

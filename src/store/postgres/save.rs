@@ -1,5 +1,6 @@
 //! One call of the function `save_decided`, which writes everything or nothing.
 
+use sqlx::Arguments;
 use sqlx::PgConnection;
 use sqlx::encode::Encode;
 use sqlx::postgres::{PgArguments, PgBindIterExt, PgHasArrayType, Postgres};
@@ -16,13 +17,38 @@ const CALL: &str = "select save_decided(\
     $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, \
     $37, $38, $39, $40, $41, $42)";
 
+const PARAMETERS: usize = 42;
+/// Of an array without elements.
+const COLUMN_BYTES: usize = 32;
+/// What a row usually takes in all its columns, an event's without headers and body.
+const EVENT_BYTES: usize = 480;
+const PAYMENT_BYTES: usize = 160;
+const ORDER_BYTES: usize = 240;
+
 pub(super) async fn save(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
-    let call = sqlx::query(CALL);
+    let call = sqlx::query_with(CALL, room_for(changes));
     let call = bind_events(call, &changes.events);
     let call = bind_payments(call, &changes.payments);
     let call = bind_orders(call, &changes.orders);
     bind_conflicts(call, &changes.conflicts).execute(connection).await?;
     Ok(())
+}
+
+/// The arguments, with room for all: a buffer that grows copies every body several times.
+fn room_for(changes: &Changes<'_>) -> PgArguments {
+    let event = |event: &Event| EVENT_BYTES + event.evidence().headers.len() + event.evidence().body.len();
+    let events = changes
+        .events
+        .iter()
+        .map(|row| event(row.event))
+        .chain(changes.conflicts.iter().map(|row| event(row)));
+    let bytes = PARAMETERS * COLUMN_BYTES
+        + events.sum::<usize>()
+        + changes.payments.len() * PAYMENT_BYTES
+        + changes.orders.len() * ORDER_BYTES;
+    let mut arguments = PgArguments::default();
+    arguments.reserve(PARAMETERS, bytes);
+    arguments
 }
 
 type Call<'q> = Query<'q, Postgres, PgArguments>;

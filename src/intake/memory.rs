@@ -3,11 +3,11 @@
 //! A hint only. It is filled after a commit, holds a bounded number of ids for a bounded time, and is emptied whenever
 //! a database connection is lost or reopened: the database behind the next one may have forgotten.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt};
 use tokio::time::Instant;
 
 use crate::order::{Event, Fingerprint, Id, Key, Outcome, Receipt};

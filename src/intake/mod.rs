@@ -24,10 +24,11 @@ mod replace;
 #[cfg(test)]
 mod tests;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use metrics::Gauge;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
@@ -234,9 +235,8 @@ impl Intake {
 
     /// Events that need one lease are in one lane; an event without a payment goes by its own id.
     fn lane_of(&self, event: &Event) -> Option<&mpsc::Sender<Pending>> {
-        let mut hasher = DefaultHasher::new();
-        self.shared.memory.lock_key(event).unwrap_or_else(|| event.key().clone()).hash(&mut hasher);
-        let lane = hasher.finish() % self.lanes.len().max(1) as u64;
+        let leased = self.shared.memory.lock_key(event).unwrap_or_else(|| event.key().clone());
+        let lane = FixedState::default().hash_one(leased) % self.lanes.len().max(1) as u64;
         self.lanes.get(usize::try_from(lane).unwrap_or_default())
     }
 }

@@ -1,8 +1,8 @@
 //! An event on its way through a lane, with those who wait for its receipt.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashMapExt};
 use metrics::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -87,10 +87,13 @@ impl Pending {
     /// Tells the sender, and those of its repeats that they were duplicates. A sender that hung up is told by its
     /// provider's next delivery.
     pub(super) fn answer(self, answer: Result<Receipt, Refusal>) {
-        let repeated =
-            answer.clone().map(|receipt| Receipt { outcome: Outcome::Duplicate, reason: None, ..receipt });
         for repeat in self.repeats {
-            repeat.answer(repeated.clone());
+            let repeated = answer.clone();
+            repeat.answer(repeated.map(|receipt| Receipt {
+                outcome: Outcome::Duplicate,
+                reason: None,
+                ..receipt
+            }));
         }
         drop(self.reply.send(answer));
     }

@@ -1,10 +1,10 @@
 //! Duplicates, counted in memory and added to `events.duplicates` at most once a second and at shutdown.
 
-use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 

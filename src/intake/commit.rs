@@ -14,6 +14,7 @@ use super::Refusal;
 use super::events::EventLane;
 use super::memory::Epoch;
 use super::pending::{Pending, split};
+use super::presumption::{is_new_to, may_open};
 
 /// After so many races a batch is split: a large one starves beside single events.
 const RACES_BEFORE_SPLIT: u32 = 2;
@@ -29,6 +30,8 @@ const DATABASE_RETRY_MIN: Duration = Duration::from_millis(50);
 /// What the database knew of a batch, and what must hold for remembering what is decided from it.
 pub(super) struct Loaded {
     snapshot: Snapshot,
+    /// So many events were not looked up.
+    presumed_new: usize,
     epoch: Epoch,
     /// Of the connection.
     generation: u64,
@@ -78,30 +81,49 @@ impl EventLane {
             Some(loaded) => loaded,
             None => self.load(&part.events).await,
         };
-        let Loaded { snapshot, epoch, generation } = loaded?;
+        let Loaded { snapshot, presumed_new, epoch, generation } = loaded?;
         let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
         let (receipts, changes) = decide(snapshot, &events);
         if !changes.is_empty() {
             let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
             let saved = self.session.save(&changes).instrument(save).await;
             self.forget_unless(generation);
+            self.presumption.learn(&saved, presumed_new, epoch);
             saved?;
         }
         tell_anomalies(&changes);
-        for (event, receipt) in events.into_iter().zip(&receipts) {
-            self.shared.memory.remember(epoch, event, receipt);
-        }
+        self.shared.memory.remember(epoch, &events, &receipts);
         Ok(receipts)
     }
 
-    /// All that the batch touches.
+    /// All that the batch touches and that is not presumed to be new.
     pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
-        let events: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
         let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
+        let looks_new = |event: &&Event| may_open(event) && self.shared.memory.is_new(event);
+        let (new, others): (Vec<&Event>, Vec<&Event>) =
+            batch.iter().map(|pending| &pending.event).partition(looks_new);
+        if self.presumption.holds_for(new.len(), epoch) {
+            let snapshot = self.look_up(&others, generation).await?;
+            return Ok(Loaded { snapshot, presumed_new: new.len(), epoch, generation });
+        }
+        let all: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
+        let snapshot = self.look_up(&all, generation).await?;
+        if new.iter().all(|event| is_new_to(&snapshot, event)) {
+            self.presumption.proved(new.len(), epoch);
+        } else {
+            self.presumption.refuted();
+        }
+        Ok(Loaded { snapshot, presumed_new: 0, epoch, generation })
+    }
+
+    async fn look_up(&mut self, events: &[&Event], generation: u64) -> Result<Snapshot, StoreError> {
+        if events.is_empty() {
+            return Ok(Snapshot::default());
+        }
         let span = debug_span!("load", events = events.len());
-        let loaded = self.session.load(&Wanted::of(&events)).instrument(span).await;
+        let loaded = self.session.load(&Wanted::of(events)).instrument(span).await;
         self.forget_unless(generation);
-        Ok(Loaded { snapshot: loaded?, epoch, generation })
+        loaded
     }
 
     /// The database behind another connection may have forgotten.

@@ -15,6 +15,7 @@ use crate::store::{Session, Store, StoreError};
 use super::commit::Loaded;
 use super::lane::Lane;
 use super::pending::{Busy, Pending, fold_repeats, span_of};
+use super::presumption::Presumption;
 use super::{Refusal, Shared};
 
 /// The first wait for a busy order is up to this; it doubles with each try.
@@ -31,6 +32,7 @@ pub(super) struct EventLane {
     locks: Locks,
     database: Store,
     pub(super) session: Session,
+    pub(super) presumption: Presumption,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -57,7 +59,16 @@ impl EventLane {
         shared: Arc<Shared>,
     ) -> Self {
         let session = store.session();
-        Self { queue, queue_is_open: true, aside: Vec::new(), locks, database: store, session, shared }
+        Self {
+            queue,
+            queue_is_open: true,
+            aside: Vec::new(),
+            locks,
+            database: store,
+            session,
+            presumption: Presumption::default(),
+            shared,
+        }
     }
 
     async fn work(&mut self, batch: Vec<Pending>) {

@@ -22,7 +22,7 @@ const GENERATION_AGE_MAX: Duration = Duration::from_secs(300);
 pub(super) struct Memory(Mutex<Remembered>);
 
 /// Names a stretch of time in which no connection was lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Epoch(u64);
 
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ struct Remembered {
     epoch: u64,
     events: Recent<Key, Digests>,
     links: Recent<Key, Id>,
+    orders: Recent<Key, ()>,
     webhooks: Recent<Fingerprint, Arc<[Told]>>,
 }
 
@@ -105,25 +106,28 @@ impl Memory {
         Some(order.map_or_else(|| payment.clone(), |order| payment.sibling(&order)))
     }
 
+    /// Whether nothing of `event` is remembered: not itself, its payment or its order.
+    pub(super) fn is_new(&self, event: &Event) -> bool {
+        let now = Instant::now();
+        let mut remembered = self.lock();
+        remembered.events.get(event.key(), now).is_none()
+            && event.payment_key().is_none_or(|payment| remembered.links.get(&payment, now).is_none())
+            && event.order_key().is_none_or(|order| remembered.orders.get(&order, now).is_none())
+    }
+
     /// To be taken before a batch is loaded.
     pub(super) fn epoch(&self) -> Epoch {
         Epoch(self.lock().epoch)
     }
 
-    /// Remembers a committed event, unless a connection was lost since `epoch`.
-    pub(super) fn remember(&self, epoch: Epoch, event: &Event, receipt: &Receipt) {
+    /// Remembers committed events, unless a connection was lost since `epoch`.
+    pub(super) fn remember(&self, epoch: Epoch, events: &[&Event], receipts: &[Receipt]) {
         let now = Instant::now();
         let mut remembered = self.lock();
-        if remembered.epoch != epoch.0 {
-            return;
-        }
-        if receipt.outcome != Outcome::Conflict {
-            let evidence = event.evidence();
-            let digests = Digests { body_sha256: evidence.body_sha256, facts_sha256: event.facts_sha256() };
-            remembered.events.insert(event.key().clone(), digests, now);
-        }
-        if let (Some(payment), Some(order)) = (event.payment_key(), &receipt.order) {
-            remembered.links.insert(payment, order.clone(), now);
+        if remembered.epoch == epoch.0 {
+            for (event, receipt) in events.iter().zip(receipts) {
+                remembered.add(event, receipt, now);
+            }
         }
     }
 
@@ -139,6 +143,18 @@ impl Memory {
 }
 
 impl Remembered {
+    fn add(&mut self, event: &Event, receipt: &Receipt, now: Instant) {
+        if receipt.outcome != Outcome::Conflict {
+            let evidence = event.evidence();
+            let digests = Digests { body_sha256: evidence.body_sha256, facts_sha256: event.facts_sha256() };
+            self.events.insert(event.key().clone(), digests, now);
+        }
+        if let (Some(payment), Some(order)) = (event.payment_key(), &receipt.order) {
+            self.orders.insert(payment.sibling(order), (), now);
+            self.links.insert(payment, order.clone(), now);
+        }
+    }
+
     fn duplicate(&mut self, Told { event, payment, .. }: &Told, now: Instant) -> Receipt {
         let payment = payment.as_ref().map(|payment| event.sibling(payment));
         let order = payment.and_then(|payment| self.links.get(&payment, now).cloned());

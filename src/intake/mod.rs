@@ -17,6 +17,7 @@ mod commit;
 mod events;
 mod memory;
 mod pending;
+mod presumption;
 mod tally;
 
 mod redemptions;

@@ -258,6 +258,13 @@ impl Event {
         &self.evidence
     }
 
+    /// The order that it claims; while it claims none, the payment's provisional one.
+    #[must_use]
+    pub fn order_key(&self) -> Option<Key> {
+        let payment = self.payment.as_ref()?;
+        Some(self.key.sibling(self.claim.as_ref().map_or(payment, |claim| &claim.order)))
+    }
+
     /// Whether it adds to what is known of its payment.
     #[must_use]
     pub fn tells_of_a_payment(&self) -> bool {

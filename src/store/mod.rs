@@ -74,11 +74,7 @@ impl Wanted {
     #[must_use]
     pub fn of(events: &[&Event]) -> Self {
         let payments: BTreeSet<Key> = events.iter().filter_map(|event| event.payment_key()).collect();
-        let order = |event: &&Event| match event.claim() {
-            Some(claim) => Some(event.key().sibling(&claim.order)),
-            None => event.payment_key(),
-        };
-        let orders: BTreeSet<Key> = events.iter().filter_map(order).collect();
+        let orders: BTreeSet<Key> = events.iter().filter_map(|event| event.order_key()).collect();
         let events: BTreeSet<&Key> = events.iter().map(|event| event.key()).collect();
         Self {
             events: events.into_iter().cloned().collect(),

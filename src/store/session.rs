@@ -21,8 +21,10 @@ pub struct Session {
     connection: Option<Connection>,
     /// How many connections were opened.
     opened: u64,
-    /// How often the present one has loaded.
-    loads: u64,
+    /// How often the present one has loaded and saved.
+    calls: u64,
+    /// A load after so many calls makes its plans anew.
+    plans_last: u64,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ enum Connection {
 
 impl Session {
     pub(super) fn new(database: Database, call_timeout: Duration) -> Self {
-        Self { database, call_timeout, connection: None, opened: 0, loads: 0 }
+        Self { database, call_timeout, connection: None, opened: 0, calls: 0, plans_last: 0 }
     }
 
     /// Everything that a batch touches, in one statement and so one snapshot.
@@ -42,8 +44,11 @@ impl Session {
     /// [`StoreError`].
     pub async fn load(&mut self, wanted: &Wanted) -> Result<Snapshot, StoreError> {
         let mut connection = self.take().await?;
-        self.loads += 1;
-        let plans_anew = self.loads.is_power_of_two();
+        let plans_anew = self.calls >= self.plans_last;
+        self.calls += 1;
+        if plans_anew {
+            self.plans_last = self.calls * 2;
+        }
         let answer = match &mut connection {
             Connection::Postgres(own) => {
                 within(self.call_timeout, postgres::load(own, wanted, plans_anew)).await
@@ -59,6 +64,7 @@ impl Session {
     /// [`StoreError`].
     pub async fn save(&mut self, changes: &Changes<'_>) -> Result<(), StoreError> {
         let mut connection = self.take().await?;
+        self.calls += 1;
         let answer = match &mut connection {
             Connection::Postgres(own) => within(self.call_timeout, postgres::save(own, changes)).await,
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
@@ -125,7 +131,7 @@ impl Session {
             Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
         };
         self.opened += 1;
-        self.loads = 0;
+        (self.calls, self.plans_last) = (0, 0);
         Ok(connection)
     }
 

@@ -82,6 +82,10 @@ pub const METERS: &[Meter] = &[
         "paylatch_save_races_total",
         "Saves refused because another replica was faster, and tried again.",
     ),
+    counter(
+        "paylatch_presumed_events_total",
+        "Events decided without a load: `new` as presumed, or `known`, refused and decided again from one.",
+    ),
     counter("paylatch_database_errors_total", "Loads and saves that failed for want of the database."),
     counter("paylatch_lane_panics_total", "Lanes that failed and were started again."),
     counter(

@@ -36,6 +36,7 @@ mod hang_up;
 mod interleavings;
 mod logs;
 mod payloads;
+mod presumed;
 mod quickstart;
 mod reload;
 mod rollout;

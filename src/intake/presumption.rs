@@ -1,0 +1,82 @@
+//! What is presumed to be new, and so not loaded.
+//!
+//! Most events open an order: nothing is stored of it, and a load only finds that out. An event is presumed to be new while
+//! this process remembers nothing of it, it says nothing that must follow something else, and such events keep proving new.
+//! A presumption decides nothing: what is decided from it is inserted, the keys refuse what was known after all, and the
+//! batch is decided again from a load.
+
+use crate::order::{Event, Kind, Snapshot};
+use crate::store::StoreError;
+
+use super::memory::Epoch;
+
+/// So many events must have proved new since the last that did not, for each event that is presumed to be: what is saved in
+/// vain, and leaves dead rows behind, stays below one event in so many.
+const PROVED_FOR_EACH: usize = 16;
+
+/// A lane's experience with events that look new.
+#[derive(Debug, Default)]
+pub(super) struct Presumption {
+    /// Events that looked new and were, in a row.
+    proved: usize,
+    /// Of the memory that they looked new to.
+    epoch: Epoch,
+}
+
+impl Presumption {
+    /// Whether `events` that look new may go without a load.
+    pub(super) fn holds_for(&self, events: usize, epoch: Epoch) -> bool {
+        self.epoch == epoch && self.proved >= events.saturating_mul(PROVED_FOR_EACH)
+    }
+
+    /// From the save of a batch in which so many events were presumed to be new.
+    pub(super) fn learn(&mut self, saved: &Result<(), StoreError>, presumed_new: usize, epoch: Epoch) {
+        if presumed_new == 0 {
+            return;
+        }
+        let result = if saved.is_ok() { "new" } else { "known" };
+        metrics::counter!("paylatch_presumed_events_total", "result" => result).increment(presumed_new as u64);
+        match saved {
+            Ok(()) => self.proved(presumed_new, epoch),
+            Err(_) => self.refuted(),
+        }
+    }
+
+    /// So many events that looked new to the memory of `epoch` were.
+    pub(super) fn proved(&mut self, events: usize, epoch: Epoch) {
+        if self.epoch != epoch {
+            *self = Self { proved: 0, epoch };
+        }
+        self.proved = self.proved.saturating_add(events);
+    }
+
+    /// One was not, or it is not known.
+    pub(super) fn refuted(&mut self) {
+        self.proved = 0;
+    }
+}
+
+/// Whether nothing need be stored before `event`. One that only notes something of a payment tells its sender the payment's
+/// order, which must be looked up.
+pub(super) fn may_open(event: &Event) -> bool {
+    match event.fact().map(|fact| fact.kind) {
+        None => event.payment().is_none() || event.claim().is_some(),
+        Some(Kind::Authorized | Kind::Captured | Kind::Failed | Kind::Canceled) => true,
+        Some(
+            Kind::CaptureFailed
+            | Kind::Refunded
+            | Kind::RefundFailed
+            | Kind::Disputed
+            | Kind::DisputeWon
+            | Kind::DisputeLost,
+        ) => false,
+    }
+}
+
+/// Whether nothing of `event` was stored when `snapshot` was taken.
+pub(super) fn is_new_to(snapshot: &Snapshot, event: &Event) -> bool {
+    let is_stored = |order| snapshot.versions.contains_key(&order);
+    !snapshot.known.contains_key(event.key())
+        && event.payment_key().is_none_or(|payment| !snapshot.links.contains_key(&payment))
+        && event.order_key().is_none_or(|order| !is_stored(order))
+}

@@ -35,7 +35,8 @@ impl Presumption {
             return;
         }
         let result = if saved.is_ok() { "new" } else { "known" };
-        metrics::counter!("paylatch_presumed_events_total", "result" => result).increment(presumed_new as u64);
+        metrics::counter!("paylatch_presumed_events_total", "result" => result)
+            .increment(presumed_new as u64);
         match saved {
             Ok(()) => self.proved(presumed_new, epoch),
             Err(_) => self.refuted(),

@@ -4,75 +4,110 @@ use crate::order::{
     Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, UnixMicros,
 };
 
+use sqlx::{FromRow, Row};
+
 use super::StoreError;
 
 /// A row of a load; its first column, the tag, says what the others mean.
-pub(super) type LoadRow = (
-    i32,                // tag: 1 known event, 2 payment, 3 order, 4 entry
-    String,             // id of the event, payment or order
-    String,             // source
-    Option<String>,     // payment of an entry
-    Option<String>,     // outcome, link or kind
-    Option<String>,     // reason or reference
+type LoadRow<'r> = (
+    i32,                // tag: 1 known event, 2 payment with an entry or none, 3 order
+    Option<&'r str>,    // id of the event or order; none of a payment without entries
+    &'r str,            // source
+    Option<&'r str>,    // payment
+    Option<&'r str>,    // its link
+    Option<&'r str>,    // its order
+    Option<&'r str>,    // outcome or kind
+    Option<&'r str>,    // reason or reference
     Option<i64>,        // version or amount
-    Option<String>,     // currency
+    Option<&'r str>,    // currency
     Option<bool>,       // cumulative
-    Option<String>,     // order of a payment, or claimed by an entry
+    Option<&'r str>,    // order that the entry claims
     Option<i16>,        // rank of the claim
     Option<UnixMicros>, // received_at or occurred_at
-    Option<Vec<u8>>,    // digest of the facts
-    Option<Vec<u8>>,    // digest of the body
+    Option<&'r [u8]>,   // digest of the facts
+    Option<&'r [u8]>,   // digest of the body
 );
 
 /// Sorts the rows of one load into a snapshot.
-pub(super) fn assemble(rows: Vec<LoadRow>) -> Result<Snapshot, StoreError> {
+pub(super) fn assemble<'r, R: Row>(rows: &'r [R]) -> Result<Snapshot, StoreError>
+where
+    LoadRow<'r>: FromRow<'r, R>,
+{
     let mut snapshot = Snapshot::default();
+    let mut ids = Ids::default();
     for row in rows {
-        let (table, name) = (table(row.0), format!("{}/{}", row.2, row.1));
-        add(&mut snapshot, row)
-            .ok_or_else(|| StoreError::Unfit(format!("{table} {name} holds a value that this version cannot read; run the version that wrote it, or a newer one")))?;
+        let row = LoadRow::from_row(row)?;
+        add(&mut snapshot, &mut ids, row).ok_or_else(|| unreadable(row))?;
     }
     Ok(snapshot)
 }
 
-fn table(tag: i32) -> &'static str {
-    match tag {
-        2 => "payment",
-        3 => "order",
-        _ => "event",
-    }
+fn unreadable((tag, id, source, payment, ..): LoadRow<'_>) -> StoreError {
+    let (table, id) = match tag {
+        1 => ("event", id),
+        3 => ("order", id),
+        _ if id.is_some() => ("event", id),
+        _ => ("payment", payment),
+    };
+    let id = id.unwrap_or_default();
+    StoreError::Unfit(format!(
+        "{table} {source}/{id} holds a value that this version cannot read; run the version that wrote it, or a newer one"
+    ))
 }
 
-fn add(snapshot: &mut Snapshot, row: LoadRow) -> Option<()> {
-    let (tag, id, source, payment, word, text, number, currency, cumulative, order, rank, at, facts, body) =
-        row;
-    let key = Key { id: id_of(&id)?, source: id_of(&source)? };
+/// Rows come by payment, so most of their ids are those of the row before.
+#[derive(Default)]
+struct Ids {
+    source: Option<Id>,
+    payment: Option<Id>,
+    linked_order: Option<Id>,
+    claimed_order: Option<Id>,
+}
+
+fn as_before(before: &mut Option<Id>, text: &str) -> Option<Id> {
+    if before.as_ref().is_none_or(|id| id.as_str() != text) {
+        *before = Some(id_of(text)?);
+    }
+    before.clone()
+}
+
+fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
+    let (tag, id, source, payment, link, linked_order, word, text, number, ..) = row;
+    let (.., currency, cumulative, claimed_order, rank, at, facts, body) = row;
+    let source = as_before(&mut ids.source, source)?;
     match tag {
         1 => {
             let known = Known {
-                outcome: Outcome::from_word(&word?)?,
-                reason: text,
+                outcome: Outcome::from_word(word?)?,
+                reason: text.map(str::to_owned),
                 facts_sha256: facts?.try_into().ok()?,
                 body_sha256: body?.try_into().ok()?,
                 received_at: at?,
             };
-            snapshot.known.insert(key, known);
+            snapshot.known.insert(Key { id: id_of(id?)?, source }, known);
         }
         2 => {
-            let link = Link { order: id_of(&order?)?, provisional: word? == "provisional" };
-            snapshot.links.insert(key, link);
+            let key = Key { id: as_before(&mut ids.payment, payment?)?, source };
+            let order = as_before(&mut ids.linked_order, linked_order?)?;
+            if let Some(event) = id {
+                let claim = match claimed_order {
+                    Some(order) => {
+                        Some(Claim { order: as_before(&mut ids.claimed_order, order)?, rank: rank? })
+                    }
+                    None => None,
+                };
+                let entry = Entry {
+                    event: id_of(event)?,
+                    occurred_at: at?,
+                    fact: fact(word, text, number, currency, cumulative)?,
+                    claim,
+                };
+                snapshot.entries.entry(key.clone()).or_default().push(entry);
+            }
+            snapshot.links.insert(key, Link { order, provisional: link? == "provisional" });
         }
         3 => {
-            snapshot.versions.insert(key, number?);
-        }
-        4 => {
-            let entry = Entry {
-                event: key.id.clone(),
-                occurred_at: at?,
-                fact: fact(word.as_deref(), text.as_deref(), number, currency.as_deref(), cumulative)?,
-                claim: claim(order.as_deref(), rank)?,
-            };
-            snapshot.entries.entry(key.sibling(&id_of(&payment?)?)).or_default().push(entry);
+            snapshot.versions.insert(Key { id: id_of(id?)?, source }, number?);
         }
         _ => return None,
     }

@@ -146,12 +146,12 @@ pub(super) async fn load(
     if plans_anew {
         connection.execute("discard plans").await?;
     }
-    let mut load = sqlx::query_as(include_str!("load.sql"));
+    let mut load = sqlx::query(include_str!("load.sql"));
     for keys in [&wanted.events, &wanted.payments, &wanted.orders] {
         load = load.bind(keys.iter().map(|key| key.id.as_str()).bind_iter());
         load = load.bind(keys.iter().map(|key| key.source.as_str()).bind_iter());
     }
-    assemble(load.fetch_all(connection).await?)
+    assemble(&load.fetch_all(connection).await?)
 }
 
 pub(super) async fn save(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<(), StoreError> {

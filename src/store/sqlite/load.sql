@@ -1,5 +1,5 @@
 -- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
--- 2 a payment, 3 an order's version, 4 an entry (a fact or a claim). Cross joins keep the order of the lookups.
+-- 2 a payment with one of its entries (a fact or a claim) or with none, 3 an order's version. Cross joins keep the order of the lookups.
 -- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and the payment's id of events that claim none: [[id, source], ..].
 with
   known as (
@@ -16,20 +16,17 @@ with
     select p.payment_id, p.source, p.order_id, p.link
       from touched t
       cross join payments p on p.order_id = t.order_id and p.source = t.source)
-select 1 as tag, event_id as id, source, null as payment, outcome as word, reason as text, null as number,
-       null as currency, null as cumulative, null as order_id, null as rank, received_at as at,
-       facts_sha256 as facts, body_sha256 as body
+select 1 as tag, event_id as id, source, null as payment, null as link, null as linked_order,
+       outcome as word, reason as text, null as number, null as currency, null as cumulative,
+       null as claimed_order, null as rank, received_at as at, facts_sha256 as facts, body_sha256 as body
   from known
 union all
-select 2, payment_id, source, null, link, null, null, null, null, order_id, null, null, null, null
-  from members
+select 2, e.event_id, m.source, m.payment_id, m.link, m.order_id, e.kind, e.reference, e.amount, e.currency, e.cumulative,
+       e.order_claim, e.claim_rank, e.occurred_at, null, null
+  from members m
+  left join events e on e.payment_id = m.payment_id and e.source = m.source
+                    and (e.kind is not null or e.order_claim is not null)
 union all
-select 3, o.order_id, o.source, null, null, null, o.version, null, null, null, null, null, null, null
+select 3, o.order_id, o.source, null, null, null, null, null, o.version, null, null, null, null, null, null, null
   from touched t
   cross join orders o on o.order_id = t.order_id and o.source = t.source
-union all
-select 4, e.event_id, e.source, e.payment_id, e.kind, e.reference, e.amount, e.currency, e.cumulative, e.order_claim,
-       e.claim_rank, e.occurred_at, null, null
-  from members m
-  cross join events e on e.payment_id = m.payment_id and e.source = m.source
- where e.kind is not null or e.order_claim is not null

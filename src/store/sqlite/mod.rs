@@ -172,13 +172,13 @@ fn migrator() -> Migrator {
 }
 
 pub(super) async fn load(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Snapshot, StoreError> {
-    let rows = sqlx::query_as(include_str!("load.sql"))
+    let rows = sqlx::query(include_str!("load.sql"))
         .bind(json(&wanted.events))
         .bind(json(&wanted.payments))
         .bind(json(&wanted.orders))
         .fetch_all(connection)
         .await?;
-    assemble(rows)
+    assemble(&rows)
 }
 
 pub(super) async fn save(connection: &mut SqliteConnection, changes: &Changes<'_>) -> Result<(), StoreError> {

@@ -81,7 +81,8 @@ def measured(figures):
     best_pgbench = max(m["pgbench_1"], m["pgbench_8"], m["pgbench_32"])
     parts = [
         f"Medians of {m['rounds']} rounds of {m['seconds']:g} s a turn, lowest and highest in brackets; distinct orders and "
-        f"256 connections unless said. {m['workers']['node']} workers of Node and {m['workers']['python']} of Python served best.",
+        f"256 connections unless said. Served best, of some tried before: lanes of Paylatch {m['lanes']}, workers of Node "
+        f"{m['workers']['node']}, of Python {m['workers']['python']}.",
         table(["limit", "", "a second", "of pgbench's best"], rates(LIMITS, figures, best_pgbench)),
         table(["contestant", "", "webhooks a second", "of pgbench's best"], rates(CONTESTANTS, figures, best_pgbench)),
         table(["Paylatch otherwise", "", "webhooks a second", "of pgbench's best"], rates(SPECIAL, figures, best_pgbench)),

@@ -7,9 +7,10 @@
 //! gather -> lease -> load -> fold -> save -> answer -> release
 //! ```
 //!
-//! There is no timer: the commit in flight is the timer. An idle service commits singly at the latency of two
-//! statements; a busy one commits hundreds with one flush. Lanes are tasks of their own: a provider that hangs up
-//! cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped, the queues close and the lanes drain.
+//! What looks new is not loaded while such events prove new. There is no timer: the commit in flight is the timer. An idle
+//! service commits singly at the latency of one or two statements; a busy one commits hundreds with one flush. Lanes are
+//! tasks of their own: a provider that hangs up cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped,
+//! the queues close and the lanes drain.
 
 mod lane;
 

@@ -34,12 +34,17 @@ impl Presumption {
         if presumed_new == 0 {
             return;
         }
-        let result = if saved.is_ok() { "new" } else { "known" };
+        let result = match saved {
+            Ok(()) => "new",
+            Err(StoreError::Raced(_)) => "known",
+            Err(StoreError::Refused { .. } | StoreError::Unavailable(_) | StoreError::Unfit(_)) => "unsaved",
+        };
         metrics::counter!("paylatch_presumed_events_total", "result" => result)
             .increment(presumed_new as u64);
-        match saved {
-            Ok(()) => self.proved(presumed_new, epoch),
-            Err(_) => self.refuted(),
+        if saved.is_ok() {
+            self.proved(presumed_new, epoch);
+        } else {
+            self.refuted();
         }
     }
 
@@ -76,8 +81,7 @@ pub(super) fn may_open(event: &Event) -> bool {
 
 /// Whether nothing of `event` was stored when `snapshot` was taken.
 pub(super) fn is_new_to(snapshot: &Snapshot, event: &Event) -> bool {
-    let is_stored = |order| snapshot.versions.contains_key(&order);
     !snapshot.known.contains_key(event.key())
         && event.payment_key().is_none_or(|payment| !snapshot.links.contains_key(&payment))
-        && event.order_key().is_none_or(|order| !is_stored(order))
+        && event.order_key().is_none_or(|order| !snapshot.versions.contains_key(&order))
 }

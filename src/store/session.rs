@@ -23,8 +23,8 @@ pub struct Session {
     opened: u64,
     /// How often the present one has loaded and saved.
     calls: u64,
-    /// A load after so many calls makes its plans anew.
-    plans_last: u64,
+    /// A load after so many of them makes plans anew.
+    renews_plans_after: u64,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ enum Connection {
 
 impl Session {
     pub(super) fn new(database: Database, call_timeout: Duration) -> Self {
-        Self { database, call_timeout, connection: None, opened: 0, calls: 0, plans_last: 0 }
+        Self { database, call_timeout, connection: None, opened: 0, calls: 0, renews_plans_after: 0 }
     }
 
     /// Everything that a batch touches, in one statement and so one snapshot.
@@ -44,10 +44,10 @@ impl Session {
     /// [`StoreError`].
     pub async fn load(&mut self, wanted: &Wanted) -> Result<Snapshot, StoreError> {
         let mut connection = self.take().await?;
-        let plans_anew = self.calls >= self.plans_last;
+        let plans_anew = self.calls >= self.renews_plans_after;
         self.calls += 1;
         if plans_anew {
-            self.plans_last = self.calls * 2;
+            self.renews_plans_after = self.calls * 2;
         }
         let answer = match &mut connection {
             Connection::Postgres(own) => {
@@ -131,7 +131,7 @@ impl Session {
             Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
         };
         self.opened += 1;
-        (self.calls, self.plans_last) = (0, 0);
+        (self.calls, self.renews_plans_after) = (0, 0);
         Ok(connection)
     }
 

@@ -84,7 +84,7 @@ pub const METERS: &[Meter] = &[
     ),
     counter(
         "paylatch_presumed_events_total",
-        "Events decided without a load: `new` as presumed, or `known`, refused and decided again from one.",
+        "Events decided without a load: `new` as presumed; `known` and refused, so decided again from one; or `unsaved`.",
     ),
     counter("paylatch_database_errors_total", "Loads and saves that failed for want of the database."),
     counter("paylatch_lane_panics_total", "Lanes that failed and were started again."),

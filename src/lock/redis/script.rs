@@ -26,7 +26,10 @@ local clock = time[1] * 1000000 + time[2]
 for i, key in ipairs(KEYS) do
   local token = ARGV[i + 1]
   done[i] = 0
-  if redis.call('SET', key, token, 'NX', 'PX', ARGV[1]) or redis.call('GET', key) == token and redis.call('SET', key, token, 'PX', ARGV[1]) then
+  if redis.call('SET', key, token, 'NX', 'PX', ARGV[1]) then
+    done[i] = clock
+  elseif redis.call('GET', key) == token then
+    redis.call('SET', key, token, 'PX', ARGV[1])
     done[i] = clock
   end
 end

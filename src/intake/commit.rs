@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use foldhash::HashSet;
 use rand::RngExt;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, debug_span};
 
-use crate::order::{Changes, Event, Outcome, Receipt, Snapshot, Statement, decide};
+use crate::order::{Changes, Event, Key, Outcome, Receipt, Snapshot, Statement, decide};
 use crate::store::{StoreError, Wanted};
 
 use super::Refusal;
@@ -30,8 +31,8 @@ const DATABASE_RETRY_MIN: Duration = Duration::from_millis(50);
 /// What the database knew of a batch, and what must hold for remembering what is decided from it.
 pub(super) struct Loaded {
     snapshot: Snapshot,
-    /// So many events were not looked up.
-    presumed_new: usize,
+    /// Events that were not looked up.
+    presumed_new: HashSet<Key>,
     epoch: Epoch,
     /// Of the connection.
     generation: u64,
@@ -88,8 +89,15 @@ impl EventLane {
             let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
             let saved = self.session.save(&changes).instrument(save).await;
             self.forget_unless(generation);
-            self.presumption.learn(&saved, presumed_new, epoch);
-            saved?;
+            let presumed = events.iter().filter(|event| presumed_new.contains(event.key())).count();
+            self.presumption.learn(&saved, presumed, epoch);
+            match saved {
+                // What is known must not become a dead event because its insert was refused before its key was asked.
+                Err(StoreError::Refused { message, .. }) if presumed > 0 => {
+                    return Err(StoreError::Raced(message));
+                }
+                other => other?,
+            }
         }
         tell_anomalies(&changes);
         self.shared.memory.remember(epoch, &events, &receipts);
@@ -99,29 +107,36 @@ impl EventLane {
     /// All that the batch touches and that is not presumed to be new.
     pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
         let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
-        let looks_new = |event: &&Event| may_open(event) && self.shared.memory.is_new(event);
-        let (new, others): (Vec<&Event>, Vec<&Event>) =
-            batch.iter().map(|pending| &pending.event).partition(looks_new);
+        let looks_new = |pending: &&Pending| {
+            let event = &pending.event;
+            pending.busy.is_none() && may_open(event) && self.shared.memory.is_new(event)
+        };
+        let (new, others): (Vec<&Pending>, Vec<&Pending>) = batch.iter().partition(looks_new);
         if self.presumption.holds_for(new.len(), epoch) {
-            let snapshot = self.look_up(&others, generation).await?;
-            return Ok(Loaded { snapshot, presumed_new: new.len(), epoch, generation });
+            let snapshot = self.look_up(others, generation).await?;
+            let presumed_new = new.into_iter().map(|pending| pending.event.key().clone()).collect();
+            return Ok(Loaded { snapshot, presumed_new, epoch, generation });
         }
-        let all: Vec<&Event> = batch.iter().map(|pending| &pending.event).collect();
-        let snapshot = self.look_up(&all, generation).await?;
-        if new.iter().all(|event| is_new_to(&snapshot, event)) {
+        let snapshot = self.look_up(batch, generation).await?;
+        if new.iter().all(|pending| is_new_to(&snapshot, &pending.event)) {
             self.presumption.proved(new.len(), epoch);
         } else {
             self.presumption.refuted();
         }
-        Ok(Loaded { snapshot, presumed_new: 0, epoch, generation })
+        Ok(Loaded { snapshot, presumed_new: HashSet::default(), epoch, generation })
     }
 
-    async fn look_up(&mut self, events: &[&Event], generation: u64) -> Result<Snapshot, StoreError> {
+    async fn look_up<'b>(
+        &mut self,
+        batch: impl IntoIterator<Item = &'b Pending>,
+        generation: u64,
+    ) -> Result<Snapshot, StoreError> {
+        let events: Vec<&Event> = batch.into_iter().map(|pending| &pending.event).collect();
         if events.is_empty() {
             return Ok(Snapshot::default());
         }
         let span = debug_span!("load", events = events.len());
-        let loaded = self.session.load(&Wanted::of(events)).instrument(span).await;
+        let loaded = self.session.load(&Wanted::of(&events)).instrument(span).await;
         self.forget_unless(generation);
         loaded
     }
@@ -155,7 +170,7 @@ fn refuse_late(batch: Vec<Pending>) -> Vec<Pending> {
     timely
 }
 
-/// Another save was faster, so it is worth trying again at once; a batch that keeps losing is split.
+/// Another save was faster, or what was presumed new is known, so it is worth trying again at once; a batch that keeps losing is split.
 async fn raced(mut part: Part, phase: &str, parts: &mut VecDeque<Part>) {
     metrics::counter!("paylatch_save_races_total").increment(1);
     tracing::debug!(phase, events = part.events.len(), races = part.races, "raced; loading again");

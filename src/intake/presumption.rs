@@ -10,8 +10,8 @@ use crate::store::StoreError;
 
 use super::memory::Epoch;
 
-/// So many events must have proved new since the last that did not, for each event that is presumed to be: what is saved in
-/// vain, and leaves dead rows behind, stays below one event in so many.
+/// So many events must have proved new since the last that did not, for each event that is presumed to be: a save in vain,
+/// which leaves dead rows behind, is paid for by so many times the loads that were spared.
 const PROVED_FOR_EACH: usize = 16;
 
 /// A lane's experience with events that look new.
@@ -29,7 +29,7 @@ impl Presumption {
         self.epoch == epoch && self.proved >= events.saturating_mul(PROVED_FOR_EACH)
     }
 
-    /// From the save of a batch in which so many events were presumed to be new.
+    /// From a save in which so many events were presumed to be new.
     pub(super) fn learn(&mut self, saved: &Result<(), StoreError>, presumed_new: usize, epoch: Epoch) {
         if presumed_new == 0 {
             return;
@@ -62,7 +62,7 @@ impl Presumption {
     }
 }
 
-/// Whether nothing need be stored before `event`. One that only notes something of a payment tells its sender the payment's
+/// Whether `event` may well be the first of its order. One that only notes something of a payment tells its sender the payment's
 /// order, which must be looked up.
 pub(super) fn may_open(event: &Event) -> bool {
     match event.fact().map(|fact| fact.kind) {

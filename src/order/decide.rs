@@ -10,7 +10,8 @@ use super::fold::Order;
 use super::id::{Id, Key};
 use super::payment::{Entry, Link, PaymentFold};
 
-/// What one load saw of everything that a batch touches, in a single snapshot of the database.
+/// What one load saw of everything that a batch touches, in a single snapshot of the database; nothing of what is presumed to
+/// be new.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The batch's events that are stored already.

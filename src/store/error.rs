@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 /// Why the store did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody was faster: load, decide and save again.
+    /// Somebody was faster, or what was not loaded is known: load, decide and save again.
     #[error("raced on {0}")]
     Raced(String),
     /// The database refuses the data (SQLSTATE class 22, or 23 save a key that exists): sending it again will not help.

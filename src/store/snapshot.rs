@@ -43,19 +43,19 @@ where
 }
 
 fn unreadable((tag, id, source, payment, ..): LoadRow<'_>) -> StoreError {
-    let (table, id) = match tag {
-        1 => ("event", id),
-        3 => ("order", id),
-        _ if id.is_some() => ("event", id),
-        _ => ("payment", payment),
+    let name = |id: Option<&str>| format!("{source}/{}", id.unwrap_or_default());
+    let row = match (tag, id) {
+        (1, _) => format!("event {}", name(id)),
+        (3, _) => format!("order {}", name(id)),
+        (_, None) => format!("payment {}", name(payment)),
+        (_, Some(_)) => format!("event {} or its payment {}", name(id), name(payment)),
     };
-    let id = id.unwrap_or_default();
     StoreError::Unfit(format!(
-        "{table} {source}/{id} holds a value that this version cannot read; run the version that wrote it, or a newer one"
+        "{row} holds a value that this version cannot read; run the version that wrote it, or a newer one"
     ))
 }
 
-/// Rows come by payment, so most of their ids are those of the row before.
+/// Rows mostly come by payment, so most of their ids are those of the row before.
 #[derive(Default)]
 struct Ids {
     source: Option<Id>,

@@ -80,7 +80,7 @@ pub const METERS: &[Meter] = &[
     histogram("paylatch_commit_batch_events", "Events committed together."),
     counter(
         "paylatch_save_races_total",
-        "Saves refused because another replica was faster, and tried again.",
+        "Saves refused because another replica was faster, or what was presumed new was known, and tried again.",
     ),
     counter(
         "paylatch_presumed_events_total",

@@ -1,6 +1,7 @@
 //! Nothing is loaded for an event that looks new while such events prove new. What looks new and is not, because another
 //! replica stored it, is refused by the keys and decided from a load: it has its effect once.
 
+use crate::client::Answer;
 use crate::webhooks::{Webhook, payment};
 use crate::world::{Plan, World};
 
@@ -69,6 +70,22 @@ async fn an_event_of_a_payment_that_is_remembered_is_never_presumed_new() {
     assert_eq!(world.money("order-1").await, ("partially_refunded".to_owned(), [1_000, 1_000, 400, 0]));
 }
 
+#[tokio::test]
+async fn an_event_whose_data_the_database_refuses_by_now_is_still_a_duplicate() {
+    let world = two_replicas().await;
+    learn_that_events_are_new(&world).await;
+    let webhook = payment("pi_1").of_order("order-1").succeeded();
+    world.replicas[1].send(&webhook).await;
+    world.database.execute(&refusing(&webhook.id)).await;
+
+    let answer = world.replicas[0].send(&webhook).await;
+
+    assert_eq!(world.replicas[0].metric(PRESUMED, &["unsaved"]).await, 1.0, "it was presumed to be new");
+    assert_eq!(receipt(&answer), ("duplicate".to_owned(), Some("order-1".to_owned())));
+    assert_eq!(world.event(&webhook.id).await.unwrap()["outcome"], "applied");
+    assert_eq!(world.count("conflicts").await, 0);
+}
+
 const PRESUMED: &str = "paylatch_presumed_events_total";
 
 async fn two_replicas() -> World {
@@ -82,9 +99,23 @@ async fn send_to_each(world: &World, stored: &Webhook, presumed: &Webhook) -> (S
     world.replicas[1].send(stored).await;
     let answer = world.replicas[0].send(presumed).await;
     assert_eq!(world.replicas[0].metric(PRESUMED, &["known"]).await, 1.0, "it was presumed to be new");
-    let receipt = &answer.json()["receipts"][0];
-    let text = |field: &str| receipt[field].as_str().map(str::to_owned);
-    (text("outcome").unwrap(), text("order"))
+    receipt(&answer)
+}
+
+/// The outcome and the order that a webhook's only event is answered.
+fn receipt(answer: &Answer) -> (String, Option<String>) {
+    let order = answer.json()["receipts"][0]["order"].as_str().map(str::to_owned);
+    (answer.outcome(), order)
+}
+
+/// Before any key is asked, Postgres refuses to insert the event, as it does with data that a column cannot hold.
+fn refusing(event: &str) -> String {
+    format!(
+        "create function refuse() returns trigger language plpgsql as $$
+             begin raise exception 'refused' using errcode = '22P05'; end $$;
+         create trigger refuse before insert on events for each row when (new.event_id = '{event}')
+             execute function refuse()"
+    )
 }
 
 /// Sends the first replica new events until it saves one without a load.

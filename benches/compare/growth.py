@@ -11,7 +11,7 @@ STORED_SHARES = (100, 10, 1)
 def measure(comparison):
     """Figures by table: what was varied, and what that gave."""
     return {
-        "by_lanes": {lanes: comparison.rate(comparison.paylatch("redis", **{"intake.lanes": lanes})) for lanes in LANES},
+        "by_lanes": {lanes: comparison.rate_with_lanes(lanes) for lanes in LANES},
         "by_replicas": {count: of_replicas(comparison, count) for count in REPLICAS},
         "by_batch": {events: of_batches(comparison, events) for events in BATCH_EVENTS},
         "by_stored": dict(of_stored(comparison)),

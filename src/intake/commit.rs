@@ -118,11 +118,8 @@ impl EventLane {
             return Ok(Loaded { snapshot, presumed_new, epoch, generation });
         }
         let snapshot = self.look_up(batch, generation).await?;
-        if new.iter().all(|pending| is_new_to(&snapshot, &pending.event)) {
-            self.presumption.proved(new.len(), epoch);
-        } else {
-            self.presumption.refuted();
-        }
+        let all_are_new = new.iter().all(|pending| is_new_to(&snapshot, &pending.event));
+        self.presumption.note(all_are_new, new.len(), epoch);
         Ok(Loaded { snapshot, presumed_new: HashSet::default(), epoch, generation })
     }
 
@@ -170,7 +167,8 @@ fn refuse_late(batch: Vec<Pending>) -> Vec<Pending> {
     timely
 }
 
-/// Another save was faster, or what was presumed new is known, so it is worth trying again at once; a batch that keeps losing is split.
+/// Another save was faster, or what was presumed new is known, so it is worth trying again at once; a batch that keeps
+/// losing is split.
 async fn raced(mut part: Part, phase: &str, parts: &mut VecDeque<Part>) {
     metrics::counter!("paylatch_save_races_total").increment(1);
     tracing::debug!(phase, events = part.events.len(), races = part.races, "raced; loading again");

@@ -41,24 +41,17 @@ impl Presumption {
         };
         metrics::counter!("paylatch_presumed_events_total", "result" => result)
             .increment(presumed_new as u64);
-        if saved.is_ok() {
-            self.proved(presumed_new, epoch);
-        } else {
-            self.refuted();
-        }
+        self.note(saved.is_ok(), presumed_new, epoch);
     }
 
-    /// So many events that looked new to the memory of `epoch` were.
-    pub(super) fn proved(&mut self, events: usize, epoch: Epoch) {
-        if self.epoch != epoch {
+    /// So many events looked new to the memory of `epoch`: either all were, or one was not, or it is not known.
+    pub(super) fn note(&mut self, all_were: bool, events: usize, epoch: Epoch) {
+        if self.epoch != epoch || !all_were {
             *self = Self { proved: 0, epoch };
         }
-        self.proved = self.proved.saturating_add(events);
-    }
-
-    /// One was not, or it is not known.
-    pub(super) fn refuted(&mut self) {
-        self.proved = 0;
+        if all_were {
+            self.proved = self.proved.saturating_add(events);
+        }
     }
 }
 

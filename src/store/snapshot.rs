@@ -1,10 +1,10 @@
 //! From the rows of a load to the domain's snapshot.
 
+use sqlx::{FromRow, Row};
+
 use crate::order::{
     Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, UnixMicros,
 };
-
-use sqlx::{FromRow, Row};
 
 use super::StoreError;
 
@@ -60,8 +60,7 @@ fn unreadable((tag, id, source, payment, ..): LoadRow<'_>) -> StoreError {
 struct Ids {
     source: Option<Id>,
     payment: Option<Id>,
-    linked_order: Option<Id>,
-    claimed_order: Option<Id>,
+    order: Option<Id>,
 }
 
 fn as_before(before: &mut Option<Id>, text: &str) -> Option<Id> {
@@ -88,19 +87,13 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
         }
         2 => {
             let key = Key { id: as_before(&mut ids.payment, payment?)?, source };
-            let order = as_before(&mut ids.linked_order, linked_order?)?;
+            let order = as_before(&mut ids.order, linked_order?)?;
             if let Some(event) = id {
-                let claim = match claimed_order {
-                    Some(order) => {
-                        Some(Claim { order: as_before(&mut ids.claimed_order, order)?, rank: rank? })
-                    }
-                    None => None,
-                };
                 let entry = Entry {
                     event: id_of(event)?,
                     occurred_at: at?,
                     fact: fact(word, text, number, currency, cumulative)?,
-                    claim,
+                    claim: claim(claimed_order, rank)?,
                 };
                 snapshot.entries.entry(key.clone()).or_default().push(entry);
             }

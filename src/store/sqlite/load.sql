@@ -1,5 +1,6 @@
 -- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
--- 2 a payment with one of its entries (a fact or a claim) or with none, 3 an order's version. Cross joins keep the order of the lookups.
+-- 2 a payment with one of its entries (a fact or a claim) or with none, 3 an order's version.
+-- Cross joins keep the order of the lookups.
 -- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and the payment's id of events that claim none: [[id, source], ..].
 with
   known as (

@@ -83,6 +83,7 @@ impl EventLane {
             None => self.load(&part.events).await,
         };
         let Loaded { snapshot, presumed_new, epoch, generation } = loaded?;
+        let snapshot = if part.tries == 0 { snapshot.saved_by_others() } else { snapshot };
         let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
         let (receipts, changes) = decide(snapshot, &events);
         if !changes.is_empty() {
@@ -176,14 +177,14 @@ async fn raced(mut part: Part, phase: &str, parts: &mut VecDeque<Part>) {
     if part.races < RACES_BEFORE_SPLIT {
         return parts.push_front(part);
     }
-    let races = part.races;
+    let (races, tries) = (part.races, part.tries);
     let split = split(part.events, PARTS);
     if split.len() == 1 {
         let wait = rand::rng().random_range(Duration::ZERO..=RACE_RETRY_MAX);
         sleep(wait).await;
     }
     for events in split {
-        parts.push_back(Part { races: races.saturating_sub(1), ..Part::of(events) });
+        parts.push_back(Part { races: races.saturating_sub(1), tries, ..Part::of(events) });
     }
 }
 

@@ -25,14 +25,6 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
     let store = Store::open(&store::Settings { url, call_timeout: Duration::from_secs(2) }).unwrap();
     store.migrate().await.unwrap();
-    let locks = Locks::new(&lock::Settings {
-        backend: "local".to_owned(),
-        urls: Vec::new(),
-        tls: lock::Tls::default(),
-        ttl: Duration::from_secs(2),
-        call_timeout: Duration::from_millis(100),
-        retry_after: Duration::from_secs(1),
-    });
     let mut settings = Settings {
         lanes: 1,
         batch_events_max: 256,
@@ -42,8 +34,20 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
         lock_wait: Duration::from_millis(2500),
     };
     change(&mut settings);
-    let (intake, lanes) = Intake::start(&settings, &locks.unwrap(), &store);
+    let (intake, lanes) = Intake::start(&settings, &locks(), &store);
     World { intake, lanes, store, _directory: directory }
+}
+
+fn locks() -> Locks {
+    Locks::new(&lock::Settings {
+        backend: "local".to_owned(),
+        urls: Vec::new(),
+        tls: lock::Tls::default(),
+        ttl: Duration::from_secs(2),
+        call_timeout: Duration::from_millis(100),
+        retry_after: Duration::from_secs(1),
+    })
+    .unwrap()
 }
 
 impl World {
@@ -103,6 +107,17 @@ async fn a_webhook_of_many_events_gets_their_receipts_in_its_order() {
     );
     assert_eq!(receipts[2].order, Some(Id::new("order-of-pi_1").unwrap()));
     assert_eq!(world.send(Vec::new()).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn an_event_that_reached_two_replicas_in_the_same_moment_is_a_duplicate_at_the_slower() {
+    let world = world(|_| ()).await;
+    let (settings, locks) = (&world.intake.shared.settings, locks());
+    let (slower, _lanes) = Intake::start(settings, &locks, &world.store);
+    let event = captured("evt_1", "pi_1", 10);
+    assert_eq!(world.outcomes(vec![event.clone()]).await, [Outcome::Applied]);
+    let receipts = slower.process(vec![event], Instant::now()).await.unwrap();
+    assert_eq!(receipts[0].outcome, Outcome::Duplicate);
 }
 
 #[tokio::test]

@@ -24,6 +24,18 @@ pub struct Snapshot {
     pub entries: HashMap<Key, Vec<Entry>>,
 }
 
+impl Snapshot {
+    /// The snapshot for one whose saves all had their replies: an event that arrived in the very moment of the stored one
+    /// arrived elsewhere.
+    #[must_use]
+    pub fn saved_by_others(mut self) -> Self {
+        for known in self.known.values_mut() {
+            known.received_at = UnixMicros(i64::MIN);
+        }
+        self
+    }
+}
+
 /// A stored event, as far as its next delivery needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Known {

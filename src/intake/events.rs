@@ -80,7 +80,7 @@ impl EventLane {
             self.commit(batch, loaded).await;
         }
         if let Some(lease) = lease {
-            lease.let_go().instrument(debug_span!("release")).await;
+            lease.release_in_background().instrument(debug_span!("release")).await;
         }
     }
 

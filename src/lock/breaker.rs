@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::backend::Failure;
+use super::contract::Failure;
 use super::meter;
 
 /// Closed while the service answers. Open after a failure: calls are skipped, but for one each `retry_after`.

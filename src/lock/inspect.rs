@@ -40,7 +40,7 @@ impl Locks {
     /// What is wrong or risky about the lock service; empty when all is well. Asks every node, past the breaker.
     pub async fn health(&self) -> Vec<Finding> {
         let late = || vec![Finding::Failure(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()))];
-        timeout(INSPECTION_TIMEOUT, self.keeper.backend().health()).await.unwrap_or_else(|_| late())
+        timeout(INSPECTION_TIMEOUT, self.service.backend().health()).await.unwrap_or_else(|_| late())
     }
 
     /// What is held now, by any process, sorted by key; at most [`HELD_MAX`] entries.
@@ -49,7 +49,7 @@ impl Locks {
     /// Why the service did not answer.
     pub async fn held(&self) -> Result<Vec<Held>, String> {
         let late = || Err(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()));
-        let held = async { self.keeper.backend().held().await.map_err(|failure| failure.to_string()) };
+        let held = async { self.service.backend().held().await.map_err(|failure| failure.to_string()) };
         let mut held = timeout(INSPECTION_TIMEOUT, held).await.unwrap_or_else(|_| late())?;
         held.sort_unstable();
         held.truncate(HELD_MAX);

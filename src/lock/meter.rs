@@ -19,7 +19,7 @@ pub(super) enum Acquired {
     NoQuorum,
 }
 
-/// Why a lease ended before its holder gave it back.
+/// Why a lease ended before its holder released it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Lost {
     /// The service no longer had it when it was to be renewed.
@@ -30,7 +30,7 @@ pub(super) enum Lost {
     HeldTooLong,
 }
 
-/// How giving back ended.
+/// How a release ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Released {
     /// All keys were still ours.
@@ -74,11 +74,11 @@ pub(super) fn busy_timeout(backend: &'static str) {
     counter!("paylatch_lock_busy_timeouts_total", "backend" => backend).increment(1);
 }
 
-/// A lease on its way back to the service, from here until it is dropped.
+/// A lease that is being released, from here until it is dropped.
 #[derive(Debug)]
-pub(super) struct HandBack(Gauge);
+pub(super) struct PendingRelease(Gauge);
 
-impl HandBack {
+impl PendingRelease {
     pub(super) fn begins(backend: &'static str) -> Self {
         let depth = gauge!("paylatch_lock_cleanup_queue_depth", "backend" => backend);
         depth.increment(1);
@@ -86,7 +86,7 @@ impl HandBack {
     }
 }
 
-impl Drop for HandBack {
+impl Drop for PendingRelease {
     fn drop(&mut self) {
         self.0.decrement(1);
     }

@@ -3,8 +3,8 @@
 //! ```text
 //! acquire_each(keys) -> breaker -> backend: local, redis, ..       every call: one round trip, one deadline
 //!        |                                   |
-//!      Lease <- renewed at TTL/3 <- keeper --+
-//!        '--- released | dropped -> handed back, retried until the TTL has passed
+//!      Lease <- renewed at TTL/3 <- service -+
+//!        '--- released | dropped -> released, retried until the TTL has passed
 //! ```
 //!
 //! A lease is never proof of exclusion: a process may sleep through its end, a server may forget it. So nothing here is
@@ -18,30 +18,22 @@
 //! | `zookeeper` | `ZooKeeper`, "Recipes and Solutions: Locks": an ephemeral node |
 //! | retry, fencing token | full jitter as in AWS, "Exponential Backoff And Jitter"; Kleppmann, "How to do distributed locking" |
 //!
-//! Backends know three single calls and nothing else (`backend::Verb`). Renewal, hand-over, the breaker and the metrics
+//! Backends know three single calls and nothing else (`contract::Verb`). Renewal, release, the breaker and the metrics
 //! live once, above them. Keys are plain strings; in Redis they stand under `paylatch:lock:`, hash tags untouched.
 
-mod keeper;
-mod lease;
+mod lease_service;
 
-mod clock;
 mod inspect;
 mod run;
+mod server_clock;
 
 mod breaker;
-mod live;
+mod held_leases;
 mod meter;
 
-mod backend;
-mod etcd;
-mod link;
-mod local;
-mod postgres;
-mod redis;
-mod redlock;
+mod backends;
+mod contract;
 mod token;
-#[cfg(feature = "zookeeper")]
-mod zookeeper;
 
 #[cfg(test)]
 mod tests;
@@ -50,13 +42,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use clock::{Clock, Skew};
 pub use inspect::{Finding, HELD_MAX, Held};
-pub use lease::Lease;
-pub use run::NotHeld;
+pub use lease_service::{Lease, NotHeld};
+pub use server_clock::{Clock, Skew};
 
-use backend::Backend;
-use keeper::Keeper;
+use backends::Backend;
+use lease_service::LeaseService;
 
 /// What locks need to be told.
 #[derive(Debug, Clone)]
@@ -89,7 +80,7 @@ pub struct Tls {
 /// The lock service, with its breaker. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Locks {
-    keeper: Arc<Keeper>,
+    service: Arc<LeaseService>,
 }
 
 /// One of three answers, never two.
@@ -127,30 +118,30 @@ impl Locks {
             ));
         }
         let backend = Backend::new(settings)?;
-        Ok(Self { keeper: Arc::new(Keeper::new(backend, settings)) })
+        Ok(Self { service: Arc::new(LeaseService::new(backend, settings)) })
     }
 
     /// Takes what is free of `keys`, in one round trip, and says what is busy. Never waits for a holder.
     ///
-    /// Dropping the future is safe: what it acquires afterwards is given back.
+    /// Dropping the future is safe: what it acquires afterwards is released.
     pub async fn acquire_each(&self, keys: &[String]) -> Attempt {
-        self.keeper.acquire_each(keys).await
+        self.service.acquire_each(keys).await
     }
 
-    /// Whether the service grants leases now: takes one on a key of its own, gives it back, and counts neither. For probes,
+    /// Whether the service grants leases now: takes one on a key of its own, releases it, and counts neither. For probes,
     /// as often as once a second.
     pub async fn answers(&self) -> bool {
-        self.keeper.answers().await
+        self.service.answers().await
     }
 
     /// Counts that somebody gave up on a busy key after waiting, as [`Locks::acquire_all`] does by itself.
     pub fn gave_up_waiting(&self) {
-        meter::busy_timeout(self.keeper.backend().name());
+        meter::busy_timeout(self.service.backend().name());
     }
 
-    /// Waits until releases that were handed over have been sent, at most one TTL: then they have lapsed anyway.
+    /// Waits until releases in the background have been sent, at most one TTL: then they have lapsed anyway.
     pub async fn drain(&self) {
-        self.keeper.drain().await;
+        self.service.drain().await;
     }
 }
 

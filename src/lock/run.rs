@@ -4,27 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Attempt, Lease, Locks};
-
-/// Why work did not run to its end under its lease.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotHeld {
-    /// Others held some of the keys for the whole wait. Nothing was run.
-    #[error("held by others for the whole wait: {}", keys.join(", "))]
-    Busy {
-        /// The keys that others held at the last try.
-        keys: Vec<String>,
-    },
-    /// The lock service does not answer. Nothing was run.
-    #[error("the lock service is unavailable")]
-    Unavailable,
-    /// The lease ended before the work did: somebody else may be at it.
-    #[error("the lease was lost")]
-    Lost,
-}
+use super::{Attempt, Lease, Locks, NotHeld};
 
 impl Locks {
-    /// Runs `work` while all of `keys` are held, and gives them back before it returns.
+    /// Runs `work` while all of `keys` are held, and releases them before it returns.
     ///
     /// Waits up to `wait` for other holders. When the lease is lost, `work` is dropped at the point it has reached, and
     /// the answer is [`NotHeld::Lost`]. A lease is no proof: call [`Lease::ensure`] before each effect that cannot be
@@ -62,7 +45,7 @@ impl Locks {
 
     /// Takes all of `keys` or none, waiting up to `wait` for other holders.
     ///
-    /// What is free while another key is busy is given back before the next try, so that batches that overlap cannot
+    /// What is free while another key is busy is released before the next try, so that batches that overlap cannot
     /// wait for each other.
     ///
     /// # Errors

@@ -7,18 +7,36 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::NotHeld;
-use super::backend::Hold;
-use super::keeper::{HOLD_MAX, Keeper, Origin};
-use super::live::Term;
-use super::meter::{self, Lost};
+use super::LeaseService;
+use super::release::Origin;
+use super::renewal::HOLD_MAX;
+use crate::lock::contract::Hold;
+use crate::lock::held_leases::Term;
+use crate::lock::meter::{self, Lost};
+
+/// Why work did not run to its end under its lease.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotHeld {
+    /// Others held some of the keys for the whole wait. Nothing was run.
+    #[error("held by others for the whole wait: {}", keys.join(", "))]
+    Busy {
+        /// The keys that others held at the last try.
+        keys: Vec<String>,
+    },
+    /// The lock service does not answer. Nothing was run.
+    #[error("the lock service is unavailable")]
+    Unavailable,
+    /// The lease ended before the work did: somebody else may be at it.
+    #[error("the lease was lost")]
+    Lost,
+}
 
 /// Keys held until they are released, dropped, or not renewed for a TTL. Renewed at TTL/3 while it lives, for 60 s at most.
 #[derive(Debug)]
-#[must_use = "a lease that is dropped is given back"]
+#[must_use = "a lease that is dropped is released"]
 pub struct Lease {
-    keeper: Arc<Keeper>,
-    /// Empty once they are handed back.
+    service: Arc<LeaseService>,
+    /// Empty once they are being released.
     holds: Vec<Hold>,
     since: Instant,
     term: watch::Receiver<Term>,
@@ -26,9 +44,9 @@ pub struct Lease {
 
 impl Lease {
     /// Registers `holds`, acquired by a call sent at `since`, for renewal.
-    pub(super) fn new(keeper: &Arc<Keeper>, holds: Vec<Hold>, since: Instant) -> Self {
-        let term = keeper.enter(&holds, since);
-        Self { keeper: keeper.clone(), holds, since, term }
+    pub(super) fn new(service: &Arc<LeaseService>, holds: Vec<Hold>, since: Instant) -> Self {
+        let term = service.enter(&holds, since);
+        Self { service: service.clone(), holds, since, term }
     }
 
     /// The keys that it covers.
@@ -82,42 +100,42 @@ impl Lease {
         }
     }
 
-    /// Gives the keys back in one round trip, those only that are still ours.
+    /// Frees the keys in one round trip, those only that are still ours.
     ///
     /// Waits for at most one call; a service that does not answer is asked again in the background.
     pub async fn release(mut self) {
-        if let Some(returned) = self.hand_back() {
-            self.keeper.wait_for(returned).await;
+        if let Some(released) = self.begin_release() {
+            self.service.wait_for(released).await;
         }
     }
 
-    /// Gives the keys back without waiting for the answer, where a later call of this process cannot overtake it.
-    pub(crate) async fn let_go(mut self) {
-        if let Some(returned) = self.hand_back()
-            && !self.keeper.backend().keeps_order()
+    /// Frees the keys without waiting for the answer, where a later call of this process cannot overtake it.
+    pub(crate) async fn release_in_background(mut self) {
+        if let Some(released) = self.begin_release()
+            && !self.service.backend().keeps_order()
         {
-            self.keeper.wait_for(returned).await;
+            self.service.wait_for(released).await;
         }
     }
 
     /// Ends renewal first, so that nothing extends what is being released.
-    fn hand_back(&mut self) -> Option<JoinHandle<()>> {
+    fn begin_release(&mut self) -> Option<JoinHandle<()>> {
         let holds = std::mem::take(&mut self.holds);
         let token = &holds.first()?.token;
-        self.keeper.leave(token);
-        let (backend, held) = (self.keeper.backend().name(), self.since.elapsed());
-        meter::held(backend, held, self.keeper.ttl());
+        self.service.leave(token);
+        let (backend, held) = (self.service.backend().name(), self.since.elapsed());
+        meter::held(backend, held, self.service.ttl());
         let term = *self.term.borrow();
         if term.is_lost() && !term.gone {
             meter::lost(backend, if held < HOLD_MAX { Lost::Lapsed } else { Lost::HeldTooLong }, 1);
         }
-        self.keeper.hand_back(holds, term.until, Origin::Lease)
+        self.service.release_in_background(holds, term.until, Origin::Lease)
     }
 }
 
-/// The work of giving back outlives the lease; see [`super::Locks::drain`].
+/// The work of releasing outlives the lease; see [`crate::lock::Locks::drain`].
 impl Drop for Lease {
     fn drop(&mut self) {
-        drop(self.hand_back());
+        drop(self.begin_release());
     }
 }

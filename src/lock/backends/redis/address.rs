@@ -13,10 +13,10 @@ use redis::{
 };
 use tokio::sync::{Mutex, OnceCell};
 
-use super::super::Settings;
-use super::super::backend::Failure;
-use super::super::link::Dial;
+use super::super::connection::Connect;
 use super::tls::certificates;
+use crate::lock::Settings;
+use crate::lock::contract::Failure;
 use crate::secret::Secret;
 
 /// Where Redis is, and how long an answer may take.
@@ -85,10 +85,10 @@ impl Address {
     }
 }
 
-impl Dial for Address {
-    type Wire = Open;
+impl Connect for Address {
+    type Connected = Open;
 
-    async fn dial(&self) -> Result<Open, Failure> {
+    async fn connect(&self) -> Result<Open, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(self.call_timeout));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::super::backend::{Hold, Verb};
+use crate::lock::contract::{Hold, Verb};
 
 /// Answers the keys for which it was done, and their fences.
 pub(super) fn statement(verb: Verb, holds: &[Hold], ttl: Duration) -> Result<String, serde_json::Error> {

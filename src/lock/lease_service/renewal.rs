@@ -6,20 +6,20 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::super::backend::{Hold, Verb};
-use super::super::live::Term;
+use super::super::contract::{Hold, Verb};
+use super::super::held_leases::Term;
 use super::super::meter::{self, Lost};
 use super::super::token::Token;
-use super::Keeper;
+use super::LeaseService;
 
-impl Keeper {
-    pub(in super::super) fn enter(self: &Arc<Self>, holds: &[Hold], since: Instant) -> watch::Receiver<Term> {
+impl LeaseService {
+    pub(super) fn enter(self: &Arc<Self>, holds: &[Hold], since: Instant) -> watch::Receiver<Term> {
         let renewal = || tokio::spawn(self.clone().renew());
-        self.live.enter(holds, since, Term::from_call(since, self.ttl), renewal)
+        self.held_leases.enter(holds, since, Term::from_call(since, self.ttl), renewal)
     }
 
-    pub(in super::super) fn leave(&self, token: &Token) {
-        self.live.leave(token);
+    pub(super) fn leave(&self, token: &Token) {
+        self.held_leases.leave(token);
     }
 
     /// Runs while any lease lives. A lease has two chances to be renewed before it lapses.
@@ -29,7 +29,7 @@ impl Keeper {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let Some(holds) = self.live.due(HOLD_MAX) else { return };
+            let Some(holds) = self.held_leases.due(HOLD_MAX) else { return };
             if !holds.is_empty() {
                 self.extend(&holds).await;
             }
@@ -48,7 +48,7 @@ impl Keeper {
         let kept = extended.iter().flatten().count();
         meter::extend(backend, "extended", kept);
         meter::extend(backend, "gone", holds.len() - kept);
-        let lost = self.live.renewed(holds, &extended, Term::from_call(sent_at, self.ttl));
+        let lost = self.held_leases.renewed(holds, &extended, Term::from_call(sent_at, self.ttl));
         if lost > 0 {
             meter::lost(backend, Lost::Gone, lost);
             tracing::warn!(backend, leases = lost, "leases lost: the lock service no longer has them");
@@ -57,4 +57,4 @@ impl Keeper {
 }
 
 /// The longest that a lease is renewed for: a holder that hangs must not keep an order for ever.
-pub(in super::super) const HOLD_MAX: Duration = Duration::from_secs(60);
+pub(super) const HOLD_MAX: Duration = Duration::from_secs(60);

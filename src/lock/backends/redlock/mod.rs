@@ -2,12 +2,12 @@
 //!
 //! Source: "Distributed Locks with Redis", redis.io, section "The Redlock Algorithm". All nodes are asked at once, each
 //! with its own timeout; the answer is given as soon as a majority has decided every key, or can no longer. How long the
-//! lease is valid is counted from before the question, less the drift (`super::live::Term`). Keys that found no majority
+//! lease is valid is counted from before the question, less the drift (`crate::lock::held_leases::Term`). Keys that found no majority
 //! are released on all nodes, those included that never answered.
 //!
 //! The fence is 0: no number that one node issues orders the holders of several.
 
-mod ballot;
+mod quorum;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,18 +16,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use self::ballot::{Ballot, Vote};
-use super::Settings;
-use super::backend::{Failure, Hold, Verb};
-use super::clock::Clock;
-use super::inspect::{Finding, Held};
-use super::meter;
+use self::quorum::{NodeReply, Quorum};
+use super::super::Settings;
+use super::super::contract::{Failure, Hold, Verb};
+use super::super::inspect::{Finding, Held};
+use super::super::meter;
+use super::super::server_clock::Clock;
 use super::redis::Redis;
 use crate::secret::Secret;
 
 /// Three or five servers that know nothing of each other.
 #[derive(Debug)]
-pub(super) struct Redlock {
+pub(in crate::lock) struct Redlock {
     nodes: Vec<Arc<Node>>,
     node_timeout: Duration,
 }
@@ -38,7 +38,7 @@ struct Node {
     place: usize,
     redis: Redis,
     /// Which servers the nodes turned out to be.
-    roll: Arc<Mutex<Vec<Option<String>>>>,
+    run_ids: Arc<Mutex<Vec<Option<String>>>>,
 }
 
 impl Redlock {
@@ -50,12 +50,12 @@ impl Redlock {
                 urls.len()
             ));
         }
-        let roll = Arc::new(Mutex::new(vec![None; urls.len()]));
+        let run_ids = Arc::new(Mutex::new(vec![None; urls.len()]));
         let settings_of_a_node =
             Settings { call_timeout: call_timeout.mul_f64(ANSWER_SHARE), ..settings.clone() };
         let node = |(place, url): (usize, &Secret)| {
             let redis = Redis::server(url, &settings_of_a_node)?;
-            Ok(Arc::new(Node { place, redis, roll: roll.clone() }))
+            Ok(Arc::new(Node { place, redis, run_ids: run_ids.clone() }))
         };
         let nodes = urls.iter().enumerate().map(node).collect::<Result<_, String>>()?;
         Ok(Self { nodes, node_timeout: call_timeout.mul_f64(NODE_SHARE) })
@@ -67,13 +67,13 @@ impl Redlock {
         holds: &[Hold],
         ttl: Duration,
     ) -> Result<Vec<Option<u64>>, Failure> {
-        let mut votes = self.send(verb, holds.into(), ttl);
-        let mut ballot = Ballot::new(self.nodes.len(), holds.len());
-        while !ballot.is_decided() {
-            let Some(vote) = votes.recv().await else { break };
-            ballot.count(vote);
+        let mut replies = self.send(verb, holds.into(), ttl);
+        let mut quorum = Quorum::new(self.nodes.len(), holds.len());
+        while !quorum.is_decided() {
+            let Some(reply) = replies.recv().await else { break };
+            quorum.count(reply);
         }
-        let won = ballot.result()?;
+        let won = quorum.result()?;
         if verb == Verb::Acquire {
             let split: Arc<[Hold]> = holds
                 .iter()
@@ -89,23 +89,23 @@ impl Redlock {
         Ok(won)
     }
 
-    /// Asks every node. Each call goes to its end, whether or not its vote is still needed.
-    fn send(&self, verb: Verb, holds: Arc<[Hold]>, ttl: Duration) -> mpsc::Receiver<Vote> {
-        let (sender, votes) = mpsc::channel(self.nodes.len());
+    /// Asks every node. Each call goes to its end, whether or not its reply is still needed.
+    fn send(&self, verb: Verb, holds: Arc<[Hold]>, ttl: Duration) -> mpsc::Receiver<NodeReply> {
+        let (sender, replies) = mpsc::channel(self.nodes.len());
         for node in &self.nodes {
             let (node, holds, sender, node_timeout) =
                 (node.clone(), holds.clone(), sender.clone(), self.node_timeout);
             tokio::spawn(async move {
                 let asked_at = Instant::now();
-                let vote = timeout(node_timeout, node.ask(verb, &holds, ttl)).await.unwrap_or_else(|_| {
+                let reply = timeout(node_timeout, node.ask(verb, &holds, ttl)).await.unwrap_or_else(|_| {
                     Err(Failure::Unanswered(format!("no answer within {} ms", node_timeout.as_millis())))
                 });
-                let done = vote.as_ref().ok().map(|done| done.iter().any(Option::is_some));
+                let done = reply.as_ref().ok().map(|done| done.iter().any(Option::is_some));
                 meter::vote(node.place, done, asked_at.elapsed());
-                drop(sender.send(vote).await);
+                drop(sender.send(reply).await);
             });
         }
-        votes
+        replies
     }
 }
 
@@ -166,23 +166,23 @@ impl Node {
         format!("entry {} of lock.urls", self.place + 1)
     }
 
-    async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> Vote {
+    async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> NodeReply {
         self.identify(self.redis.run_id().await?)?;
         self.redis.ask(verb, holds, ttl).await
     }
 
     /// One server under two addresses would be a majority of its own: it has one vote, that of its first address.
     fn identify(&self, run_id: String) -> Result<(), Failure> {
-        let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
-        let twin = roll.iter().take(self.place).position(|other| other.as_ref() == Some(&run_id));
-        if let Some(twin) = twin {
+        let mut run_ids = self.run_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let duplicate_of = run_ids.iter().take(self.place).position(|other| other.as_ref() == Some(&run_id));
+        if let Some(duplicate_of) = duplicate_of {
             return Err(Failure::Refused(format!(
                 "entries {} and {} of lock.urls are one server, expected independent ones",
-                twin + 1,
+                duplicate_of + 1,
                 self.place + 1
             )));
         }
-        if let Some(own) = roll.get_mut(self.place) {
+        if let Some(own) = run_ids.get_mut(self.place) {
             *own = Some(run_id);
         }
         Ok(())

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::backend::{Hold, Verb};
-use super::inspect::Held;
-use super::token::Token;
+use super::super::contract::{Hold, Verb};
+use super::super::inspect::Held;
+use super::super::token::Token;
 
 /// Keys with their owners and deadlines. What has lapsed counts as free, and is swept as the table grows.
 #[derive(Debug, Default)]
-pub(super) struct Local {
+pub(in crate::lock) struct Local {
     table: Mutex<Table>,
 }
 

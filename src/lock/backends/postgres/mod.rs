@@ -13,14 +13,14 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::{AssertSqlSafe, Error, Row};
 use tokio::time::timeout;
 
-use super::backend::{Failure, Hold, Verb};
-use super::clock::Clock;
-use super::inspect::{Finding, Held};
-use super::token::Token;
+use super::super::contract::{Failure, Hold, Verb};
+use super::super::inspect::{Finding, Held};
+use super::super::server_clock::Clock;
+use super::super::token::Token;
 use crate::secret::Secret;
 
 /// A small pool of its own: leases neither wait for the store's connections nor take them.
-pub(super) struct Postgres {
+pub(in crate::lock) struct Postgres {
     options: PgConnectOptions,
     pool: Mutex<PgPool>,
     call_timeout: Duration,
@@ -151,7 +151,7 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
-const CREATE: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
+const CREATE: &str = include_str!("../../../../migrations/postgres/0004_lock_leases.sql");
 const UNDEFINED_TABLE: &str = "42P01";
 /// Calls at once: a lane's, its releases, and the renewal.
 const CONNECTIONS_MAX: u32 = 8;

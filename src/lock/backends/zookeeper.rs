@@ -12,17 +12,17 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, CreateMode, Error};
 
-use super::Settings;
-use super::backend::{Failure, Hold, Verb};
-use super::clock::Clock;
-use super::inspect::{Finding, HELD_MAX, Held};
-use super::link::{Dial, Link};
-use super::token::Token;
+use super::super::Settings;
+use super::super::contract::{Failure, Hold, Verb};
+use super::super::inspect::{Finding, HELD_MAX, Held};
+use super::super::server_clock::Clock;
+use super::super::token::Token;
+use super::connection::{Connect, Connection};
 
 /// One ensemble.
 #[derive(Debug)]
-pub(super) struct ZooKeeper {
-    link: Link<Ensemble>,
+pub(in crate::lock) struct ZooKeeper {
+    connection: Connection<Ensemble>,
     call_timeout: Duration,
 }
 
@@ -45,16 +45,16 @@ impl ZooKeeper {
             return Err(format!("lock.urls is empty, {expected}"));
         }
         let ensemble = Ensemble { hosts, session_timeout: settings.ttl };
-        Ok(Self { link: Link::new(ensemble), call_timeout: settings.call_timeout })
+        Ok(Self { connection: Connection::new(ensemble), call_timeout: settings.call_timeout })
     }
 
     pub(super) async fn ready(&self) -> Result<(), Failure> {
-        self.link.open().await.map(drop)
+        self.connection.open().await.map(drop)
     }
 
     /// One request for each key, all on their way together; a second one where somebody's node must be looked at.
     pub(super) async fn ask(&self, verb: Verb, holds: &[Hold]) -> Result<Vec<Option<u64>>, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let mut calls = JoinSet::new();
         for (place, hold) in holds.iter().cloned().enumerate() {
             let client = Client::clone(&open);
@@ -84,14 +84,14 @@ impl ZooKeeper {
         };
         // A session that lives keeps its nodes: only one that has ended is left.
         if open.state().is_terminated() {
-            self.link.close(&open);
+            self.connection.close(&open);
         }
         Err(failure)
     }
 
     pub(super) async fn health(&self) -> Vec<Finding> {
         let asked = async {
-            let open = self.link.open().await?;
+            let open = self.connection.open().await?;
             open.check_stat(ROOT).await.map_err(|error| failure(&error))
         };
         let unreachable = |failure| vec![Finding::Failure(format!("ZooKeeper is not reachable: {failure}"))];
@@ -101,7 +101,7 @@ impl ZooKeeper {
     /// A node's time of change is the leader's clock, so changing one asks for it.
     pub(super) async fn clocks(&self) -> Vec<Clock> {
         let time = async {
-            let open = self.link.open().await?;
+            let open = self.connection.open().await?;
             let changed = open.set_data(ROOT, b"", None).await.map_err(|error| failure(&error))?;
             Ok::<_, Failure>(Duration::from_millis(changed.mtime.unsigned_abs()))
         };
@@ -110,7 +110,7 @@ impl ZooKeeper {
     }
 
     pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let names = open.list_children(ROOT).await.map_err(|error| failure(&error))?;
         let mut held = Vec::new();
         for name in names.into_iter().take(HELD_MAX) {
@@ -128,10 +128,10 @@ impl ZooKeeper {
     }
 }
 
-impl Dial for Ensemble {
-    type Wire = Client;
+impl Connect for Ensemble {
+    type Connected = Client;
 
-    async fn dial(&self) -> Result<Client, Failure> {
+    async fn connect(&self) -> Result<Client, Failure> {
         let connector = Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
         let root = CreateMode::Persistent.with_acls(Acls::anyone_all());
         let connecting = async {

@@ -6,7 +6,7 @@ use redis::{ClientTlsConfig, TlsCertificates};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::super::Tls;
+use crate::lock::Tls;
 
 /// What the files hold, or `None` where there are none: then the public authorities are trusted.
 pub(super) fn certificates(tls: &Tls) -> Result<Option<TlsCertificates>, String> {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::backend::Hold;
+use super::contract::Hold;
 use super::token::Token;
 
 /// How far a lease reaches, as both its holder and its renewal see it.
@@ -34,7 +34,7 @@ impl Term {
 
 /// Leases by token. Bounded by what callers hold: a lease leaves before it is released or dropped.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct HeldLeases {
     leases: Mutex<Leases>,
 }
 
@@ -51,7 +51,7 @@ struct Entry {
     term: watch::Sender<Term>,
 }
 
-impl Live {
+impl HeldLeases {
     /// Enters a lease, before its holder has it. `renew` starts the renewal where none runs.
     pub(super) fn enter(
         &self,

@@ -18,16 +18,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::backend::{Failure, Hold, Verb};
-use super::clock::Clock;
-use super::inspect::{Finding, HELD_MAX, Held};
-use super::token::Token;
+use super::super::contract::{Failure, Hold, Verb};
+use super::super::inspect::{Finding, HELD_MAX, Held};
+use super::super::server_clock::Clock;
+use super::super::token::Token;
 use crate::secret::Secret;
 use gateway::Gateway;
 
 /// One etcd cluster.
 #[derive(Debug)]
-pub(super) struct Etcd {
+pub(in crate::lock) struct Etcd {
     gateway: Arc<Gateway>,
 }
 

@@ -1,4 +1,4 @@
-//! Gives keys back, also when their holder is gone or the service does not answer: in the background, within bounds, by
+//! Releases keys, also when their holder is gone or the service does not answer: in the background, within bounds, by
 //! calls that free nothing but what is ours.
 
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::super::backend::{Hold, Verb};
+use super::super::contract::{Hold, Verb};
 use super::super::meter::{self, Released};
-use super::Keeper;
+use super::LeaseService;
 
-/// Where keys that are handed back come from.
+/// Where keys that are released come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Origin {
+pub(super) enum Origin {
     /// A lease that was released or dropped.
     Lease,
     /// An acquisition that the service refused, perhaps after doing a part of it.
@@ -23,36 +23,36 @@ pub(in super::super) enum Origin {
     Unanswered,
 }
 
-impl Keeper {
+impl LeaseService {
     /// Releases `holds` in the background, again and again until answered or `until`, when they have lapsed. `None` when
     /// that is done already, or left to their lapse.
-    pub(in super::super) fn hand_back(
+    pub(super) fn release_in_background(
         self: &Arc<Self>,
         holds: Vec<Hold>,
         until: Instant,
         origin: Origin,
     ) -> Option<JoinHandle<()>> {
-        let (Ok(runtime), Ok(place)) = (Handle::try_current(), self.hand_backs.clone().try_acquire_owned())
+        let (Ok(runtime), Ok(place)) = (Handle::try_current(), self.releases.clone().try_acquire_owned())
         else {
             self.count(origin, Released::Unknown);
             return None;
         };
-        let keeper = self.clone();
-        let waiting = meter::HandBack::begins(self.backend.name());
+        let service = self.clone();
+        let waiting = meter::PendingRelease::begins(self.backend.name());
         let mut work = Box::pin(async move {
-            keeper.count(origin, keeper.release(&holds, until, origin).await);
+            service.count(origin, service.release_until(&holds, until, origin).await);
             drop((place, waiting));
         });
         let is_done = work.as_mut().now_or_never().is_some();
         (!is_done).then(|| self.calls.spawn_on(work, &runtime))
     }
 
-    pub(in super::super) async fn wait_for(&self, returned: JoinHandle<()>) {
+    pub(super) async fn wait_for(&self, released: JoinHandle<()>) {
         // Late or cut off: the keys lapse, and the counter has it.
-        drop(timeout(self.call_timeout, returned).await);
+        drop(timeout(self.call_timeout, released).await);
     }
 
-    async fn release(&self, holds: &[Hold], until: Instant, origin: Origin) -> Released {
+    async fn release_until(&self, holds: &[Hold], until: Instant, origin: Origin) -> Released {
         loop {
             let released = match self.backend.ask(Verb::Release, holds, self.ttl).await {
                 Ok(freed) if freed.iter().all(Option::is_some) => Released::All,
@@ -66,7 +66,7 @@ impl Keeper {
                 Released::NotHeld => origin != Origin::Unanswered,
                 Released::Unknown => false,
             };
-            let again_at = Instant::now() + self.ttl / HAND_BACK_TRIES;
+            let again_at = Instant::now() + self.ttl / RELEASE_TRIES;
             if settled || again_at >= until {
                 return released;
             }
@@ -82,7 +82,7 @@ impl Keeper {
     }
 }
 
-/// Hand-overs in work at once. Beyond it keys are left to lapse.
-pub(super) const HAND_BACKS_MAX: usize = 1024;
+/// Releases in work at once. Beyond it keys are left to lapse.
+pub(super) const RELEASES_MAX: usize = 1024;
 /// How often at most a release is sent within a TTL.
-const HAND_BACK_TRIES: u32 = 8;
+const RELEASE_TRIES: u32 = 8;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::{Cmd, FromRedisValue, RedisResult, from_redis_value};
 
-use super::super::backend::Failure;
-use super::super::clock::Clock;
-use super::super::inspect::{Finding, HELD_MAX, Held};
-use super::super::token::Token;
 use super::address::{Open, Wire};
 use super::{Redis, failure, script};
+use crate::lock::contract::Failure;
+use crate::lock::inspect::{Finding, HELD_MAX, Held};
+use crate::lock::server_clock::Clock;
+use crate::lock::token::Token;
 
 /// A master of a Cluster; a single server has no name.
 type Node = Option<(String, u16)>;
@@ -49,7 +49,7 @@ impl Redis {
 
     /// What the server calls its present run: another after each restart, the same under every address.
     pub(in super::super) async fn run_id(&self) -> Result<String, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let ask = || async {
             let info: String = self.query(None, redis::cmd("INFO").arg("server").to_owned()).await?;
             let run_id = field(&info, "run_id");
@@ -72,7 +72,7 @@ impl Redis {
 
     /// Every master with what `INFO` says there.
     async fn nodes(&self) -> Result<Vec<(Node, String)>, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let info = redis::cmd("INFO");
         let Wire::Cluster(mut connection) = open.wire.clone() else {
             return Ok(vec![(None, self.query(None, info).await?)]);
@@ -92,7 +92,7 @@ impl Redis {
         node: Option<&(String, u16)>,
         command: Cmd,
     ) -> Result<T, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let answer = match (open.wire.clone(), node) {
             (Wire::Server(mut connection), _) => command.query_async(&mut connection).await,
             (Wire::Cluster(mut connection), None) => command.query_async(&mut connection).await,
@@ -105,7 +105,7 @@ impl Redis {
     }
 
     fn checked<T>(&self, open: &Arc<Open>, answer: RedisResult<T>) -> Result<T, Failure> {
-        answer.map_err(failure).inspect_err(|_| self.link.close(open))
+        answer.map_err(failure).inspect_err(|_| self.connection.close(open))
     }
 }
 

@@ -1,9 +1,10 @@
-//! Takes leases, renews them while they live, and gives them back whatever happens to their holders.
+//! Takes leases, renews them while they live, and releases them whatever happens to their holders.
 //!
 //! Each call to the service is begun at once, in the order of the callers, and goes on in a task of its own, so that a
 //! caller who goes away cannot leave a key taken by nobody: the task then owns the lease, and drops it.
 
-mod hand_back;
+mod lease;
+mod release;
 mod renewal;
 
 use std::sync::Arc;
@@ -14,39 +15,39 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::backend::{Backend, Failure, Hold, Verb};
+use super::backends::Backend;
 use super::breaker::Breaker;
-use super::live::Live;
+use super::contract::{Failure, Hold, Verb};
+use super::held_leases::HeldLeases;
 use super::meter::{self, Acquired};
 use super::token::{self, Token};
-use super::{Attempt, Lease, Settings};
-use hand_back::HAND_BACKS_MAX;
-pub(super) use hand_back::Origin;
-pub(super) use renewal::HOLD_MAX;
+use super::{Attempt, Settings};
+pub use lease::{Lease, NotHeld};
+use release::{Origin, RELEASES_MAX};
 
 /// One lock service, and all that is held in it by this process.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct LeaseService {
     backend: Backend,
     breaker: Breaker,
-    live: Live,
+    held_leases: HeldLeases,
     calls: TaskTracker,
-    hand_backs: Arc<Semaphore>,
+    releases: Arc<Semaphore>,
     instance: String,
     ttl: Duration,
     call_timeout: Duration,
 }
 
-impl Keeper {
+impl LeaseService {
     pub(super) fn new(backend: Backend, settings: &Settings) -> Self {
         let instance = token::instance();
         tracing::debug!(backend = backend.name(), instance, "leases of this process bear its instance");
         Self {
             breaker: Breaker::new(backend.name(), settings.retry_after),
             backend,
-            live: Live::default(),
+            held_leases: HeldLeases::default(),
             calls: TaskTracker::new(),
-            hand_backs: Arc::new(Semaphore::new(HAND_BACKS_MAX)),
+            releases: Arc::new(Semaphore::new(RELEASES_MAX)),
             instance,
             ttl: settings.ttl,
             call_timeout: settings.call_timeout,
@@ -93,7 +94,7 @@ impl Keeper {
     pub(super) async fn drain(&self) {
         self.calls.close();
         if timeout(self.ttl, self.calls.wait()).await.is_err() {
-            tracing::warn!(backend = self.backend.name(), "leases not given back have lapsed");
+            tracing::warn!(backend = self.backend.name(), "leases not released have lapsed");
         }
     }
 
@@ -119,13 +120,13 @@ impl Keeper {
             Ok(ready) => ready?,
             Err(_) => return Err(Failure::Unsent(late("no connection"))),
         }
-        let keeper = self.clone();
-        let mut call = Box::pin(async move { keeper.take(holds, deadline).await });
+        let service = self.clone();
+        let mut call = Box::pin(async move { service.take(holds, deadline).await });
         if let Some(answer) = call.as_mut().now_or_never() {
             return answer;
         }
         let (answer, answered) = oneshot::channel();
-        // An answer that nobody waits for any more is a lease that is dropped, and so given back.
+        // An answer that nobody waits for any more is a lease that is dropped, and so released.
         self.calls.spawn(async move { drop(answer.send(call.await)) });
         match timeout_at(deadline, answered).await {
             Ok(Ok(answer)) => answer,
@@ -154,11 +155,11 @@ impl Keeper {
             }
             Err(failure @ Failure::Unsent(_)) => Err(failure),
             Err(failure @ Failure::Refused(_)) => {
-                drop(self.hand_back(holds, Instant::now() + self.ttl, Origin::Refused));
+                drop(self.release_in_background(holds, Instant::now() + self.ttl, Origin::Refused));
                 Err(failure)
             }
             Err(failure @ (Failure::Unanswered(_) | Failure::NoQuorum(_))) => {
-                drop(self.hand_back(holds, Instant::now() + self.ttl, Origin::Unanswered));
+                drop(self.release_in_background(holds, Instant::now() + self.ttl, Origin::Unanswered));
                 Err(failure)
             }
         }
@@ -181,7 +182,7 @@ impl Keeper {
 }
 
 /// For probes.
-impl Keeper {
+impl LeaseService {
     /// Whether the service grants a lease, on a key that nobody else names. Apart from what is counted of acquisitions,
     /// but heard by the breaker: so an outage begins and ends in the log also when nobody needs a lease.
     pub(super) async fn answers(&self) -> bool {
@@ -197,7 +198,7 @@ impl Keeper {
         match timeout(self.call_timeout, asked).await.unwrap_or_else(|_| Err(late())) {
             Ok(_) => {
                 self.breaker.answered();
-                // What is not given back lapses, and nobody waits for it.
+                // What is not released lapses, and nobody waits for it.
                 drop(timeout(self.call_timeout, self.backend.ask(Verb::Release, &probe, self.ttl)).await);
                 true
             }
@@ -210,7 +211,7 @@ impl Keeper {
 }
 
 /// What leases ask of it.
-impl Keeper {
+impl LeaseService {
     pub(super) fn backend(&self) -> &Backend {
         &self.backend
     }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::super::backend::Failure;
+use crate::lock::contract::Failure;
 use crate::secret::Secret;
 
 /// The members of one etcd cluster. Calls go to one of them, and to the next after it failed.

@@ -83,7 +83,7 @@ impl fmt::Display for Skew {
 impl Locks {
     /// The clock of every server of the lock service that answers; `local` has none.
     pub async fn clocks(&self) -> Vec<Clock> {
-        timeout(INSPECTION_TIMEOUT, self.keeper.backend().clocks()).await.unwrap_or_default()
+        timeout(INSPECTION_TIMEOUT, self.service.backend().clocks()).await.unwrap_or_default()
     }
 }
 

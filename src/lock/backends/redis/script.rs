@@ -10,7 +10,7 @@
 use ::redis::{Cmd, Pipeline};
 use std::time::Duration;
 
-use super::super::backend::{Hold, Verb};
+use crate::lock::contract::{Hold, Verb};
 
 /// As it stands in Redis. A hash tag in the caller's key keeps its meaning.
 pub(super) fn key(hold: &Hold) -> String {

@@ -16,35 +16,35 @@ use ::redis::cluster_async::ClusterConnection;
 use ::redis::cluster_routing::Slot;
 use tokio::task::JoinSet;
 
-use super::Settings;
-use super::backend::{Failure, Hold, Verb};
-use super::link::Link;
+use super::super::Settings;
+use super::super::contract::{Failure, Hold, Verb};
+use super::connection::Connection;
 use crate::secret::Secret;
 use address::{Address, Wire};
 
 /// One server, a Cluster, or the master that Sentinel names.
 #[derive(Debug)]
-pub(super) struct Redis {
-    link: Link<Address>,
+pub(in crate::lock) struct Redis {
+    connection: Connection<Address>,
 }
 
 impl Redis {
     pub(super) fn new(settings: &Settings) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::new(settings)?) })
+        Ok(Self { connection: Connection::new(Address::new(settings)?) })
     }
 
     /// One server: no Cluster, no Sentinel.
     pub(super) fn server(url: &Secret, settings: &Settings) -> Result<Self, String> {
-        Ok(Self { link: Link::new(Address::server(url, settings)?) })
+        Ok(Self { connection: Connection::new(Address::server(url, settings)?) })
     }
 
     /// One connection carries all calls to a server; a Cluster has one for each node, and calls are split over them.
     pub(super) fn keeps_order(&self) -> bool {
-        !self.link.address().is_cluster()
+        !self.connection.address().is_cluster()
     }
 
     pub(super) async fn ready(&self) -> Result<(), Failure> {
-        self.link.open().await.map(drop)
+        self.connection.open().await.map(drop)
     }
 
     pub(super) async fn ask(
@@ -53,7 +53,7 @@ impl Redis {
         holds: &[Hold],
         ttl: Duration,
     ) -> Result<Vec<Option<u64>>, Failure> {
-        let open = self.link.open().await?;
+        let open = self.connection.open().await?;
         let answered = match open.wire.clone() {
             Wire::Server(mut connection) => {
                 let answer = script::pipeline(verb, holds, ttl).query_async(&mut connection).await;
@@ -61,7 +61,7 @@ impl Redis {
             }
             Wire::Cluster(connection) => in_every_slot(&connection, verb, holds, ttl).await,
         };
-        answered.inspect_err(|_| self.link.close(&open))
+        answered.inspect_err(|_| self.connection.close(&open))
     }
 }
 

@@ -134,3 +134,37 @@ comment on column conflicts.body_sha256 is 'The digest of this body.';
 comment on column conflicts.received_at is 'When it first arrived.';
 comment on column conflicts.headers is 'The headers that the provider''s definition reads; never signatures or tokens.';
 comment on column conflicts.payload is 'The exact bytes that were verified; null after a purge.';
+
+-- Anomalies that a person has settled. They stay in `orders`, where they are folded; what is settled is kept here.
+create table acknowledgements (
+    order_id        text collate "C" not null constraint acknowledgements_order_id_length check (length(order_id) between 1 and 255),
+    source          text collate "C" not null constraint acknowledgements_source_length check (length(source) between 1 and 255),
+    anomaly         text collate "C" not null constraint acknowledgements_anomaly_length check (length(anomaly) between 1 and 255),
+    note            text constraint acknowledgements_note_length check (length(note) <= 4000),
+    acknowledged_at timestamptz not null,
+    constraint acknowledgements_pkey primary key (order_id, source, anomaly)
+);
+comment on table acknowledgements is 'Anomalies that a person has settled: they are not counted any more.';
+comment on column acknowledgements.order_id is 'The order.';
+comment on column acknowledgements.source is 'The configured account of the provider.';
+comment on column acknowledgements.anomaly is 'What was settled. If the order comes to have another anomaly, that one counts.';
+comment on column acknowledgements.note is 'How, in the words of who settled it.';
+comment on column acknowledgements.acknowledged_at is 'When.';
+
+-- Events and bodies in conflict that a person has settled. They stay where they are; what is settled is kept here.
+create table event_acknowledgements (
+    event_id        text collate "C" not null constraint event_acknowledgements_event_id_length check (length(event_id) between 1 and 255),
+    source          text collate "C" not null constraint event_acknowledgements_source_length check (length(source) between 1 and 255),
+    body_sha256     bytea not null constraint event_acknowledgements_body_sha256_length check (length(body_sha256) = 32),
+    outcome         text collate "C" not null constraint event_acknowledgements_outcome_known check (outcome in ('parked', 'dead', 'conflict')),
+    note            text constraint event_acknowledgements_note_length check (length(note) <= 4000),
+    acknowledged_at timestamptz not null,
+    constraint event_acknowledgements_pkey primary key (event_id, source, body_sha256, outcome)
+);
+comment on table event_acknowledgements is 'Parked and dead events and bodies in conflict that a person has settled: they are not counted any more.';
+comment on column event_acknowledgements.event_id is 'The event.';
+comment on column event_acknowledgements.source is 'The configured account of the provider.';
+comment on column event_acknowledgements.body_sha256 is 'The digest of the body that was settled. If another body comes in conflict, that one counts.';
+comment on column event_acknowledgements.outcome is 'What was settled: that it is parked, dead, or in conflict.';
+comment on column event_acknowledgements.note is 'How, in the words of who settled it.';
+comment on column event_acknowledgements.acknowledged_at is 'When.';

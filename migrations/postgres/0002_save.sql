@@ -2,10 +2,14 @@
 --
 -- Everything was decided from one load; this function only checks that nothing moved since. 40001, or 23505 of a key,
 -- says that somebody was faster: load, decide and save again. No insert looks away from a row that exists (on conflict
--- do nothing): the key refuses it, at two thirds of the cost of inserting speculatively and counting. Tables come in one order and rows in key order, so saves never wait for
--- each other in a circle: an insert waits for another's uncommitted row of the same key while this save holds no lock
--- that the other still needs, and locks on rows that exist are taken in key order.
-create function save_batch(
+-- do nothing): the key refuses it, at two thirds of the cost of inserting speculatively and counting. Tables come in one
+-- order and rows in key order, so saves never wait for each other in a circle: an insert waits for another's uncommitted
+-- row of the same key while this save holds no lock that the other still needs, and locks on rows that exist are taken in
+-- key order.
+--
+-- New rows are read from the arrays by their place: `unnest` of 19 arrays copies each value into a table of its own first,
+-- and the sort then copies whole rows; so only places are sorted, and an insert takes them in that order.
+create function save_decided(
     -- Events, all unknown to the load, each id once.
     e_id text[], e_source text[], e_type text[], e_outcome text[], e_reason text[], e_payment text[], e_kind text[],
     e_reference text[], e_amount bigint[], e_currency text[], e_cumulative boolean[], e_claim text[], e_rank smallint[],
@@ -24,30 +28,26 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
     n          bigint;
-    new_pays   constant bigint := (select count(*) from unnest(p_was) was where was is null);
+    new_pays   constant bigint := cardinality(array_positions(p_was, null));
     moves      constant bigint := cardinality(p_was) - new_pays;
-    new_orders constant bigint := (select count(*) from unnest(o_read) read where read is null);
-    gone       constant bigint := (select count(*) from unnest(o_status) status where status is null);
+    new_orders constant bigint := cardinality(array_positions(o_read, null));
+    gone       constant bigint := cardinality(array_positions(o_status, null));
     changed    constant bigint := cardinality(o_read) - new_orders - gone;
 begin
     -- 1. Events. A raced id waits here for the other save: the loser goes home before it holds anything else.
     insert into events (event_id, source, type, outcome, reason, payment_id, kind, reference, amount, currency, cumulative,
                         order_claim, claim_rank, occurred_at, received_at, facts_sha256, body_sha256, headers, payload)
-    select e.id, e.source, e.type, e.outcome, e.reason, e.payment, e.kind, e.reference, e.amount, e.currency, e.cumulative,
-           e.claim, e.rank, e.occurred, e.received, e.facts, e.body, e.headers::jsonb, e.payload
-      from unnest(e_id, e_source, e_type, e_outcome, e_reason, e_payment, e_kind, e_reference, e_amount, e_currency,
-                  e_cumulative, e_claim, e_rank, e_occurred, e_received, e_facts, e_body, e_headers, e_payload)
-        as e (id, source, type, outcome, reason, payment, kind, reference, amount, currency, cumulative, claim, rank,
-              occurred, received, facts, body, headers, payload)
-     order by e.id collate "C", e.source collate "C";
+    select e_id[i], e_source[i], e_type[i], e_outcome[i], e_reason[i], e_payment[i], e_kind[i], e_reference[i], e_amount[i],
+           e_currency[i], e_cumulative[i], e_claim[i], e_rank[i], e_occurred[i], e_received[i], e_facts[i], e_body[i],
+           e_headers[i]::jsonb, e_payload[i]
+      from (select i from generate_subscripts(e_id, 1) i order by e_id[i] collate "C", e_source[i] collate "C") as sorted (i);
 
     -- 2. New payments. A raced link passed over would strand money on an order that is not the payment's.
     if new_pays > 0 then
         insert into payments (payment_id, source, order_id, link)
-        select p.id, p.source, p."order", p.link
-          from unnest(p_id, p_source, p_was, p_order, p_link) as p (id, source, was, "order", link)
-         where p.was is null
-         order by p.id collate "C", p.source collate "C";
+        select p_id[i], p_source[i], p_order[i], p_link[i]
+          from (select i from generate_subscripts(p_id, 1) i where p_was[i] is null
+                 order by p_id[i] collate "C", p_source[i] collate "C") as sorted (i);
     end if;
 
     -- 3. Changed links: lock in key order, because an update locks in the order of its plan; then compare and set.
@@ -70,13 +70,10 @@ begin
     if new_orders > 0 then
         insert into orders (order_id, source, status, currency, authorized, captured, refunded, disputed, anomaly, version,
                             first_event_at, last_event_at)
-        select o.id, o.source, o.status, o.currency, o.authorized, o.captured, o.refunded, o.disputed, o.anomaly,
-               nextval('order_version'), o.first, o.last
-          from unnest(o_id, o_source, o_read, o_status, o_currency, o_authorized, o_captured, o_refunded, o_disputed,
-                      o_anomaly, o_first, o_last)
-            as o (id, source, read, status, currency, authorized, captured, refunded, disputed, anomaly, first, last)
-         where o.read is null
-         order by o.id collate "C", o.source collate "C";
+        select o_id[i], o_source[i], o_status[i], o_currency[i], o_authorized[i], o_captured[i], o_refunded[i], o_disputed[i],
+               o_anomaly[i], nextval('order_version'), o_first[i], o_last[i]
+          from (select i from generate_subscripts(o_id, 1) i where o_read[i] is null
+                 order by o_id[i] collate "C", o_source[i] collate "C") as sorted (i);
     end if;
 
     -- 5. Known orders: lock all in key order, then write where the version is still the one that was read. A row gets
@@ -120,5 +117,5 @@ begin
     end if;
 end $$;
 
-comment on function save_batch is
+comment on function save_decided is
     'Writes one decided batch of events, payments and orders, or nothing if a row moved since it was read (40001).';

@@ -94,14 +94,20 @@ comment on column v_entries.first_at is 'When the earliest of them happened.';
 comment on column v_entries.last_at is 'When the latest did.';
 
 create view v_failures as
-select source, event_id, outcome, reason, type, received_at, encode(body_sha256, 'hex') as body_sha256
-  from events
- where outcome in ('parked', 'dead')
-union all
-select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
-       encode(body_sha256, 'hex')
-  from conflicts;
-comment on view v_failures is 'What needs a person: events that are parked or dead, and bodies in conflict.';
+with failures as (
+    select source, event_id, outcome, reason, type, received_at, body_sha256
+      from events
+     where outcome in ('parked', 'dead')
+    union all
+    select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
+           body_sha256
+      from conflicts)
+select f.source, f.event_id, f.outcome, f.reason, f.type, f.received_at, encode(f.body_sha256, 'hex') as body_sha256,
+       a.acknowledged_at, a.note
+  from failures f
+  left join event_acknowledgements a
+    on a.event_id = f.event_id and a.source = f.source and a.body_sha256 = f.body_sha256 and a.outcome = f.outcome;
+comment on view v_failures is 'What needs a person, or needed one: events that are parked or dead, and bodies in conflict.';
 comment on column v_failures.source is 'The configured account of the provider.';
 comment on column v_failures.event_id is 'The provider''s id of the event.';
 comment on column v_failures.outcome is 'parked, dead or conflict.';
@@ -109,3 +115,5 @@ comment on column v_failures.reason is 'Why.';
 comment on column v_failures.type is 'The provider''s name for what happened, where it could be read.';
 comment on column v_failures.received_at is 'When it arrived.';
 comment on column v_failures.body_sha256 is 'The digest of its bytes, in hex.';
+comment on column v_failures.acknowledged_at is 'When a person settled it; null if nobody has.';
+comment on column v_failures.note is 'How, in the words of who settled it.';

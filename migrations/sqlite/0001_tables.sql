@@ -73,3 +73,24 @@ create table conflicts ( -- Bodies that came under the id of a stored event and 
     payload     blob, -- The exact bytes that were verified; null after a purge.
     constraint conflicts_pkey primary key (event_id, source, body_sha256)
 ) strict;
+
+-- Anomalies that a person has settled. They stay in `orders`, where they are folded; what is settled is kept here.
+create table acknowledgements ( -- Anomalies that a person has settled: they are not counted any more.
+    order_id        text not null constraint acknowledgements_order_id_length check (length(order_id) between 1 and 255), -- The order.
+    source          text not null constraint acknowledgements_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    anomaly         text not null constraint acknowledgements_anomaly_length check (length(anomaly) between 1 and 255), -- What was settled. If the order comes to have another anomaly, that one counts.
+    note            text constraint acknowledgements_note_length check (length(note) <= 4000), -- How, in the words of who settled it.
+    acknowledged_at text not null constraint acknowledgements_acknowledged_at_length check (length(acknowledged_at) = 27), -- When.
+    constraint acknowledgements_pkey primary key (order_id, source, anomaly)
+) strict;
+
+-- Events and bodies in conflict that a person has settled. They stay where they are; what is settled is kept here.
+create table event_acknowledgements ( -- Parked and dead events and bodies in conflict that a person has settled: they are not counted any more.
+    event_id        text not null constraint event_acknowledgements_event_id_length check (length(event_id) between 1 and 255), -- The event.
+    source          text not null constraint event_acknowledgements_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
+    body_sha256     blob not null constraint event_acknowledgements_body_sha256_length check (length(body_sha256) = 32), -- The digest of the body that was settled. If another body comes in conflict, that one counts.
+    outcome         text not null constraint event_acknowledgements_outcome_known check (outcome in ('parked', 'dead', 'conflict')), -- What was settled: that it is parked, dead, or in conflict.
+    note            text constraint event_acknowledgements_note_length check (length(note) <= 4000), -- How, in the words of who settled it.
+    acknowledged_at text not null constraint event_acknowledgements_acknowledged_at_length check (length(acknowledged_at) = 27), -- When.
+    constraint event_acknowledgements_pkey primary key (event_id, source, body_sha256, outcome)
+) strict;

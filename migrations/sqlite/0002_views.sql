@@ -89,17 +89,24 @@ select source,     -- The configured account of the provider.
        last_at     -- When the latest did.
   from movements;
 
-create view v_failures as -- What needs a person: events that are parked or dead, and bodies in conflict.
-select source,      -- The configured account of the provider.
-       event_id,    -- The provider's id of the event.
-       outcome,     -- parked, dead or conflict.
-       reason,      -- Why.
-       type,        -- The provider's name for what happened, where it could be read.
-       received_at, -- When it arrived.
-       lower(hex(body_sha256)) as body_sha256 -- The digest of its bytes, in hex.
-  from events
- where outcome in ('parked', 'dead')
-union all
-select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
-       lower(hex(body_sha256))
-  from conflicts;
+create view v_failures as -- What needs a person, or needed one: events that are parked or dead, and bodies in conflict.
+with failures as (
+    select source, event_id, outcome, reason, type, received_at, body_sha256
+      from events
+     where outcome in ('parked', 'dead')
+    union all
+    select source, event_id, 'conflict', 'this id is stored with other facts; the first stands', null, received_at,
+           body_sha256
+      from conflicts)
+select f.source,      -- The configured account of the provider.
+       f.event_id,    -- The provider's id of the event.
+       f.outcome,     -- parked, dead or conflict.
+       f.reason,      -- Why.
+       f.type,        -- The provider's name for what happened, where it could be read.
+       f.received_at, -- When it arrived.
+       lower(hex(f.body_sha256)) as body_sha256, -- The digest of its bytes, in hex.
+       a.acknowledged_at, -- When a person settled it; null if nobody has.
+       a.note         -- How, in the words of who settled it.
+  from failures f
+  left join event_acknowledgements a
+    on a.event_id = f.event_id and a.source = f.source and a.body_sha256 = f.body_sha256 and a.outcome = f.outcome;

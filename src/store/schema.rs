@@ -13,8 +13,12 @@ pub struct Schema {
     pub unknown_migrations: usize,
 }
 
-/// Where sqlx keeps what was applied.
-const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+/// Where is kept what was applied; an application in the same database may keep its own where sqlx does by default.
+const MIGRATIONS_TABLE: &str = "paylatch_migrations";
+/// Whether what sqlx keeps by default is ours. Only commits from before the first release kept theirs there.
+pub(super) const IS_UNRELEASED: &str = "
+    select count(*) = 2 from _sqlx_migrations
+     where (version, description) in (values (1, 'tables'), (2, 'save'), (2, 'views'))";
 /// How every complaint about the schema ends.
 pub(super) const WAY_OUT: &str = "run `paylatch migrate`";
 
@@ -29,6 +33,7 @@ pub(super) async fn migrate<C: Migrate>(
     connection.ensure_migrations_table(MIGRATIONS_TABLE).await.map_err(failed)?;
     let applied = connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(failed)?;
     migrator.set_ignore_missing(true);
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     migrator.run_direct(None, connection, false).await.map_err(failed)?;
     connection.unlock().await.map_err(failed)?;
     let is_new = |version| applied.iter().all(|old| old.version != version);
@@ -37,6 +42,19 @@ pub(super) async fn migrate<C: Migrate>(
         .filter(|migration| is_new(migration.version))
         .map(|migration| format!("{} {}", migration.version, migration.description))
         .collect())
+}
+
+/// Refuses a database that a commit from before the first release made: nothing brings it up to a release.
+pub(super) fn refuse_unreleased(is_unreleased: bool) -> Result<(), StoreError> {
+    if is_unreleased {
+        Err(StoreError::Unfit(
+            "the database was made by a version before the first release (0.2.0), which nothing upgrades; \
+             give this version a new database, or drop the old tables"
+                .to_owned(),
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 fn failed(error: MigrateError) -> StoreError {

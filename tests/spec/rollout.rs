@@ -16,7 +16,7 @@ const NEXT: &str = "
 async fn migrate_to_the_next_version(world: &World) {
     let checksum = hex::encode(Sha384::digest(NEXT));
     let note = format!(
-        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+        "insert into paylatch_migrations (version, description, success, checksum, execution_time)
          values (9000, 'the next version', true, '\\x{checksum}', 0);"
     );
     world.database.execute(&format!("begin; set local lock_timeout = '10s'; {NEXT} {note} commit")).await;

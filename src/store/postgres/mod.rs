@@ -29,10 +29,6 @@ const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql"
 const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sql");
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
-const ACKNOWLEDGEMENTS_SQL: &str = include_str!("../../../migrations/postgres/0006_acknowledgements.sql");
-const EVENT_ACKNOWLEDGEMENTS_SQL: &str =
-    include_str!("../../../migrations/postgres/0007_event_acknowledgements.sql");
-const SAVE_DECIDED_SQL: &str = include_str!("../../../migrations/postgres/0008_save_decided.sql");
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -74,7 +70,9 @@ impl Postgres {
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let options = self.options.clone().options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
-        schema::migrate(&mut options.connect().await?, migrator()).await
+        let mut connection = options.connect().await?;
+        schema::refuse_unreleased(check::is_unreleased(&mut connection).await?)?;
+        schema::migrate(&mut connection, migrator()).await
     }
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
@@ -130,9 +128,6 @@ fn migrator() -> Migrator {
         migration(3, "views", VIEWS_SQL),
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
-        migration(6, "acknowledgements", ACKNOWLEDGEMENTS_SQL),
-        migration(7, "event_acknowledgements", EVENT_ACKNOWLEDGEMENTS_SQL),
-        migration(8, "save_decided", SAVE_DECIDED_SQL),
     ])
 }
 

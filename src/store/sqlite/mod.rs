@@ -97,20 +97,23 @@ impl Sqlite {
         }
         self.claim()?;
         let mut connection = self.options.clone().create_if_missing(true).connect().await?;
+        schema::refuse_unreleased(is_unreleased(&mut connection).await?)?;
         schema::migrate(&mut connection, migrator()).await
     }
 
     /// SQLite keeps the text that made each table, index and view: it must be the text of our migrations.
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
-        const OBJECTS: &str = "select name, sql from sqlite_master where sql is not null and name not like '\\_sqlx%' escape '\\'";
+        const OBJECTS: &str =
+            "select name, sql from sqlite_master where sql is not null and name <> 'paylatch_migrations'";
         self.exists()?;
+        schema::refuse_unreleased(is_unreleased(self.pool.acquire().await?.as_mut()).await?)?;
         let applied: Option<String> =
-            sqlx::query_scalar("select name from sqlite_master where name = '_sqlx_migrations'")
+            sqlx::query_scalar("select name from sqlite_master where name = 'paylatch_migrations'")
                 .fetch_optional(&self.pool)
                 .await?;
         let applied = match applied {
             Some(_) => {
-                sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+                sqlx::query_as("select version, checksum from paylatch_migrations where success")
                     .fetch_all(&self.pool)
                     .await?
             }
@@ -143,6 +146,18 @@ impl Sqlite {
     }
 }
 
+/// Whether a commit from before the first release made this file.
+async fn is_unreleased(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let table: Option<String> =
+        sqlx::query_scalar("select name from sqlite_master where name = '_sqlx_migrations'")
+            .fetch_optional(&mut *connection)
+            .await?;
+    match table {
+        Some(_) => Ok(sqlx::query_scalar(schema::IS_UNRELEASED).fetch_one(connection).await?),
+        None => Ok(false),
+    }
+}
+
 fn lock_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -158,16 +173,6 @@ fn migrator() -> Migrator {
         migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
         migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
         migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
-        migration(
-            4,
-            "acknowledgements",
-            include_str!("../../../migrations/sqlite/0004_acknowledgements.sql"),
-        ),
-        migration(
-            5,
-            "event_acknowledgements",
-            include_str!("../../../migrations/sqlite/0005_event_acknowledgements.sql"),
-        ),
     ])
 }
 

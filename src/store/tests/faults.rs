@@ -89,11 +89,28 @@ async fn an_edited_migration_is_refused() {
     for on in [On::Postgres, On::Sqlite] {
         let world = World::new(on).await;
         let edit = match on {
-            On::Postgres => r"update _sqlx_migrations set checksum = '\x00' where version = 1",
-            On::Sqlite => "update _sqlx_migrations set checksum = x'00' where version = 1",
+            On::Postgres => r"update paylatch_migrations set checksum = '\x00' where version = 1",
+            On::Sqlite => "update paylatch_migrations set checksum = x'00' where version = 1",
         };
         world.sql(edit).await;
         unfit(&world, "migration 1 was edited").await;
+        let answer = world.store.migrate().await;
+        assert!(matches!(answer, Err(StoreError::Unfit(_))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_from_before_the_first_release_is_refused() {
+    for on in [On::Postgres, On::Sqlite] {
+        let world = World::empty(on).await;
+        if on == On::Sqlite {
+            world.store.migrate().await.unwrap();
+        }
+        world
+            .sql("create table _sqlx_migrations (version bigint primary key, description text not null)")
+            .await;
+        world.sql("insert into _sqlx_migrations values (1, 'tables'), (2, 'views')").await;
+        unfit(&world, "made by a version before the first release").await;
         let answer = world.store.migrate().await;
         assert!(matches!(answer, Err(StoreError::Unfit(_))), "{answer:?}");
     }
@@ -134,7 +151,7 @@ async fn a_removed_or_changed_backstop_is_named() {
         ("drop function give_back", "give_back is missing"),
         ("alter table orders set unlogged", "table orders is missing or unlogged"),
         ("drop function save_decided", "save_decided is missing"),
-        ("delete from _sqlx_migrations where version = 3", "migration 3 (views) is not applied"),
+        ("delete from paylatch_migrations where version = 3", "migration 3 (views) is not applied"),
     ] {
         let world = World::new(On::Postgres).await;
         world.store.check().await.unwrap();
@@ -183,7 +200,7 @@ async fn replicas_may_migrate_at_once() {
     for migration in migrations.collect::<Vec<_>>() {
         applied += migration.await.unwrap();
     }
-    let migrations = world.number("select count(*) from _sqlx_migrations").await;
+    let migrations = world.number("select count(*) from paylatch_migrations").await;
     assert_eq!(i64::try_from(applied), Ok(migrations), "each was applied by one of them");
     world.store.check().await.unwrap();
 }

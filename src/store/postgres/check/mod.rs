@@ -2,7 +2,7 @@
 
 mod condition;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::store::{Schema, StoreError, schema};
 
@@ -42,7 +42,7 @@ pub(super) async fn check(pool: &PgPool) -> Result<Schema, StoreError> {
     tables(pool).await?;
     indexes(pool).await?;
     constraints(pool).await?;
-    function(pool, "save_decided", super::SAVE_DECIDED_SQL).await?;
+    function(pool, "save_decided", super::SAVE_SQL).await?;
     function(pool, "redeem_batch", super::COUPONS_SQL).await?;
     function(pool, "give_back", super::COUPONS_SQL).await?;
     Ok(schema)
@@ -73,12 +73,24 @@ async fn server(pool: &PgPool) -> Result<(), StoreError> {
     }
 }
 
+/// Whether a commit from before the first release made this database: it kept what it applied in sqlx's own table.
+pub(super) async fn is_unreleased(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let table: Option<String> = sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text")
+        .fetch_one(&mut *connection)
+        .await?;
+    match table {
+        Some(_) => Ok(sqlx::query_scalar(schema::IS_UNRELEASED).fetch_one(connection).await?),
+        None => Ok(false),
+    }
+}
+
 async fn migrations(pool: &PgPool) -> Result<Schema, StoreError> {
+    schema::refuse_unreleased(is_unreleased(pool.acquire().await?.as_mut()).await?)?;
     let table: Option<String> =
-        sqlx::query_scalar("select to_regclass('_sqlx_migrations')::text").fetch_one(pool).await?;
+        sqlx::query_scalar("select to_regclass('paylatch_migrations')::text").fetch_one(pool).await?;
     let applied = match table {
         Some(_) => {
-            sqlx::query_as("select version, checksum from _sqlx_migrations where success")
+            sqlx::query_as("select version, checksum from paylatch_migrations where success")
                 .fetch_all(pool)
                 .await?
         }
@@ -141,13 +153,7 @@ async fn constraints(pool: &PgPool) -> Result<(), StoreError> {
     .bind(TABLES.as_slice())
     .fetch_all(pool)
     .await?;
-    let expected = [
-        super::TABLES_SQL,
-        super::COUPONS_SQL,
-        super::ACKNOWLEDGEMENTS_SQL,
-        super::EVENT_ACKNOWLEDGEMENTS_SQL,
-    ];
-    for (name, definition) in expected.into_iter().flat_map(named_checks) {
+    for (name, definition) in [super::TABLES_SQL, super::COUPONS_SQL].into_iter().flat_map(named_checks) {
         match valid.iter().find(|(own, _)| own == name) {
             Some((_, own)) if condition::same(own, definition) => {}
             Some((_, own)) => {

@@ -4,13 +4,13 @@
 use std::error::Error;
 use std::time::Duration;
 
-use paylatch::lock::{Locks, NotHeld, Settings, Tls};
+use paylatch::lock::{LockSettings, Locks, NotHeld, Tls};
 use paylatch::secret::Secret;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let url = std::env::args().nth(1).ok_or("name a Redis: redis://127.0.0.1:6379")?;
-    let settings = Settings {
+    let settings = LockSettings {
         backend: "redis".to_owned(),
         urls: vec![Secret::new(url)],
         tls: Tls::default(),

@@ -15,7 +15,7 @@ use paylatch::order::{
     Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Statement, UnixMicros, decide,
 };
 use paylatch::secret::Secret;
-use paylatch::store::{Session, Settings, Store, StoreError, Wanted};
+use paylatch::store::{Session, Store, StoreError, StoreSettings, Wanted};
 use tokio::task::JoinSet;
 
 /// As in the program that is compared with it.
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Failure> {
         return Err("usage: ready_batches DATABASE_URL CONNECTIONS BATCH_EVENTS EVENTS".into());
     };
     let (connections, batch_events, events) = (connections.parse()?, batch_events.parse()?, events.parse()?);
-    let store = Store::open(&Settings { url: Secret::new(url), call_timeout: Duration::from_secs(10) })?;
+    let store = Store::open(&StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(10) })?;
     store.migrate().await?;
     let mut sessions: Vec<Session> = (0..connections).map(|_| store.session()).collect();
 

@@ -8,10 +8,13 @@ use super::layers::Layers;
 use super::mistake::Mistakes;
 use super::reader::{Reader, Resolved};
 use super::{relations, sources};
+use crate::http::{self, HttpSettings};
+use crate::intake::IntakeSettings;
+use crate::lock::{self, LockSettings};
 use crate::provider::Source;
 use crate::secret::Secret;
+use crate::store::StoreSettings;
 use crate::telemetry::{LogFormat, TraceSettings};
-use crate::{http, intake, lock, store};
 
 /// What a database's URL starts with.
 const DATABASES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];
@@ -26,13 +29,13 @@ pub struct Settings {
     /// Required of callers of the admin listener; always set when that is not loopback.
     pub admin_token: Option<Secret>,
     /// The database, if one is named.
-    pub store: Option<store::Settings>,
+    pub store: Option<StoreSettings>,
     /// Limits of the listeners.
-    pub http: http::Settings,
+    pub http: HttpSettings,
     /// The lock service.
-    pub lock: lock::Settings,
+    pub lock: LockSettings,
     /// Limits of the work.
-    pub intake: intake::Settings,
+    pub intake: IntakeSettings,
     /// How logs look.
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
@@ -112,18 +115,18 @@ impl Settings {
     }
 }
 
-fn take_store(reader: &mut Reader) -> Option<store::Settings> {
+fn take_store(reader: &mut Reader) -> Option<StoreSettings> {
     let url = reader.secret_url("database_url");
     let is_known = |url: &Secret| DATABASES.iter().any(|scheme| url.expose().starts_with(scheme));
     if url.as_ref().is_some_and(|url| !is_known(url)) {
         reader.object("database_url", "expected postgres://user@host/database or sqlite://path");
     }
     let call_timeout = reader.millis("database_call_timeout_ms", 2_000, 100..=60_000);
-    Some(store::Settings { url: url?, call_timeout })
+    Some(StoreSettings { url: url?, call_timeout })
 }
 
-fn take_http(reader: &mut Reader) -> http::Settings {
-    http::Settings {
+fn take_http(reader: &mut Reader) -> HttpSettings {
+    HttpSettings {
         body_bytes_max: reader.count("http.body_bytes_max", 1 << 20, 1_024..=64 << 20), // 1 MiB
         connections_max: reader.count("http.connections_max", 1_024, 1..=1_000_000),
         body_bytes_in_flight_max: reader.count("http.body_bytes_in_flight_max", 32 << 20, 1_024..=16 << 30), // 32 MiB
@@ -154,7 +157,7 @@ fn take_tls(reader: &mut Reader) -> Option<http::Tls> {
 }
 
 /// The lock service, and how long a busy order is waited for.
-fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Settings, Duration) {
+fn take_lock(reader: &mut Reader, store: Option<&StoreSettings>) -> (LockSettings, Duration) {
     const BACKENDS: [&str; 6] = ["local", "redis", "redlock", "postgres", "etcd", "zookeeper"];
     let backend = reader.choice("lock.backend", &BACKENDS.map(|backend| (backend, backend)));
     let backend = backend.unwrap_or_else(|| reader.default("lock.backend", "local"));
@@ -164,7 +167,7 @@ fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Set
     {
         urls.push(store.url.clone());
     }
-    let settings = lock::Settings {
+    let settings = LockSettings {
         backend: backend.to_owned(),
         urls,
         tls: lock::Tls {
@@ -179,13 +182,9 @@ fn take_lock(reader: &mut Reader, store: Option<&store::Settings>) -> (lock::Set
     (settings, reader.millis("lock.wait_ms", 2_500, 0..=600_000))
 }
 
-fn take_intake(
-    reader: &mut Reader,
-    lock_wait: Duration,
-    store: Option<&store::Settings>,
-) -> intake::Settings {
+fn take_intake(reader: &mut Reader, lock_wait: Duration, store: Option<&StoreSettings>) -> IntakeSettings {
     let lanes = if store.is_some_and(is_sqlite) { 1 } else { 2 };
-    intake::Settings {
+    IntakeSettings {
         lanes: reader.count("intake.lanes", lanes, 1..=64),
         batch_events_max: reader.count("intake.batch_events_max", 256, 1..=4_096),
         queue_events_max: reader.count("intake.queue_events_max", 4_096, 1..=1_000_000),
@@ -216,6 +215,6 @@ fn take_traces(reader: &mut Reader) -> Option<TraceSettings> {
     Some(TraceSettings { endpoint, headers: pairs, one_in })
 }
 
-pub(super) fn is_sqlite(store: &store::Settings) -> bool {
+pub(super) fn is_sqlite(store: &StoreSettings) -> bool {
     store.url.expose().starts_with("sqlite:")
 }

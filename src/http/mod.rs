@@ -30,7 +30,7 @@ pub use clock::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{Door, serve};
 pub use problem::{Code, Problem};
-pub use public::{Settings, public};
+pub use public::{HttpSettings, public};
 pub use sources::Sources;
 #[cfg(feature = "tls")]
 pub use tls::connect_unverified;

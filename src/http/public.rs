@@ -19,7 +19,7 @@ use crate::intake::Intake;
 
 /// The table `[http]` of the settings.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct HttpSettings {
     /// The largest body, in bytes.
     pub body_bytes_max: usize,
     /// Connections open at once, of the public listener.
@@ -32,7 +32,7 @@ pub struct Settings {
 
 /// The routes of the public listener. A `witness` sees every answer to a provider.
 pub fn public(
-    settings: &Settings,
+    settings: &HttpSettings,
     sources: Sources,
     intake: Intake,
     health: Health,

@@ -50,7 +50,7 @@ use self::tally::Tally;
 
 /// The limits of intake.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct IntakeSettings {
     /// How many batches are in work at once.
     pub lanes: usize,
     /// Events in a batch.
@@ -105,7 +105,7 @@ pub struct Intake {
 /// What the lanes and the handles have in common.
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
+    settings: IntakeSettings,
     memory: Memory,
     tally: Tally,
 }
@@ -117,10 +117,10 @@ impl Intake {
     /// Starts the lanes. The task that is returned ends when all clones are dropped and every lane has drained;
     /// sooner, with a panic, when a lane keeps failing: then the process should end.
     #[must_use]
-    pub fn start(settings: &Settings, locks: &Locks, store: &Store) -> (Self, JoinHandle<()>) {
+    pub fn start(settings: &IntakeSettings, locks: &Locks, store: &Store) -> (Self, JoinHandle<()>) {
         let lanes = settings.lanes.clamp(1, store.lanes_max());
         let shared = Arc::new(Shared {
-            settings: Settings { lanes, ..settings.clone() },
+            settings: IntakeSettings { lanes, ..settings.clone() },
             memory: Memory::default(),
             tally: Tally::default(),
         });

@@ -20,12 +20,12 @@ struct World {
     _directory: TempDir,
 }
 
-async fn world(change: impl FnOnce(&mut Settings)) -> World {
+async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
     let directory = TempDir::new().unwrap();
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
-    let store = Store::open(&store::Settings { url, call_timeout: Duration::from_secs(2) }).unwrap();
+    let store = Store::open(&store::StoreSettings { url, call_timeout: Duration::from_secs(2) }).unwrap();
     store.migrate().await.unwrap();
-    let mut settings = Settings {
+    let mut settings = IntakeSettings {
         lanes: 1,
         batch_events_max: 256,
         queue_events_max: 4096,
@@ -39,7 +39,7 @@ async fn world(change: impl FnOnce(&mut Settings)) -> World {
 }
 
 fn locks() -> Locks {
-    Locks::new(&lock::Settings {
+    Locks::new(&lock::LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),
         tls: lock::Tls::default(),

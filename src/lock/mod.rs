@@ -51,7 +51,7 @@ use lease_service::LeaseService;
 
 /// What locks need to be told.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LockSettings {
     /// `local | redis | redlock | postgres | etcd | zookeeper`.
     pub backend: String,
     /// Of the lock service.
@@ -102,7 +102,7 @@ impl Locks {
     ///
     /// # Errors
     /// What is wrong with the settings.
-    pub fn new(settings: &Settings) -> Result<Self, String> {
+    pub fn new(settings: &LockSettings) -> Result<Self, String> {
         if settings.ttl < TTL_MIN {
             return Err(format!(
                 "lock.ttl_ms is {}, expected at least {}",

@@ -14,7 +14,7 @@ impl Locks {
     /// taken back, and hand [`Lease::fence`] to what can check it.
     ///
     /// ```no_run
-    /// # async fn example(settings: &paylatch::lock::Settings) -> Result<(), Box<dyn std::error::Error>> {
+    /// # async fn example(settings: &paylatch::lock::LockSettings) -> Result<(), Box<dyn std::error::Error>> {
     /// use std::time::Duration;
     /// let locks = paylatch::lock::Locks::new(settings)?;
     /// let keys = ["report/2026-11".to_owned()];

@@ -8,7 +8,7 @@ use super::breaker::Breaker;
 use super::contract::Failure;
 use super::held_leases::Term;
 use super::token::Token;
-use super::{Attempt, Locks, Settings, Tls};
+use super::{Attempt, LockSettings, Locks, Tls};
 
 const TTL: Duration = Duration::from_secs(2);
 
@@ -37,7 +37,7 @@ async fn a_lease_reaches_as_far_as_its_ttl_from_the_question_less_the_drift() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_is_renewed_for_a_minute_and_then_lapses() {
-    let settings = Settings {
+    let settings = LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),
         ttl: TTL,

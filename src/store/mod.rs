@@ -37,7 +37,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the data is.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct StoreSettings {
     /// `postgres://..` or `sqlite://path`.
     pub url: Secret,
     /// The longest that one statement may take, client-side.
@@ -89,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unfit`] when the URL is none.
-    pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+    pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         let url = settings.url.expose();
         let database = match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {

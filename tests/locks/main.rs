@@ -31,15 +31,15 @@ mod zookeeper;
 
 use std::time::Duration;
 
-use paylatch::lock::{Attempt, Lease, Locks, Settings, Tls};
+use paylatch::lock::{Attempt, Lease, LockSettings, Locks, Tls};
 use paylatch::secret::Secret;
 use tokio::time::{Instant, sleep};
 
 /// Long enough for a busy machine, short enough to wait for its end.
 const TTL: Duration = Duration::from_millis(800);
 
-fn settings(backend: &str, urls: &[String]) -> Settings {
-    Settings {
+fn settings(backend: &str, urls: &[String]) -> LockSettings {
+    LockSettings {
         backend: backend.to_owned(),
         urls: urls.iter().map(Secret::new).collect(),
         tls: Tls::default(),

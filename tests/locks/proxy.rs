@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
 
-use paylatch::lock::{Attempt, Locks, Settings};
+use paylatch::lock::{Attempt, LockSettings, Locks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -157,7 +157,7 @@ pub(crate) async fn a_release_that_is_sent_twice_frees_no_later_holder(service: 
 async fn patient(service: &impl Service) -> (Proxy, Locks) {
     let wire = Proxy::before(service.urls().last().expect("a server")).await;
     let settings =
-        Settings { ttl: TTL * 5, call_timeout: TTL * 2, ..settings(service.backend(), &[wire.url()]) };
+        LockSettings { ttl: TTL * 5, call_timeout: TTL * 2, ..settings(service.backend(), &[wire.url()]) };
     (wire, Locks::new(&settings).expect("the settings are right"))
 }
 

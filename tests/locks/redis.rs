@@ -235,7 +235,7 @@ async fn every_outcome_is_counted() {
 
 /// With the call timeout that production has.
 fn quick(url: &str) -> Locks {
-    let production = paylatch::lock::Settings {
+    let production = paylatch::lock::LockSettings {
         ttl: Duration::from_secs(2),
         call_timeout: Duration::from_millis(100),
         ..settings("redis", &[url.to_owned()])

@@ -13,12 +13,12 @@ fn trusting(ca: PathBuf) -> Tls {
 }
 
 fn locks(backend: &str, urls: &[String], tls: Tls) -> Locks {
-    let settings = paylatch::lock::Settings { tls, ..settings(backend, urls) };
+    let settings = paylatch::lock::LockSettings { tls, ..settings(backend, urls) };
     Locks::new(&settings).expect("the settings of the test are right")
 }
 
 fn refused(urls: &[String], tls: Tls) -> String {
-    let settings = paylatch::lock::Settings { tls, ..settings("redis", urls) };
+    let settings = paylatch::lock::LockSettings { tls, ..settings("redis", urls) };
     Locks::new(&settings).expect_err("wrong settings")
 }
 

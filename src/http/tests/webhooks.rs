@@ -8,7 +8,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{World, body, statuses};
-use crate::http::{Health, Settings, Sources, public, received_now};
+use crate::http::{Health, HttpSettings, Sources, public, received_now};
 use crate::intake::{self, Intake};
 use crate::lock::{self, Locks};
 use crate::order::Id;
@@ -29,14 +29,16 @@ impl Shop {
     async fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("paylatch.db").display());
-        let store =
-            Store::open(&store::Settings { url: Secret::new(url), call_timeout: Duration::from_secs(2) });
+        let store = Store::open(&store::StoreSettings {
+            url: Secret::new(url),
+            call_timeout: Duration::from_secs(2),
+        });
         let store = store.unwrap();
         store.migrate().await.unwrap();
         let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store);
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
-        let limits = Settings {
+        let limits = HttpSettings {
             body_bytes_max: 65_536,
             connections_max: 64,
             body_bytes_in_flight_max: 1 << 20,
@@ -69,8 +71,8 @@ impl Shop {
     }
 }
 
-fn intake_settings() -> intake::Settings {
-    intake::Settings {
+fn intake_settings() -> intake::IntakeSettings {
+    intake::IntakeSettings {
         lanes: 1,
         batch_events_max: 16,
         queue_events_max: 64,
@@ -81,7 +83,7 @@ fn intake_settings() -> intake::Settings {
 }
 
 fn locks() -> Locks {
-    Locks::new(&lock::Settings {
+    Locks::new(&lock::LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),
         tls: crate::lock::Tls::default(),

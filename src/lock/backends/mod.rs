@@ -21,7 +21,7 @@ use self::redis::Redis;
 use self::redlock::Redlock;
 #[cfg(feature = "zookeeper")]
 use self::zookeeper::ZooKeeper;
-use super::Settings;
+use super::LockSettings;
 use super::contract::{Failure, Hold, Verb};
 use super::inspect::{Finding, Held};
 use super::server_clock::Clock;
@@ -40,7 +40,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
         match settings.backend.as_str() {
             "local" => Ok(Self::Local(Local::default())),
             "redis" => Redis::new(settings).map(Self::Redis),

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use zookeeper_client::{Acls, Client, CreateMode, Error};
 
-use super::super::Settings;
+use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
 use super::super::inspect::{Finding, HELD_MAX, Held};
 use super::super::server_clock::Clock;
@@ -33,7 +33,7 @@ struct Ensemble {
 }
 
 impl ZooKeeper {
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
         let expected = "expected zookeeper://host[:2181] for each server, for lock.backend = \"zookeeper\"";
         let host = |url: &crate::secret::Secret| {
             let host = url.expose().strip_prefix("zookeeper://").map(|host| host.trim_end_matches('/'));

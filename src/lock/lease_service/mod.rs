@@ -21,7 +21,7 @@ use super::contract::{Failure, Hold, Verb};
 use super::held_leases::HeldLeases;
 use super::meter::{self, Acquired};
 use super::token::{self, Token};
-use super::{Attempt, Settings};
+use super::{Attempt, LockSettings};
 pub use lease::{Lease, NotHeld};
 use release::{Origin, RELEASES_MAX};
 
@@ -39,7 +39,7 @@ pub(super) struct LeaseService {
 }
 
 impl LeaseService {
-    pub(super) fn new(backend: Backend, settings: &Settings) -> Self {
+    pub(super) fn new(backend: Backend, settings: &LockSettings) -> Self {
         let instance = token::instance();
         tracing::debug!(backend = backend.name(), instance, "leases of this process bear its instance");
         Self {

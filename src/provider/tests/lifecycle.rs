@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use super::facts::{all_events_at, reviewed_orders};
 use super::*;
 use crate::order::{Outcome, decide};
-use crate::store::{OrderFilter, OrderRow, ROWS_MAX, Session, Settings, Store, Wanted};
+use crate::store::{OrderFilter, OrderRow, ROWS_MAX, Session, Store, StoreSettings, Wanted};
 
 /// Ways to deliver each provider's events.
 const SEEDS: u64 = 3;
@@ -40,7 +40,7 @@ async fn every_provider_s_events_end_in_the_reviewed_rows_shuffled_repeated_and_
 
 async fn database(directory: &Path) -> Store {
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.display()));
-    let store = Store::open(&Settings { url, call_timeout: Duration::from_secs(10) }).unwrap();
+    let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(10) }).unwrap();
     store.migrate().await.unwrap();
     store
 }

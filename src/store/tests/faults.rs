@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::world::{On, Rows, World, deliver, fact, once, open};
 use crate::order::{Kind, decide};
 use crate::secret::Secret;
-use crate::store::{Database, Settings, Store, StoreError, Wanted};
+use crate::store::{Database, Store, StoreError, StoreSettings, Wanted};
 
 const KILL_LANES: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
      where datname = current_database() and pid <> pg_backend_pid()";
@@ -237,7 +237,7 @@ async fn a_url_that_is_none_is_refused_without_showing_it() {
         "sqlite:",
         "sqlite::memory:",
     ] {
-        let settings = Settings { url: Secret::new(url), call_timeout: Duration::from_secs(1) };
+        let settings = StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(1) };
         let Err(StoreError::Unfit(message)) = Store::open(&settings) else { panic!("{url}") };
         assert!(
             message.starts_with("database_url: ") && message.contains("expected postgres://"),

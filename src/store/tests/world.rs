@@ -15,7 +15,7 @@ use crate::order::{
     UnixMicros, decide,
 };
 use crate::secret::Secret;
-use crate::store::{Database, Session, Settings, Store, StoreError, Wanted};
+use crate::store::{Database, Session, Store, StoreError, StoreSettings, Wanted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum On {
@@ -136,7 +136,7 @@ impl World {
 }
 
 pub(super) fn open(url: &str) -> Store {
-    Store::open(&Settings { url: Secret::new(url), call_timeout: Duration::from_secs(10) }).unwrap()
+    Store::open(&StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(10) }).unwrap()
 }
 
 /// Rows by key.

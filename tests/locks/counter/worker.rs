@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use paylatch::lock::{Locks, Settings, Tls};
+use paylatch::lock::{LockSettings, Locks, Tls};
 use paylatch::secret::Secret;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
@@ -46,7 +46,7 @@ impl Task {
     }
 
     fn locks(&self) -> Locks {
-        let settings = Settings {
+        let settings = LockSettings {
             backend: self.backend.clone(),
             urls: self.urls.iter().map(Secret::new).collect(),
             ttl: self.ttl,

@@ -19,7 +19,7 @@ use crate::order::{
     Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
-use crate::store::{Settings, Store};
+use crate::store::{Store, StoreSettings};
 use crate::telemetry::Metrics;
 
 /// Bytes that would be a page if anybody took them for one.
@@ -39,7 +39,7 @@ impl Office {
     async fn with_token(token: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}", directory.path().join("paylatch.db").display()));
-        let store = Store::open(&Settings { url, call_timeout: Duration::from_secs(5) }).unwrap();
+        let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(5) }).unwrap();
         store.migrate().await.unwrap();
         let app = admin(store.clone(), intake(&store), Metrics::unheard(), token.map(Secret::new));
         Self { world: World::serving(app).await, store, _directory: directory }
@@ -70,7 +70,7 @@ impl Office {
 
 /// Lanes over `store`; they end with the last handle.
 fn intake(store: &Store) -> Intake {
-    let locks = Locks::new(&lock::Settings {
+    let locks = Locks::new(&lock::LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),
         tls: crate::lock::Tls::default(),
@@ -78,7 +78,7 @@ fn intake(store: &Store) -> Intake {
         call_timeout: Duration::from_millis(100),
         retry_after: Duration::from_secs(1),
     });
-    let settings = intake::Settings {
+    let settings = intake::IntakeSettings {
         lanes: 1,
         batch_events_max: 256,
         queue_events_max: 4096,
@@ -270,7 +270,7 @@ async fn the_viewer_loads_nothing_from_elsewhere() {
 async fn a_database_that_is_away_is_said_to_be_away() {
     let directory = tempfile::tempdir().unwrap();
     let url = Secret::new(format!("sqlite://{}", directory.path().join("none/paylatch.db").display()));
-    let store = Store::open(&Settings { url, call_timeout: Duration::from_secs(1) }).unwrap();
+    let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(1) }).unwrap();
     let world = World::serving(admin(store.clone(), intake(&store), Metrics::unheard(), None)).await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;

@@ -52,8 +52,8 @@ pub(super) enum Wire {
 impl Address {
     /// Understands `redis[s]://..` (one), `redis[s]+cluster://..` (any of its nodes) and
     /// `redis[s]+sentinel://host:26379/master_name[/db]` (any of the sentinels; user and password are the servers').
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
-        let Settings { urls, call_timeout, .. } = settings;
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
+        let LockSettings { urls, call_timeout, .. } = settings;
         let Some(first) = urls.first() else {
             return Err("lock.urls is empty, expected redis://host".to_owned());
         };
@@ -71,7 +71,7 @@ impl Address {
         Ok(Self { place: place?, call_timeout: *call_timeout })
     }
 
-    pub(super) fn server(url: &Secret, settings: &Settings) -> Result<Self, String> {
+    pub(super) fn server(url: &Secret, settings: &LockSettings) -> Result<Self, String> {
         let info = connection_info(url.expose())?;
         let client = match tls_of(&info, settings)? {
             Some(certificates) => Client::build_with_tls(info, certificates),
@@ -113,7 +113,7 @@ impl Connect for Address {
     }
 }
 
-fn cluster(settings: &Settings) -> Result<Place, String> {
+fn cluster(settings: &LockSettings) -> Result<Place, String> {
     let node = |url: &Secret| connection_info(&url.expose().replacen("+cluster", "", 1));
     let nodes = settings.urls.iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let certificates = nodes.first().map(|node| tls_of(node, settings)).transpose()?.flatten();
@@ -131,7 +131,7 @@ fn cluster(settings: &Settings) -> Result<Place, String> {
     builder.build().map(Place::Cluster).map_err(wrong)
 }
 
-fn sentinel(settings: &Settings) -> Result<Place, String> {
+fn sentinel(settings: &LockSettings) -> Result<Place, String> {
     let mut sentinels = Vec::with_capacity(settings.urls.len());
     let mut named = None;
     for url in &settings.urls {
@@ -193,7 +193,7 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, String> {
 }
 
 /// The certificates of a connection that speaks TLS; without any, the library trusts the public authorities.
-fn tls_of(info: &ConnectionInfo, settings: &Settings) -> Result<Option<TlsCertificates>, String> {
+fn tls_of(info: &ConnectionInfo, settings: &LockSettings) -> Result<Option<TlsCertificates>, String> {
     match info.addr() {
         ConnectionAddr::TcpTls { .. } => certificates(&settings.tls),
         _ => Ok(None),

@@ -16,7 +16,7 @@ use ::redis::cluster_async::ClusterConnection;
 use ::redis::cluster_routing::Slot;
 use tokio::task::JoinSet;
 
-use super::super::Settings;
+use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
 use super::connection::Connection;
 use crate::secret::Secret;
@@ -29,12 +29,12 @@ pub(in crate::lock) struct Redis {
 }
 
 impl Redis {
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
         Ok(Self { connection: Connection::new(Address::new(settings)?) })
     }
 
     /// One server: no Cluster, no Sentinel.
-    pub(super) fn server(url: &Secret, settings: &Settings) -> Result<Self, String> {
+    pub(super) fn server(url: &Secret, settings: &LockSettings) -> Result<Self, String> {
         Ok(Self { connection: Connection::new(Address::server(url, settings)?) })
     }
 

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use self::quorum::{NodeReply, Quorum};
-use super::super::Settings;
+use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
 use super::super::inspect::{Finding, Held};
 use super::super::meter;
@@ -42,8 +42,8 @@ struct Node {
 }
 
 impl Redlock {
-    pub(super) fn new(settings: &Settings) -> Result<Self, String> {
-        let Settings { urls, call_timeout, .. } = settings;
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
+        let LockSettings { urls, call_timeout, .. } = settings;
         if !matches!(urls.len(), 3 | 5) {
             return Err(format!(
                 "lock.urls has {} entries, expected 3 or 5 for lock.backend = \"redlock\"",
@@ -52,7 +52,7 @@ impl Redlock {
         }
         let run_ids = Arc::new(Mutex::new(vec![None; urls.len()]));
         let settings_of_a_node =
-            Settings { call_timeout: call_timeout.mul_f64(ANSWER_SHARE), ..settings.clone() };
+            LockSettings { call_timeout: call_timeout.mul_f64(ANSWER_SHARE), ..settings.clone() };
         let node = |(place, url): (usize, &Secret)| {
             let redis = Redis::server(url, &settings_of_a_node)?;
             Ok(Arc::new(Node { place, redis, run_ids: run_ids.clone() }))

@@ -4,8 +4,7 @@ use clap::Args;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::output::{Output, printable};
-use super::tables::table;
+use super::output::{Output, printable, table};
 use crate::config::Needs;
 use crate::store;
 

@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::clock;
-use super::context::Context;
+use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::output::{Output, Tone};
 use crate::config::{Needs, Settings};
@@ -124,7 +123,7 @@ async fn check_clock_of_database(report: &mut Report, store: &Store) {
 
 /// Warns of a server's clock that is off this machine's. Both may be wrong.
 fn compare(report: &mut Report, clock: &Clock) {
-    let (now, at) = (clock::now(), Instant::now());
+    let (now, at) = (now_micros(), Instant::now());
     let now = Duration::from_micros(now.0.unsigned_abs());
     if let Some(skew) = clock.skew(now, at).filter(|skew| skew.size() > SKEW_MAX) {
         let place = &clock.place;

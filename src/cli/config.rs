@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::output::printable;
-use super::tables::table;
+use super::output::{printable, table};
 use crate::config::{Needs, Resolved};
 
 #[derive(Args)]

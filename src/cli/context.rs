@@ -1,12 +1,15 @@
-//! What every command starts from: the environment, the settings that were chosen, and where to write.
+//! What every command starts from: the environment, the settings that were chosen, where to write, and the time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::data::Data;
+use jiff::Timestamp;
+
+use super::dev::DataDir;
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use crate::config::{File, Flag, Layers, Needs, Settings};
+use crate::order::UnixMicros;
 use crate::provider::Source;
 use crate::store::Store;
 use crate::telemetry::{Traces, start_logs};
@@ -40,7 +43,7 @@ impl Context {
 
     /// The settings; where none are named, those of the `paylatch dev` of this directory.
     pub(super) fn settings_or_dev(&self, needs: Needs) -> Result<Settings, Failure> {
-        let Some(data) = Data::find().filter(|_| self.names_no_settings()) else {
+        let Some(data) = DataDir::find().filter(|_| self.names_no_settings()) else {
             return self.settings(needs);
         };
         self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
@@ -109,4 +112,14 @@ pub(super) fn read_file(path: &Path) -> Result<File, Failure> {
             .hint("it was named by --config or PAYLATCH_CONFIG, or lies in this directory")
     })?;
     Ok(File { path: path.to_owned(), text })
+}
+
+/// This machine's clock.
+pub(super) fn now_micros() -> UnixMicros {
+    UnixMicros(Timestamp::now().as_microsecond())
+}
+
+/// This machine's clock, in Unix seconds.
+pub(super) fn now_seconds() -> i64 {
+    Timestamp::now().as_second()
 }

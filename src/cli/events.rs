@@ -3,14 +3,12 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::clock;
-use super::context::Context;
+use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::orders::{ROWS_SHOWN, stored_id};
+use super::listing::{ROWS_SHOWN, events_table, settlement, stored_id};
 use super::output::{Output, printable};
-use super::tables::table;
 use crate::config::Needs;
-use crate::order::{Currency, Key, display_amount};
+use crate::order::Key;
 use crate::store::{EventAcknowledgementRow, EventFilter, EventRow, ROWS_MAX, Store};
 
 #[derive(Args)]
@@ -95,7 +93,7 @@ async fn tell_each(
                 .hint(format_args!("choose one: --source {}", sources.join(" or --source "))));
         }
         for row in &rows {
-            let settled = store.acknowledge_event(&key(row)?, events.note.as_deref(), clock::now()).await?;
+            let settled = store.acknowledge_event(&key(row)?, events.note.as_deref(), now_micros()).await?;
             if settled == 0 {
                 let nothing = format!("event {id:?} is neither parked nor dead nor in conflict");
                 return Err(Failure::new(Exit::Failed, "nothing_to_acknowledge", nothing));
@@ -122,12 +120,6 @@ fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
     }
 }
 
-/// What was settled, when and how, in a line.
-pub(super) fn settlement(what: &str, at: &str, note: Option<&str>) -> String {
-    let note = note.map(|note| format!(": {}", printable(note))).unwrap_or_default();
-    format!("{what} acknowledged {at}{note}")
-}
-
 /// Reads page after page, up to the limit.
 async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> {
     let mut filter = EventFilter {
@@ -151,42 +143,5 @@ async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> 
         if is_last {
             return Ok(rows);
         }
-    }
-}
-
-/// A line for each event.
-pub(super) fn events_table(rows: &[EventRow]) -> String {
-    let header =
-        ["occurred", "event", "type", "says", "amount", "payment", "outcome", "duplicates", "reason"];
-    let cells = rows.iter().map(|row| {
-        let cells = [
-            row.occurred_at.clone(),
-            row.event_id.clone(),
-            row.type_name.clone(),
-            row.kind.clone().unwrap_or_default(),
-            row.amount.map(|minor| amount(minor, row.currency.as_deref())).unwrap_or_default(),
-            row.payment_id.clone().unwrap_or_default(),
-            outcome(row),
-            if row.duplicates == 0 { String::new() } else { row.duplicates.to_string() },
-            row.reason.clone().unwrap_or_default(),
-        ];
-        cells.iter().map(|cell| printable(cell)).collect()
-    });
-    table(&header, cells)
-}
-
-/// The outcome, what else needs a person, and whether it is settled.
-fn outcome(row: &EventRow) -> String {
-    let conflict = if row.conflicts > 0 { ", in conflict" } else { "" };
-    let needed_a_person = row.conflicts > 0 || matches!(row.outcome.as_str(), "parked" | "dead");
-    let settled = if needed_a_person && !row.needs_a_person { " (acknowledged)" } else { "" };
-    format!("{}{conflict}{settled}", row.outcome)
-}
-
-/// Minor units as people write them.
-pub(super) fn amount(minor: i64, currency: Option<&str>) -> String {
-    match currency.and_then(Currency::new) {
-        Some(currency) => display_amount(minor, currency),
-        None => minor.to_string(),
     }
 }

@@ -12,8 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::output::{Output, printable};
-use super::tables::table;
+use super::output::{Output, printable, table};
 use crate::config::{Needs, Settings};
 use crate::http::received_now;
 use crate::intake::{Intake, Refusal};

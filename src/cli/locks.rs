@@ -5,8 +5,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::output::printable;
-use super::tables::table;
+use super::output::{printable, table};
 use crate::config::Needs;
 use crate::lock::{HELD_MAX, Held, Locks};
 

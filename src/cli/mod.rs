@@ -1,20 +1,18 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
-mod arrows;
 mod audit;
 mod bench;
 mod check;
-mod clock;
 mod completions;
 mod config;
 mod context;
-mod data;
 mod dev;
 mod events;
 mod failure;
 mod fixtures;
 mod healthcheck;
 mod import;
+mod listing;
 mod locks;
 mod migrate;
 mod orders;
@@ -26,9 +24,7 @@ mod reprocess;
 mod send;
 mod serve;
 mod sign;
-mod tables;
 mod verify;
-mod welcome;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -3,18 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::clock;
-use super::context::Context;
-use super::events::{self, amount};
+use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
+use super::listing::{ROWS_SHOWN, events_table, orders_table, settlement, stored_id};
 use super::output::{Output, printable};
-use super::tables::table;
 use crate::config::Needs;
-use crate::order::{Id, Key};
+use crate::order::Key;
 use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
-
-/// How many rows are shown unless told otherwise.
-pub(super) const ROWS_SHOWN: u32 = 10_000;
 
 #[derive(Args)]
 pub(super) struct Orders {
@@ -82,14 +77,8 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
     Ok(())
 }
 
-/// All orders of one source, for `dev`.
-pub(super) async fn of_source(store: &Store, source: &Id) -> Result<String, Failure> {
-    let filter = OrderFilter { source: Some(source.to_string()), limit: ROWS_MAX, ..OrderFilter::default() };
-    Ok(orders_table(&store.orders(&filter).await?, &[]))
-}
-
 async fn acknowledge(store: &Store, order: &Key, note: Option<&str>) -> Result<(), Failure> {
-    let settled = store.acknowledge(order, note, clock::now()).await?;
+    let settled = store.acknowledge(order, note, now_micros()).await?;
     settled.map(drop).ok_or_else(|| {
         Failure::new(Exit::Failed, "no_anomaly", format!("order {order} has no anomaly to acknowledge"))
     })
@@ -147,55 +136,12 @@ fn key(order: &OrderRow) -> Result<Key, Failure> {
     Ok(Key { id: stored_id(&order.order_id)?, source: stored_id(&order.source)? })
 }
 
-/// An id as a row has it.
-pub(super) fn stored_id(text: &str) -> Result<Id, Failure> {
-    Id::new(text).map_err(|error| Failure::new(Exit::Failed, "wrong_id", format!("{text:?} {error}")))
-}
-
-fn orders_table(rows: &[OrderRow], acknowledged: &[AcknowledgementRow]) -> String {
-    let header = [
-        "order",
-        "source",
-        "status",
-        "authorized",
-        "captured",
-        "refunded",
-        "disputed",
-        "currency",
-        "anomaly",
-    ];
-    let cells = rows.iter().map(|row| {
-        let money = |minor| amount(minor, row.currency.as_deref());
-        let cells = [
-            row.order_id.clone(),
-            row.source.clone(),
-            row.status.clone(),
-            money(row.authorized),
-            money(row.captured),
-            money(row.refunded),
-            money(row.disputed),
-            row.currency.clone().unwrap_or_else(|| "-".to_owned()),
-            row.anomaly.as_deref().map(|anomaly| shown(row, anomaly, acknowledged)).unwrap_or_default(),
-        ];
-        cells.iter().map(|cell| printable(cell)).collect()
-    });
-    table(&header, cells)
-}
-
-/// The anomaly, and whether it is settled.
-fn shown(row: &OrderRow, anomaly: &str, acknowledged: &[AcknowledgementRow]) -> String {
-    let is_settled = acknowledged.iter().any(|settled| {
-        settled.order_id == row.order_id && settled.source == row.source && settled.anomaly == anomaly
-    });
-    if is_settled { format!("{anomaly} (acknowledged)") } else { anomaly.to_owned() }
-}
-
 fn tell_one(output: Output, Told { order, acknowledgements, timeline }: &Told) {
     output.line(orders_table(std::slice::from_ref(order), acknowledgements));
     output.line(format_args!("\nfirst event {}, last event {}", order.first_event_at, order.last_event_at));
     for settled in acknowledgements {
         let note = settled.note.as_deref();
-        output.line(events::settlement(&settled.anomaly, &settled.acknowledged_at, note));
+        output.line(settlement(&settled.anomaly, &settled.acknowledged_at, note));
     }
-    output.line(format_args!("\n{}", events::events_table(timeline)));
+    output.line(format_args!("\n{}", events_table(timeline)));
 }

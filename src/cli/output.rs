@@ -1,8 +1,9 @@
 //! What the command line writes: answers to stdout, remarks and errors to stderr.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::{IsTerminal, Write, stderr, stdout};
 
+use comfy_table::{Table, presets};
 use serde::Serialize;
 
 /// Whether colour may be used.
@@ -102,13 +103,36 @@ pub(super) fn printable(text: &str) -> String {
     shown
 }
 
+/// A table under `header`. Cells are printed as they are: escape what others chose.
+pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.to_vec()).add_rows(rows);
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// The title, and under it labels and values in two columns. `tone` dresses the labels.
+pub(super) fn block(title: &str, lines: &[(&str, String)], tone: impl Fn(&str) -> String) -> String {
+    let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+    let mut text = format!("{title}\n");
+    for (label, value) in lines {
+        let _ = write!(text, "\n  {}  {value}", tone(&format!("{label:<width$}")));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{block, printable};
 
     #[test]
     fn what_could_steer_a_terminal_is_escaped_and_the_rest_is_kept() {
         assert_eq!(printable("ord_1 é 注文"), "ord_1 é 注文");
         assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\u{7}"), "a\\u{1b}[2Jb\\u{202e}c\\u{7}");
+    }
+
+    #[test]
+    fn values_stand_under_each_other() {
+        let lines = [("Webhooks", "a".to_owned()), ("API", "b".to_owned())];
+        assert_eq!(block("it", &lines, str::to_owned), "it\n\n  Webhooks  a\n  API       b");
     }
 }

@@ -6,8 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::clock;
-use super::context::Context;
+use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use crate::config::Needs;
 use crate::order::UnixMicros;
@@ -47,7 +46,7 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
 }
 
 fn moment_before(age: Duration) -> Result<UnixMicros, Failure> {
-    let micros = i64::try_from(age.as_micros()).ok().and_then(|age| clock::now().0.checked_sub(age));
+    let micros = i64::try_from(age.as_micros()).ok().and_then(|age| now_micros().0.checked_sub(age));
     micros.and_then(UnixMicros::new).ok_or_else(|| {
         Failure::new(Exit::Usage, "wrong_age", "--payloads-older-than reaches back before 1970")
             .hint("expected an age such as 90d")

@@ -14,9 +14,8 @@ use serde::Serialize;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::output::{Output, Tone, printable};
+use super::output::{Output, Tone, printable, table};
 use super::send::{Sender, Sent, require_http, webhook_url};
-use super::tables::table;
 use crate::config::Needs;
 
 /// The most webhooks that one run sends.

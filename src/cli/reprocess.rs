@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::output::{Output, printable};
-use super::tables::table;
+use super::output::{Output, printable, table};
 use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::Outcome;

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use tokio::time::{sleep, timeout};
 
-use super::clock;
+use super::context::now_seconds;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use crate::config::Settings;
@@ -129,7 +129,7 @@ impl Sender {
 
     /// Signs anew, for the signature tells the time.
     async fn attempt(&self, fixture: &Fixture) -> Result<(Answer, Option<Duration>), String> {
-        let Signed { headers, body } = self.source.sign(&fixture.body, clock::now_seconds());
+        let Signed { headers, body } = self.source.sign(&fixture.body, now_seconds());
         let mut request = Request::post(&self.url);
         for (name, value) in content_type(&headers, &body).iter().chain(&headers) {
             request = request.header(name, value);

@@ -9,10 +9,9 @@ use tracing::{error, info, warn};
 
 use super::context::Context;
 use super::failure::Failure;
-use super::output::{Output, Tone};
-use super::welcome;
+use super::output::{Output, Tone, block};
 use crate::config::{Needs, Settings};
-use crate::server::{Live, Server, supervisor};
+use crate::server::{ReloadHandle, Server, supervisor};
 
 /// What serving cannot do without.
 const NEEDS: Needs = Needs { database: true, sources: true };
@@ -31,8 +30,8 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let server = Server::start(settings, store).await?;
     facts.tell(context.output, server.public_address(), server.admin_address());
     supervisor::ready();
-    let live = server.live();
-    let ended = server.run(reload_on_hangup(context, live, hangups)).await;
+    let handle = server.reload_handle();
+    let ended = server.run(reload_on_hangup(context, handle, hangups)).await;
     if let Some(traces) = traces {
         traces.end().await;
     }
@@ -87,20 +86,20 @@ impl Facts {
             ("Settings", format!("{settings} (`paylatch config` shows them)")),
         ];
         let title = format!("paylatch {version}");
-        output.note(welcome::block(&title, &lines, |label| output.tone_err(Tone::Strong, label)));
+        output.note(block(&title, &lines, |label| output.tone_err(Tone::Strong, label)));
         output.note("");
     }
 }
 
 /// Reads the settings again at each SIGHUP and takes what can be replaced while it serves, so that secrets and certificates
 /// rotate without an interruption. What else changed is taken at the next start; settings with mistakes change nothing. Never returns.
-async fn reload_on_hangup(context: &Context, live: Live, hangups: io::Result<Signal>) {
+async fn reload_on_hangup(context: &Context, handle: ReloadHandle, hangups: io::Result<Signal>) {
     let Ok(mut hangups) = hangups else { return std::future::pending().await };
     while hangups.recv().await.is_some() {
         supervisor::reloading();
         match context.settings(NEEDS) {
             Ok(settings) => {
-                live.replace(&settings);
+                handle.replace(&settings);
                 info!(sources = settings.sources.len(), "the settings were read again");
             }
             Err(failure) => {

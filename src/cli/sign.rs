@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::clock;
-use super::context::Context;
+use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::send::{content_type, webhook_url};
@@ -33,7 +32,7 @@ pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
     let source = context.source(&settings, &sign.source)?;
     let url = webhook_url(sign.url.as_deref(), &settings, source)?;
     let fixture = Fixture::read(&sign.file)?;
-    let signed = source.sign(&fixture.body, clock::now_seconds());
+    let signed = source.sign(&fixture.body, now_seconds());
     context.output.line(curl_line(&url.to_string(), &signed, &fixture)?);
     Ok(())
 }

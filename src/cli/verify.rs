@@ -6,8 +6,7 @@ use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde_json::json;
 
-use super::clock;
-use super::context::Context;
+use super::context::{Context, now_micros, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::output::printable;
@@ -48,7 +47,7 @@ pub(super) fn run(context: &Context, verify: &Verify) -> Result<bool, Failure> {
     let settings = context.settings_or_dev(Needs::default())?;
     let source = context.source(&settings, &verify.source)?;
     let webhook = Webhook { path_and_query: &path_and_query, headers: &headers, body: &fixture.body };
-    let now = verify.at.unwrap_or_else(clock::now_seconds);
+    let now = verify.at.unwrap_or_else(now_seconds);
     let rejection = match (judge(source, &webhook, now, &verify.method), verify.json) {
         (Ok(told), false) => {
             context.output.line(told);
@@ -78,7 +77,7 @@ fn judge(source: &Source, webhook: &Webhook<'_>, now: i64, method: &str) -> Resu
     }
     let verified = source.verify(webhook, now)?;
     let secret = verified.secret_position + 1;
-    let events = verified.events(clock::now());
+    let events = verified.events(now_micros());
     let told = events.iter().map(|event| {
         let (type_name, id) = (printable(event.type_name()), printable(event.key().id.as_str()));
         format!("\n  {type_name}  {id}")

@@ -57,7 +57,7 @@ pub struct Server {
 
 /// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
 #[derive(Debug)]
-pub struct Live {
+pub struct ReloadHandle {
     sources: Sources,
     tls: Option<Tls>,
 }
@@ -128,8 +128,8 @@ impl Server {
 
     /// What is replaced while it serves.
     #[must_use]
-    pub fn live(&self) -> Live {
-        Live { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
+    pub fn reload_handle(&self) -> ReloadHandle {
+        ReloadHandle { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
     }
 
     /// Lets `witness` see every answer to a provider.
@@ -184,7 +184,7 @@ impl Server {
     }
 }
 
-impl Live {
+impl ReloadHandle {
     /// Takes them from the next webhook and the next handshake on. A listener does not change between HTTP and HTTPS.
     pub fn replace(&self, settings: &Settings) {
         self.sources.replace(by_name(&settings.sources));

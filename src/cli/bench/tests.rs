@@ -15,7 +15,7 @@ use super::load;
 use super::plan::Plan;
 use super::report::Report;
 use super::webhook::Template;
-use crate::cli::clock;
+use crate::cli::context::now_seconds;
 use crate::order::Id;
 use crate::provider::{Providers, Source, SourceSettings, Webhook};
 use crate::secret::Secret;
@@ -115,7 +115,7 @@ fn what_is_dealt_verifies() {
     let body = bytes::Bytes::copy_from_slice(&request[body_from..]);
     assert_eq!(headers["content-length"], body.len().to_string());
     let webhook = Webhook { path_and_query: "/webhooks/stripe", headers: &headers, body: &body };
-    assert!(stripe().verify(&webhook, clock::now_seconds()).is_ok());
+    assert!(stripe().verify(&webhook, now_seconds()).is_ok());
 }
 
 #[test]

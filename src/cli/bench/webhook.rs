@@ -1,6 +1,6 @@
 //! What is sent: a captured Stripe payment of about 1.5 KB, with ids of Stripe's shape.
 
-use crate::cli::clock;
+use crate::cli::context::now_seconds;
 
 /// The body, with places for what differs between two payments.
 const PAYMENT: &str = include_str!("payment.json");
@@ -36,7 +36,7 @@ impl Template {
     pub(super) fn new(order_reuse: u64) -> Self {
         Self {
             pieces: pieces(PAYMENT),
-            created: clock::now_seconds(),
+            created: now_seconds(),
             seed: rand::random(),
             order_reuse: order_reuse.max(1),
         }

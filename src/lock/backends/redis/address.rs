@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::super::connection::Connect;
 use super::tls::certificates;
-use crate::lock::Settings;
+use crate::lock::LockSettings;
 use crate::lock::contract::Failure;
 use crate::secret::Secret;
 

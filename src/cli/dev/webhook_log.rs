@@ -6,8 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Receiver;
 
-use super::events::amount;
-use super::output::{Output, Tone, printable};
+use crate::cli::listing::amount;
+use crate::cli::output::{Output, Tone, printable};
 use crate::http::{Refusal, Seen};
 use crate::order::{Outcome, Receipt};
 use crate::store::{EventFilter, OrderFilter, OrderRow, Store};

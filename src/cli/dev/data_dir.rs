@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::context::{Context, read_file};
-use super::failure::{Exit, Failure};
+use crate::cli::context::{Context, read_file};
+use crate::cli::failure::{Exit, Failure};
 use crate::config::{Flag, Layers};
 use crate::provider::Providers;
 
@@ -21,6 +21,7 @@ const FIXED_VARIABLES: [&str; 6] = [
     "PAYLATCH_LOCK_URLS",
     "PAYLATCH_LOCK__URLS",
 ];
+
 /// Whether the developer wants to see other logs.
 fn names_a_log_filter(context: &Context) -> bool {
     let variables = ["PAYLATCH_LOG_FILTER", "PAYLATCH_LOG__FILTER"];
@@ -57,19 +58,19 @@ const EXAMPLE: &str = r#"{
 
 /// The directory, with everything in it.
 #[derive(Debug)]
-pub(super) struct Data {
+pub(in crate::cli) struct DataDir {
     directory: PathBuf,
 }
 
-impl Data {
+impl DataDir {
     /// The directory that a `paylatch dev` made here earlier.
-    pub(super) fn find() -> Option<Self> {
+    pub(in crate::cli) fn find() -> Option<Self> {
         let data = Self { directory: DIRECTORY.into() };
         data.secrets().is_file().then_some(data)
     }
 
     /// Makes the directory, or adds what is missing in it: a secret for each of `providers` that needs nothing else.
-    pub(super) fn prepare(providers: &Providers) -> Result<Self, Failure> {
+    pub(in crate::cli) fn prepare(providers: &Providers) -> Result<Self, Failure> {
         let data = Self { directory: DIRECTORY.into() };
         let fail = |error: io::Error| {
             Failure::new(Exit::Failed, "data_directory", format!("cannot write ./{DIRECTORY}: {error}"))
@@ -86,7 +87,7 @@ impl Data {
     }
 
     /// The settings of a `dev` here: flags and environment apply, except to what makes it a `dev`.
-    pub(super) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
+    pub(in crate::cli) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
         let fixed = |setting: &str, value: String| Flag {
             setting: setting.to_owned(),
             value,
@@ -105,22 +106,22 @@ impl Data {
     }
 
     /// The directory, for people.
-    pub(super) fn directory(&self) -> String {
+    pub(in crate::cli) fn directory(&self) -> String {
         format!("./{}", self.directory.display())
     }
 
     /// The SQLite file.
-    pub(super) fn database(&self) -> PathBuf {
+    pub(in crate::cli) fn database(&self) -> PathBuf {
         self.directory.join("paylatch.db")
     }
 
     /// The generated sources.
-    pub(super) fn secrets(&self) -> PathBuf {
+    pub(in crate::cli) fn secrets(&self) -> PathBuf {
         self.directory.join("secrets.toml")
     }
 
     /// A Stripe webhook's body, by its absolute path, so that a line that names it works anywhere.
-    pub(super) fn example(&self) -> PathBuf {
+    pub(in crate::cli) fn example(&self) -> PathBuf {
         let path = self.directory.join("example.json");
         std::path::absolute(&path).unwrap_or(path)
     }

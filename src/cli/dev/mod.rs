@@ -1,29 +1,27 @@
 //! `paylatch dev`: everything on one machine, with nothing installed.
 
+mod banner;
+mod data_dir;
+mod webhook_log;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+pub(super) use self::data_dir::DataDir;
 use super::context::Context;
-use super::data::Data;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::orders;
-use super::output::{Output, Tone, printable};
+use super::listing;
+use super::output::{Output, printable, table};
 use super::replay::why;
 use super::send::{Sender, Sent};
-use super::sign::curl_line;
-use super::tables::table;
-use super::{arrows, clock, welcome};
 use crate::config::{Needs, Settings};
 use crate::http::Witness;
 use crate::provider::{Providers, Source};
 use crate::server::Server;
 use crate::store::Store;
-
-/// The source that the printed curl line is for.
-const EXAMPLE_SOURCE: &str = "stripe";
 
 #[derive(Args)]
 pub(super) struct Dev {
@@ -38,7 +36,7 @@ pub(super) struct Dev {
 }
 
 /// A replay that was asked for.
-struct Rehearsal {
+struct Replay {
     source: Source,
     fixtures: Vec<Fixture>,
 }
@@ -48,31 +46,31 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let providers =
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let fixtures = dev.replay.as_deref().map(Fixture::read_all).transpose()?;
-    let data = Data::prepare(&providers)?;
+    let data = DataDir::prepare(&providers)?;
     let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
     let traces = context.start_telemetry(&settings)?;
-    let rehearsal = dev.replay.as_deref().zip(fixtures);
-    let rehearsal =
-        rehearsal.map(|(path, fixtures)| Rehearsal::new(context, &settings, path, fixtures)).transpose()?;
+    let replay = dev.replay.as_deref().zip(fixtures);
+    let replay =
+        replay.map(|(path, fixtures)| Replay::new(context, &settings, path, fixtures)).transpose()?;
     let store = context.store(&settings)?;
     store.migrate().await?;
     let sources = settings.sources.clone();
     let server = Server::start(settings, store.clone()).await?;
     let (witness, mut seen) = Witness::new();
     let (public, admin) = (server.public_address(), server.admin_address());
-    let tell_welcome = || tell_welcome(context.output, &data, &sources, public, admin);
+    let tell_banner = || banner::tell(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);
     let done = async {
-        if let Some(rehearsal) = rehearsal {
-            accepted = rehearsal.run(context.output, &store, public).await;
+        if let Some(replay) = replay {
+            accepted = replay.run(context.output, &store, public).await;
             if !dev.stay || accepted.is_err() {
                 return;
             }
         }
-        tell_welcome();
+        tell_banner();
         // What was replayed is told already.
         while seen.try_recv().is_ok() {}
-        arrows::show(context.output, &store, seen).await;
+        webhook_log::show(context.output, &store, seen).await;
         std::future::pending().await
     };
     let ended = server.seen_by(witness).run(done).await;
@@ -83,7 +81,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     accepted
 }
 
-impl Rehearsal {
+impl Replay {
     fn new(
         context: &Context,
         settings: &Settings,
@@ -104,7 +102,7 @@ impl Rehearsal {
         let sent = Sender::new(self.source, url).send_all(self.fixtures, 1, || {}).await;
         output.line(receipts(&sent));
         output.line("");
-        output.line(orders::of_source(store, &name).await?);
+        output.line(listing::orders_of(store, &name).await?);
         Ok(sent.iter().all(Sent::is_accepted))
     }
 }
@@ -126,38 +124,4 @@ fn receipts(sent: &[Sent]) -> String {
         Ok(_) | Err(_) => vec![row(sent, "-", "-", "not accepted", &why(sent))],
     });
     table(&["webhook", "event", "order", "outcome", "reason"], rows)
-}
-
-/// What a newcomer wants to know first, aligned, and a line to paste.
-fn tell_welcome(output: Output, data: &Data, sources: &[Source], public: SocketAddr, admin: SocketAddr) {
-    let names: Vec<_> = sources.iter().map(|source| source.name().as_str()).collect();
-    let directory = data.directory();
-    let database = format!("./{}", data.database().display());
-    let lines = [
-        ("Webhooks", format!("http://{public}/webhooks/NAME")),
-        ("Names", names.join(" ")),
-        ("API", format!("http://{admin}/docs")),
-        ("Metrics", format!("http://{admin}/metrics")),
-        ("Database", format!("{database} (SQLite, every commit flushed)")),
-        ("Locks", "in this process".to_owned()),
-        ("Secrets", format!("{directory}/secrets.toml")),
-        ("Look", "paylatch orders; paylatch events".to_owned()),
-        ("Look", format!("sqlite3 {database} 'SELECT * FROM v_orders'")),
-    ];
-    let title = format!("paylatch {}, for development: not for real money", env!("CARGO_PKG_VERSION"));
-    output.line(welcome::block(&title, &lines, |label| output.tone(Tone::Strong, label)));
-    if let Some(line) = example_line(data, sources, public) {
-        output.line(
-            "\nTry this; twice, to see a duplicate (good for 5 minutes; `paylatch sign` makes a new one):\n",
-        );
-        output.line(line);
-    }
-    output.line("\nCtrl-C ends it. What comes in is shown here:\n");
-}
-
-fn example_line(data: &Data, sources: &[Source], public: SocketAddr) -> Option<String> {
-    let source = sources.iter().find(|source| source.name().as_str() == EXAMPLE_SOURCE)?;
-    let fixture = Fixture::read(&data.example()).ok()?;
-    let signed = source.sign(&fixture.body, clock::now_seconds());
-    curl_line(&format!("http://{public}/webhooks/{EXAMPLE_SOURCE}"), &signed, &fixture).ok()
 }

@@ -1,0 +1,102 @@
+//! Orders and events as tables, for every command that lists them.
+
+use super::failure::{Exit, Failure};
+use super::output::{printable, table};
+use crate::order::{Currency, Id, display_amount};
+use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+
+/// How many rows are shown unless told otherwise.
+pub(super) const ROWS_SHOWN: u32 = 10_000;
+
+/// All orders of one source, for `dev`.
+pub(super) async fn orders_of(store: &Store, source: &Id) -> Result<String, Failure> {
+    let filter = OrderFilter { source: Some(source.to_string()), limit: ROWS_MAX, ..OrderFilter::default() };
+    Ok(orders_table(&store.orders(&filter).await?, &[]))
+}
+
+/// A line for each order; an anomaly that is among `acknowledged` is marked as settled.
+pub(super) fn orders_table(rows: &[OrderRow], acknowledged: &[AcknowledgementRow]) -> String {
+    let header = [
+        "order",
+        "source",
+        "status",
+        "authorized",
+        "captured",
+        "refunded",
+        "disputed",
+        "currency",
+        "anomaly",
+    ];
+    let cells = rows.iter().map(|row| {
+        let money = |minor| amount(minor, row.currency.as_deref());
+        let cells = [
+            row.order_id.clone(),
+            row.source.clone(),
+            row.status.clone(),
+            money(row.authorized),
+            money(row.captured),
+            money(row.refunded),
+            money(row.disputed),
+            row.currency.clone().unwrap_or_else(|| "-".to_owned()),
+            row.anomaly.as_deref().map(|anomaly| shown(row, anomaly, acknowledged)).unwrap_or_default(),
+        ];
+        cells.iter().map(|cell| printable(cell)).collect()
+    });
+    table(&header, cells)
+}
+
+/// The anomaly, and whether it is settled.
+fn shown(row: &OrderRow, anomaly: &str, acknowledged: &[AcknowledgementRow]) -> String {
+    let is_settled = acknowledged.iter().any(|settled| {
+        settled.order_id == row.order_id && settled.source == row.source && settled.anomaly == anomaly
+    });
+    if is_settled { format!("{anomaly} (acknowledged)") } else { anomaly.to_owned() }
+}
+
+/// A line for each event.
+pub(super) fn events_table(rows: &[EventRow]) -> String {
+    let header =
+        ["occurred", "event", "type", "says", "amount", "payment", "outcome", "duplicates", "reason"];
+    let cells = rows.iter().map(|row| {
+        let cells = [
+            row.occurred_at.clone(),
+            row.event_id.clone(),
+            row.type_name.clone(),
+            row.kind.clone().unwrap_or_default(),
+            row.amount.map(|minor| amount(minor, row.currency.as_deref())).unwrap_or_default(),
+            row.payment_id.clone().unwrap_or_default(),
+            outcome(row),
+            if row.duplicates == 0 { String::new() } else { row.duplicates.to_string() },
+            row.reason.clone().unwrap_or_default(),
+        ];
+        cells.iter().map(|cell| printable(cell)).collect()
+    });
+    table(&header, cells)
+}
+
+/// The outcome, what else needs a person, and whether it is settled.
+fn outcome(row: &EventRow) -> String {
+    let conflict = if row.conflicts > 0 { ", in conflict" } else { "" };
+    let needed_a_person = row.conflicts > 0 || matches!(row.outcome.as_str(), "parked" | "dead");
+    let settled = if needed_a_person && !row.needs_a_person { " (acknowledged)" } else { "" };
+    format!("{}{conflict}{settled}", row.outcome)
+}
+
+/// Minor units as people write them.
+pub(super) fn amount(minor: i64, currency: Option<&str>) -> String {
+    match currency.and_then(Currency::new) {
+        Some(currency) => display_amount(minor, currency),
+        None => minor.to_string(),
+    }
+}
+
+/// What was settled, when and how, in a line.
+pub(super) fn settlement(what: &str, at: &str, note: Option<&str>) -> String {
+    let note = note.map(|note| format!(": {}", printable(note))).unwrap_or_default();
+    format!("{what} acknowledged {at}{note}")
+}
+
+/// An id as a row has it.
+pub(super) fn stored_id(text: &str) -> Result<Id, Failure> {
+    Id::new(text).map_err(|error| Failure::new(Exit::Failed, "wrong_id", format!("{text:?} {error}")))
+}

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use paylatch::http::received_now;
 use paylatch::order::{
-    Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Statement, UnixMicros, decide,
+    About, Basis, Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Statement, UnixMicros, decide,
 };
 use paylatch::secret::Secret;
 use paylatch::store::{Session, Store, StoreError, StoreSettings, Wanted};
@@ -144,17 +144,19 @@ impl Maker {
             & 0xff_ffff_ffff;
         let id = |prefix: &str| Id::new(&format!("{prefix}{:05x}KoUZkBbJb{random:010x}", second & 0xf_ffff));
         let payment = id("pi_")?;
-        let money = Money { amount: 4_999, currency: Currency::new("EUR").ok_or("EUR is a currency")? };
-        let fact = Fact { kind: Kind::Captured, reference: payment.clone(), money, cumulative: false };
+        let money = Some(Money { amount: 4_999, currency: Currency::new("EUR").ok_or("EUR is a currency")? });
+        let fact = Fact { kind: Kind::Captured, reference: payment.clone(), money, basis: Basis::Own };
         let claim = Claim { order: Id::new(&format!("ord_{random:010x}"))?, rank: 0 };
         let evidence = Evidence {
             body: self.body.clone(),
             body_sha256: [7; 32],
             headers: "{}".to_owned(),
             received_at: received_now(),
+            read_by: None,
         };
         let key = Key { id: id("evt_")?, source: self.source.clone() };
         let said = ("payment_intent.succeeded".to_owned(), self.now);
-        Ok(Event::new(key, said, Some(payment), Statement::Fact(fact), Some(claim), evidence))
+        let about = About { payment: Some(payment), account: None };
+        Ok(Event::new(key, said, about, Statement::Fact(fact), Some(claim), evidence))
     }
 }

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use super::pending::{Pending, Room, fold_repeats};
 use super::*;
 use crate::lock;
-use crate::order::{Claim, Currency, Evidence, Fact, Id, Key, Kind, Money, Outcome, Statement, UnixMicros};
+use crate::order::{
+    About, Basis, Claim, Currency, Evidence, Fact, Id, Key, Kind, Money, Outcome, Statement, UnixMicros,
+};
 use crate::secret::Secret;
 use crate::store;
 
@@ -79,19 +81,21 @@ fn typed(type_name: &str, event: &str, payment: &str, amount: i64) -> Event {
     let fact = Fact {
         kind: Kind::Captured,
         reference: id(payment),
-        money: Money { amount, currency: Currency::new("USD").unwrap() },
-        cumulative: false,
+        money: Some(Money { amount, currency: Currency::new("USD").unwrap() }),
+        basis: Basis::Own,
     };
     let evidence = Evidence {
         body_sha256: Sha256::digest(&body).into(),
         body,
         headers: "{}".to_owned(),
         received_at: UnixMicros(ARRIVALS.fetch_add(1, Ordering::Relaxed)),
+        read_by: None,
     };
     let key = Key { id: id(event), source: id("shop") };
     let claim = Some(Claim { order: id(&format!("order-of-{payment}")), rank: 0 });
     let said = (type_name.to_owned(), UnixMicros(1));
-    Event::new(key, said, Some(id(payment)), Statement::Fact(fact), claim, evidence)
+    let about = About { payment: Some(id(payment)), account: None };
+    Event::new(key, said, about, Statement::Fact(fact), claim, evidence)
 }
 
 #[tokio::test]

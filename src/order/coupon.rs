@@ -1,7 +1,7 @@
 //! Coupons: a limited offer, each redeemer once. How many are left is the database's to decide.
 
-use super::event::words;
 use super::id::Id;
+use super::words::words;
 
 /// A request to redeem a coupon.
 #[derive(Debug, Clone, PartialEq, Eq)]

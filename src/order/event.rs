@@ -1,8 +1,10 @@
 //! What a verified webhook says, in our words.
 
 use super::digest::FieldsDigest;
+use super::fact::{Claim, Fact};
 use super::id::{Id, Key};
 use super::money::Money;
+use super::words::words;
 use bytes::Bytes;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -20,86 +22,6 @@ impl UnixMicros {
     }
 }
 
-/// The kinds of fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each variant is the word of the design and of the database")]
-pub enum Kind {
-    Authorized,
-    Captured,
-    CaptureFailed,
-    Failed,
-    Canceled,
-    Refunded,
-    RefundFailed,
-    Disputed,
-    DisputeWon,
-    DisputeLost,
-}
-
-/// One word for each variant, the same in SQL, JSON, logs and metrics.
-macro_rules! words {
-    ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// All of them, in the order of the design.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word in SQL, JSON, logs and metrics.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-
-            /// The variant of a word.
-            #[must_use]
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)+ _ => None }
-            }
-        }
-
-        impl std::fmt::Display for $type {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(super) use words;
-
-words!(Kind {
-    Authorized = "authorized",
-    Captured = "captured",
-    CaptureFailed = "capture_failed",
-    Failed = "failed",
-    Canceled = "canceled",
-    Refunded = "refunded",
-    RefundFailed = "refund_failed",
-    Disputed = "disputed",
-    DisputeWon = "dispute_won",
-    DisputeLost = "dispute_lost",
-});
-
-/// The money meaning of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fact {
-    /// What happened.
-    pub kind: Kind,
-    /// The movement of money, not the message: events that state one movement share it.
-    pub reference: Id,
-    /// How much.
-    pub money: Money,
-    /// The amount is a running total of the reference (Stripe's `charge.refunded`), not its own.
-    pub cumulative: bool,
-}
-
-/// That an event names the merchant's order of its payment. The smallest rank wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The order that it names.
-    pub order: Id,
-    /// The rank of the field that named it. A definition's fields count from 0, a source's own come below.
-    pub rank: i16,
-}
-
 /// What an event says about money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Statement {
@@ -113,6 +35,15 @@ pub enum Statement {
     Dead(String),
 }
 
+/// What an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// The provider's payment.
+    pub payment: Option<Id>,
+    /// The merchant's account at the provider, where one endpoint serves several.
+    pub account: Option<Id>,
+}
+
 /// The webhook that an event was read from.
 #[derive(Debug, Clone)]
 pub struct Evidence {
@@ -124,6 +55,8 @@ pub struct Evidence {
     pub headers: String,
     /// When it arrived. Unique among the webhooks of one process, so it also tells whose save it was.
     pub received_at: UnixMicros,
+    /// The generation of definitions that read it; none of an event that we wrote ourselves.
+    pub read_by: Option<i16>,
 }
 
 /// Stands for everything that a webhook's events are read from: two webhooks that share it say the same events.
@@ -136,7 +69,7 @@ pub struct Event {
     key: Key,
     type_name: String,
     occurred_at: UnixMicros,
-    payment: Option<Id>,
+    about: About,
     statement: Statement,
     claim: Option<Claim>,
     facts_sha256: [u8; 32],
@@ -145,26 +78,29 @@ pub struct Event {
 }
 
 impl Event {
-    /// Puts an event together. A fact without a payment is parked; a claim without a payment says nothing.
+    /// Puts an event together. A fact without a payment, or without the amount that its kind needs, is parked; a claim
+    /// without a payment says nothing.
     #[must_use]
     pub fn new(
         key: Key,
         (type_name, occurred_at): (String, UnixMicros),
-        payment: Option<Id>,
+        about: About,
         statement: Statement,
         claim: Option<Claim>,
         evidence: Evidence,
     ) -> Self {
+        let parked = |missing: &str| Statement::Parked(format!("{missing} is missing"));
         let statement = match statement {
-            Statement::Fact(_) if payment.is_none() => Statement::Parked("payment is missing".to_owned()),
+            Statement::Fact(_) if about.payment.is_none() => parked("payment"),
+            Statement::Fact(fact) if fact.lacks_money() => parked("amount"),
             other => other,
         };
-        let claim = claim.filter(|_| payment.is_some());
+        let claim = claim.filter(|_| about.payment.is_some());
         let mut event = Self {
             key,
             type_name,
             occurred_at,
-            payment,
+            about,
             statement,
             claim,
             facts_sha256: [0; 32],
@@ -180,7 +116,14 @@ impl Event {
     pub fn dead(source: Id, id: Option<Id>, reason: String, evidence: Evidence) -> Self {
         let key = Key { id: id.unwrap_or_else(|| Id::from(evidence.body_sha256)), source };
         let received_at = evidence.received_at;
-        Self::new(key, ("unreadable".to_owned(), received_at), None, Statement::Dead(reason), None, evidence)
+        Self::new(
+            key,
+            ("unreadable".to_owned(), received_at),
+            About::default(),
+            Statement::Dead(reason),
+            None,
+            evidence,
+        )
     }
 
     /// The event, marked as brought in by an operator: no signature vouches for it.
@@ -215,13 +158,19 @@ impl Event {
     /// The payment that it is about.
     #[must_use]
     pub fn payment(&self) -> Option<&Id> {
-        self.payment.as_ref()
+        self.about.payment.as_ref()
+    }
+
+    /// The merchant's account at the provider that it is about, where one endpoint serves several.
+    #[must_use]
+    pub fn account(&self) -> Option<&Id> {
+        self.about.account.as_ref()
     }
 
     /// The payment's key.
     #[must_use]
     pub fn payment_key(&self) -> Option<Key> {
-        self.payment.as_ref().map(|payment| self.key.sibling(payment))
+        self.payment().map(|payment| self.key.sibling(payment))
     }
 
     /// What it says about money.
@@ -237,6 +186,12 @@ impl Event {
             Statement::Fact(fact) => Some(fact),
             Statement::Noted(_) | Statement::Parked(_) | Statement::Dead(_) => None,
         }
+    }
+
+    /// The amount of its fact, if it states one.
+    #[must_use]
+    pub fn money(&self) -> Option<&Money> {
+        self.fact()?.money.as_ref()
     }
 
     /// Its claim, if it names the merchant's order.
@@ -261,7 +216,7 @@ impl Event {
     /// The order that it claims; while it claims none, the payment's provisional one.
     #[must_use]
     pub fn order_key(&self) -> Option<Key> {
-        let payment = self.payment.as_ref()?;
+        let payment = self.payment()?;
         Some(self.key.sibling(self.claim.as_ref().map_or(payment, |claim| &claim.order)))
     }
 
@@ -276,14 +231,17 @@ impl Event {
         let mut field = |bytes: &[u8]| digest.add(bytes);
         field(self.type_name.as_bytes());
         field(&self.occurred_at.0.to_le_bytes());
-        field(self.payment.as_ref().map_or("", Id::as_str).as_bytes());
+        field(self.payment().map_or("", Id::as_str).as_bytes());
+        field(self.account().map_or("", Id::as_str).as_bytes());
         match &self.statement {
             Statement::Fact(fact) => {
                 field(fact.kind.as_str().as_bytes());
                 field(fact.reference.as_str().as_bytes());
-                field(&fact.money.amount.to_le_bytes());
-                field(fact.money.currency.as_str().as_bytes());
-                field(&[u8::from(fact.cumulative)]);
+                field(fact.basis.as_str().as_bytes());
+                if let Some(money) = fact.money {
+                    field(&money.amount.to_le_bytes());
+                    field(money.currency.as_str().as_bytes());
+                }
             }
             Statement::Noted(reason) | Statement::Parked(reason) => field(reason.as_bytes()),
             Statement::Dead(_) => field(&self.evidence.body_sha256),

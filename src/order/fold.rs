@@ -1,8 +1,10 @@
 //! The fold of one order: its row, determined by the set of events and by nothing else.
 
-use super::event::{Kind, UnixMicros, words};
+use super::event::UnixMicros;
+use super::fact::Kind;
 use super::money::Currency;
 use super::payment::{Entry, PaymentFold, Rank, Sums};
+use super::words::words;
 
 /// What an order's row says of it: the first line of the design's table that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,9 +124,12 @@ fn currency(payments: &[&[Entry]]) -> Option<Currency> {
         .iter()
         .copied()
         .flatten()
-        .filter_map(|entry| entry.fact.as_ref().map(|fact| (entry, fact)))
-        .min_by_key(|(entry, fact)| (preference(fact.kind), entry.occurred_at, &entry.event))
-        .map(|(_, fact)| fact.money.currency)
+        .filter_map(|entry| {
+            let fact = entry.fact.as_ref()?;
+            Some((preference(fact.kind), entry.occurred_at, &entry.event, fact.money?.currency))
+        })
+        .min()
+        .map(|(.., currency)| currency)
 }
 
 fn total(folds: &[PaymentFold], currency: Currency) -> Sums {

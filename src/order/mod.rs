@@ -9,18 +9,21 @@ mod decide;
 mod decide_again;
 mod digest;
 mod event;
+mod fact;
 mod fold;
 mod id;
 mod money;
 mod payment;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use decide_again::decide_again;
 pub use digest::FieldsDigest;
-pub use event::{Claim, Event, Evidence, Fact, Fingerprint, Kind, Outcome, Receipt, Statement, UnixMicros};
+pub use event::{About, Event, Evidence, Fingerprint, Outcome, Receipt, Statement, UnixMicros};
+pub use fact::{Basis, Claim, Fact, Kind};
 pub use fold::{Anomaly, Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};

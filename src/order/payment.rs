@@ -1,8 +1,9 @@
 //! The fold of one payment: what the facts and claims of its events come to, in whatever order they arrived.
 
-use super::event::{Claim, Event, Fact, Kind, UnixMicros};
+use super::event::{Event, UnixMicros};
+use super::fact::{Basis, Claim, Fact, Kind};
 use super::id::{Id, Key};
-use super::money::Currency;
+use super::money::{Currency, Money};
 
 /// What one event adds to its payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct Entry {
     pub event: Id,
     /// When it happened.
     pub occurred_at: UnixMicros,
+    /// The merchant's account at the provider that it is about.
+    pub account: Option<Id>,
     /// Its fact, if it states one.
     pub fact: Option<Fact>,
     /// Its claim, if it names the order.
@@ -24,6 +27,7 @@ impl Entry {
         event.tells_of_a_payment().then(|| Self {
             event: event.key().id.clone(),
             occurred_at: event.occurred_at(),
+            account: event.account().cloned(),
             fact: event.fact().cloned(),
             claim: event.claim().cloned(),
         })
@@ -103,15 +107,22 @@ impl PaymentFold {
     pub fn of(entries: &[Entry]) -> Self {
         let mut statements: Vec<Stated<'_>> = entries
             .iter()
-            .filter_map(|entry| entry.fact.as_ref().map(|fact| Stated { fact, entry }))
+            .filter_map(|entry| {
+                let fact = entry.fact.as_ref()?;
+                Some(Stated { fact, money: fact.money?, entry })
+            })
             .collect();
         statements.sort_unstable_by_key(Stated::movement);
 
-        let mut fold = Self { order_mismatch: claims_differ(entries), ..Self::default() };
-        for in_currency in statements.chunk_by(|a, b| a.fact.money.currency == b.fact.money.currency) {
+        let mut fold = Self {
+            rank: rank_without_money(entries),
+            order_mismatch: claims_differ(entries),
+            ..Self::default()
+        };
+        for in_currency in statements.chunk_by(|a, b| a.money.currency == b.money.currency) {
             let Some(first) = in_currency.first() else { continue };
             let movements = Movements(in_currency);
-            fold.sums.push((first.fact.money.currency, movements.sums()));
+            fold.sums.push((first.money.currency, movements.sums()));
             fold.rank = fold.rank.max(movements.rank());
             fold.amount_restated |= movements.any_restated();
         }
@@ -127,13 +138,14 @@ impl PaymentFold {
 
 struct Stated<'a> {
     fact: &'a Fact,
+    money: Money,
     entry: &'a Entry,
 }
 
 impl<'a> Stated<'a> {
     /// Sorts the statements of one movement side by side.
-    fn movement(&self) -> (Currency, Kind, bool, &'a Id) {
-        (self.fact.money.currency, self.fact.kind, self.fact.cumulative, &self.fact.reference)
+    fn movement(&self) -> (Currency, Kind, Basis, &'a Id) {
+        (self.money.currency, self.fact.kind, self.fact.basis, &self.fact.reference)
     }
 }
 
@@ -226,12 +238,12 @@ impl<'a> Movements<'a, '_> {
     fn of_kind(&self, kind: Kind, cumulative: bool) -> impl Iterator<Item = (&'a Id, i128)> {
         self.each()
             .filter(move |movement| {
-                movement
-                    .first()
-                    .is_some_and(|first| first.fact.kind == kind && first.fact.cumulative == cumulative)
+                movement.first().is_some_and(|first| {
+                    first.fact.kind == kind && (first.fact.basis == Basis::Total) == cumulative
+                })
             })
             .filter_map(|movement| {
-                let largest = movement.iter().map(|stated| stated.fact.money.amount).max()?;
+                let largest = movement.iter().map(|stated| stated.money.amount).max()?;
                 Some((&movement.first()?.fact.reference, i128::from(largest)))
             })
     }
@@ -240,8 +252,8 @@ impl<'a> Movements<'a, '_> {
         self.each().any(|movement| {
             let mut amounts = movement
                 .iter()
-                .filter(|stated| !stated.fact.cumulative)
-                .map(|stated| stated.fact.money.amount);
+                .filter(|stated| stated.fact.basis != Basis::Total)
+                .map(|stated| stated.money.amount);
             amounts.next().is_some_and(|first| amounts.any(|amount| amount != first))
         })
     }
@@ -249,6 +261,13 @@ impl<'a> Movements<'a, '_> {
     fn each(&self) -> impl Iterator<Item = &[Stated<'a>]> {
         self.0.chunk_by(|a, b| a.movement() == b.movement())
     }
+}
+
+/// How far a payment has come by what was told without an amount.
+fn rank_without_money(entries: &[Entry]) -> Option<Rank> {
+    let stated = |kind| entries.iter().filter_map(|entry| entry.fact.as_ref()).any(|fact| fact.kind == kind);
+    let canceled = stated(Kind::Canceled).then_some(Rank::Canceled);
+    canceled.max(stated(Kind::Failed).then_some(Rank::Failed))
 }
 
 fn claims_differ(entries: &[Entry]) -> bool {

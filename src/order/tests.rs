@@ -17,18 +17,22 @@ fn key(text: &str) -> Key {
     Key { id: id(text), source: id(SOURCE) }
 }
 
-/// `"captured pi_1 1000 USD"`: kind, reference, amount, currency; a `+` before the amount makes it cumulative.
+/// `"captured pi_1 1000 USD"`: kind, reference, amount, currency; a `+` before the amount makes it a running total.
 fn fact(text: &str) -> Fact {
     let [kind, reference, amount, currency] = text.split(' ').collect::<Vec<_>>().try_into().unwrap();
     Fact {
         kind: Kind::from_word(kind).unwrap(),
         reference: id(reference),
-        money: Money {
+        money: Some(Money {
             amount: amount.trim_start_matches('+').parse().unwrap(),
             currency: Currency::new(currency).unwrap(),
-        },
-        cumulative: amount.starts_with('+'),
+        }),
+        basis: if amount.starts_with('+') { Basis::Total } else { Basis::Own },
     }
+}
+
+fn about(payment: &str) -> About {
+    About { payment: Some(id(payment)), account: None }
 }
 
 fn event(event: &str, at: i64, payment: &str, stated: Option<Fact>, claim: Option<(&str, i16)>) -> Event {
@@ -39,8 +43,10 @@ fn event(event: &str, at: i64, payment: &str, stated: Option<Fact>, claim: Optio
         body_sha256: [at as u8; 32],
         headers: "{}".to_owned(),
         received_at: UnixMicros(at),
+        read_by: Some(1),
     };
-    Event::new(key(event), ("test".to_owned(), UnixMicros(at)), Some(id(payment)), statement, claim, evidence)
+    let said = ("test".to_owned(), UnixMicros(at));
+    Event::new(key(event), said, about(payment), statement, claim, evidence)
 }
 
 /// The tables of a database, as the decision needs them: what it saves here is what the stores save.
@@ -154,6 +160,7 @@ fn folded(facts: &[&str]) -> Order {
         .map(|(at, text)| Entry {
             event: id(&format!("evt_{at}")),
             occurred_at: UnixMicros(at as i64),
+            account: None,
             fact: Some(fact(text)),
             claim: None,
         })
@@ -250,6 +257,7 @@ fn a_dispute_is_what_its_latest_event_says() {
     let at = |at: i64, text: &str| Entry {
         event: id(&format!("evt_{at}_{}", text.split(' ').next().unwrap())),
         occurred_at: UnixMicros(at),
+        account: None,
         fact: Some(fact(text)),
         claim: None,
     };
@@ -320,7 +328,7 @@ fn a_known_id_is_a_duplicate_with_the_same_facts_and_a_conflict_with_others() {
             ..event("evt_1", 1, "pi", None, None).evidence().clone()
         };
         let stated = Statement::Fact(fact(&format!("captured pi {amount} USD")));
-        Event::new(key("evt_1"), ("test".to_owned(), UnixMicros(1)), Some(id("pi")), stated, None, evidence)
+        Event::new(key("evt_1"), ("test".to_owned(), UnixMicros(1)), about("pi"), stated, None, evidence)
     };
     for (event, outcome) in [
         (redelivered(1, "10"), Outcome::Duplicate),
@@ -353,8 +361,8 @@ fn any_event() -> impl Strategy<Value = Told> {
         (kind, 0_u8..3, money, any::<bool>()).prop_map(|(kind, reference, (amount, currency), total)| Fact {
             kind,
             reference: id(&format!("ref_{reference}")),
-            money: Money { amount: amount * 10, currency: Currency::new(currency).unwrap() },
-            cumulative: total && kind == Kind::Refunded,
+            money: Some(Money { amount: amount * 10, currency: Currency::new(currency).unwrap() }),
+            basis: if total && kind == Kind::Refunded { Basis::Total } else { Basis::Own },
         });
     (
         0_usize..1000,

@@ -35,6 +35,10 @@ use self::signature::Scheme;
 use crate::order::{Event, Fingerprint, Id, UnixMicros};
 use crate::secret::Secret;
 
+/// Which generation of readers and built-in definitions this is. It rises with every change by which stored events say
+/// something else, so that `events.read_by` tells what an older one has read.
+const GENERATION: i16 = 1;
+
 /// The webhook as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Webhook<'a> {

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, Row};
 
 use crate::order::{
-    Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, UnixMicros,
+    Basis, Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, UnixMicros,
 };
 
 use super::StoreError;
@@ -92,6 +92,7 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
                 let entry = Entry {
                     event: id_of(event)?,
                     occurred_at: at?,
+                    account: None,
                     fact: fact(word, text, number, currency, cumulative)?,
                     claim: claim(claimed_order, rank)?,
                 };
@@ -119,9 +120,15 @@ pub(super) fn fact(
     Some(Some(Fact {
         kind: Kind::from_word(kind)?,
         reference: id_of(reference?)?,
-        money: Money { amount: amount?, currency: Currency::new(currency?)? },
-        cumulative: cumulative?,
+        money: money(amount, currency)?,
+        basis: if cumulative? { Basis::Total } else { Basis::Own },
     }))
+}
+
+/// `Some(None)`: the fact says nothing of an amount.
+fn money(amount: Option<i64>, currency: Option<&str>) -> Option<Option<Money>> {
+    let Some(amount) = amount else { return Some(None) };
+    Some(Some(Money { amount, currency: Currency::new(currency?)? }))
 }
 
 /// `Some(None)`: the entry names no order.

@@ -5,7 +5,7 @@ use super::super::definition::{self, Texts};
 use super::super::place::{Condition, Missing, Place, Places, View};
 use super::super::reader::Scalar;
 use super::amount::Amounts;
-use crate::order::{Claim, Fact, Id, Kind, Statement};
+use crate::order::{Basis, Claim, Fact, Id, Kind, Statement};
 
 /// A compiled `[[facts.family]]`.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ struct Rule {
 enum Says {
     Noted(String),
     Parked(String),
-    Fact { kind: Kind, reference: Vec<Place>, amounts: Amounts, cumulative: bool },
+    Fact { kind: Kind, reference: Vec<Place>, amounts: Amounts, basis: Basis },
 }
 
 /// `charge.succeeded`, or `charge.*`.
@@ -94,13 +94,13 @@ impl Family {
         match &rule.says {
             Says::Noted(reason) => Statement::Noted(reason.clone()),
             Says::Parked(reason) => Statement::Parked(reason.clone()),
-            Says::Fact { kind, reference, amounts, cumulative } => {
+            Says::Fact { kind, reference, amounts, basis } => {
                 let fact = || {
                     let payment = payment.clone()?;
                     let reference =
                         if reference.is_empty() { payment } else { id_at("reference", reference, view)? };
-                    let money = amounts.read(view)?;
-                    Ok::<_, String>(Fact { kind: *kind, reference, money, cumulative: *cumulative })
+                    let money = Some(amounts.read(view)?);
+                    Ok::<_, String>(Fact { kind: *kind, reference, money, basis: *basis })
                 };
                 fact().map_or_else(Statement::Parked, Statement::Fact)
             }
@@ -133,7 +133,7 @@ impl Rule {
                     kind: kind.0,
                     reference: places.all(&or(&rule.reference, &family.reference), source)?,
                     amounts: Amounts::new(&amount, &family.currency, facts, places, source)?,
-                    cumulative: rule.cumulative,
+                    basis: if rule.cumulative { Basis::Total } else { Basis::Own },
                 }
             }
             _ => return Err("expected one of `kind`, `noted` and `parked`".to_owned()),

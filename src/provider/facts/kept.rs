@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
-use super::super::Webhook;
 use super::super::reader::{Fields, Scalar};
+use super::super::{GENERATION, Webhook};
 use super::Facts;
 use crate::order::{Event, Evidence, FieldsDigest, Fingerprint, UnixMicros};
 
@@ -49,7 +49,13 @@ impl Facts {
             .collect();
         let webhook = Webhook { path_and_query: "/", headers: &sent, body };
         let body_sha256 = Sha256::digest(body).into();
-        let evidence = Evidence { body: body.clone(), body_sha256, headers: headers.to_owned(), received_at };
+        let evidence = Evidence {
+            body: body.clone(),
+            body_sha256,
+            headers: headers.to_owned(),
+            received_at,
+            read_by: Some(GENERATION),
+        };
         self.item(&webhook, &Fields::kept(&texts), evidence)
     }
 

@@ -17,8 +17,8 @@ use super::definition::{self, Definition, Texts, Unit};
 use super::place::{Each, Missing, Place, Places, View};
 use super::reader::{Fields, Scalar};
 use super::signature::read_if_asked;
-use super::{Mistake, Mode, SourceSettings, Webhook, at, xml};
-use crate::order::{Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
+use super::{GENERATION, Mistake, Mode, SourceSettings, Webhook, at, xml};
+use crate::order::{About, Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
 #[derive(Debug, Clone)]
@@ -102,8 +102,13 @@ impl Facts {
         });
         let envelope = envelope.unwrap_or_default();
         let headers = self.kept_headers(webhook, &envelope);
-        let evidence =
-            |body: Bytes, body_sha256| Evidence { body, body_sha256, headers: headers.clone(), received_at };
+        let evidence = |body: Bytes, body_sha256| Evidence {
+            body,
+            body_sha256,
+            headers: headers.clone(),
+            received_at,
+            read_by: Some(GENERATION),
+        };
         match items {
             Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone(), body_sha256))],
             Ok(Items::Whole) => {
@@ -165,7 +170,8 @@ impl Facts {
             Some(reason) => (None, Statement::Noted(reason), None),
             None => self.statement(view, type_name.as_str()),
         };
-        Event::new(key, (type_name.as_str().to_owned(), occurred_at), payment, statement, claim, evidence)
+        let about = About { payment, account: None };
+        Event::new(key, (type_name.as_str().to_owned(), occurred_at), about, statement, claim, evidence)
     }
 
     fn statement(&self, view: &View<'_>, type_name: &str) -> (Option<Id>, Statement, Option<Claim>) {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::order::{Entry, Key, Link, Order, Statement};
+use crate::order::{Basis, Entry, Key, Link, Order, Statement};
 
 pub(super) fn fixtures_of(provider: &str) -> Vec<(String, String)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider);
@@ -44,11 +44,8 @@ fn line(file: &str, event: &Event) -> String {
     let payment = event.payment().map_or("-", Id::as_str);
     let says = match event.statement() {
         Statement::Fact(fact) => {
-            let total = if fact.cumulative { " in total" } else { "" };
-            format!(
-                "{} {} {}{total} by {}",
-                fact.kind, fact.money.amount, fact.money.currency, fact.reference
-            )
+            let total = if fact.basis == Basis::Total { " in total" } else { "" };
+            format!("{fact}{total} by {}", fact.reference)
         }
         Statement::Noted(reason) => format!("noted: {reason}"),
         Statement::Parked(reason) => format!("parked: {reason}"),

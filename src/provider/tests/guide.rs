@@ -28,9 +28,8 @@ fn the_example_of_the_walk_through_verifies_and_reads_as_it_says() {
     let events = source.verify(&webhook, NOW).unwrap().events(UnixMicros(1));
     let [event] = events.try_into().unwrap();
     let fact = event.fact().unwrap();
-    let said = format!("{} {} {}", fact.kind, fact.money.amount, fact.money.currency);
     assert!(page.contains(&format!(
-        "`{said}` of payment `{}`, order `{}`",
+        "`{fact}` of payment `{}`, order `{}`",
         event.payment().unwrap(),
         event.claim().unwrap().order
     )));

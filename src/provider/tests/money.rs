@@ -23,7 +23,7 @@ fn event_with(provider: &str, number: &str, replaced: &[(&str, Value)]) -> Event
 
 fn says(event: &Event) -> String {
     match event.statement() {
-        Statement::Fact(fact) => format!("{} {} {}", fact.kind, fact.money.amount, fact.money.currency),
+        Statement::Fact(fact) => fact.to_string(),
         Statement::Noted(_) => "noted".to_owned(),
         Statement::Parked(_) => "parked".to_owned(),
         Statement::Dead(reason) => format!("dead: {reason}"),

@@ -2,7 +2,7 @@
 
 use super::facts::{all_events, fixtures_of, orders_of};
 use super::*;
-use crate::order::{Key, Kind, Order};
+use crate::order::{About, Key, Kind, Order};
 
 /// How a provider can tell one movement twice.
 enum Told {
@@ -107,9 +107,9 @@ fn under_another_id(event: &Event) -> Event {
         source: event.key().source.clone(),
     };
     let said = (event.type_name().to_owned(), event.occurred_at());
-    let (payment, statement, claim) =
-        (event.payment().cloned(), event.statement().clone(), event.claim().cloned());
-    Event::new(key, said, payment, statement, claim, event.evidence().clone())
+    let about = About { payment: event.payment().cloned(), account: event.account().cloned() };
+    let (statement, claim) = (event.statement().clone(), event.claim().cloned());
+    Event::new(key, said, about, statement, claim, event.evidence().clone())
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn stripe_with(fixture: &str, pointer: &str, value: Value) -> Event {
 
 fn says(event: &Event) -> String {
     match event.statement() {
-        Statement::Fact(fact) => format!("{} {} {}", fact.kind, fact.money.amount, fact.money.currency),
+        Statement::Fact(fact) => fact.to_string(),
         Statement::Noted(reason) => format!("noted: {reason}"),
         Statement::Parked(reason) => format!("parked: {reason}"),
         Statement::Dead(reason) => format!("dead: {reason}"),

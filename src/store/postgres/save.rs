@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgBindIterExt, PgHasArrayType, Postgres};
 use sqlx::query::Query;
 use sqlx::types::Type;
 
-use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
+use crate::order::{Basis, Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
 use crate::store::{StoreError, link_word};
 
 /// The arguments in the order of the function's parameters: 19 of events, 5 of payments, 12 of orders, 6 of conflicts.
@@ -70,9 +70,9 @@ fn bind_events<'q>(call: Call<'q>, rows: &'q [Decided<'q>]) -> Call<'q> {
     let call = column(call, rows, |row| row.event.payment().map(Id::as_str));
     let call = column(call, rows, |row| row.event.fact().map(|fact| fact.kind.as_str()));
     let call = column(call, rows, |row| row.event.fact().map(|fact| fact.reference.as_str()));
-    let call = column(call, rows, |row| row.event.fact().map(|fact| fact.money.amount));
-    let call = column(call, rows, |row| row.event.fact().map(|fact| fact.money.currency.as_str()));
-    let call = column(call, rows, |row| row.event.fact().is_some_and(|fact| fact.cumulative));
+    let call = column(call, rows, |row| row.event.money().map(|money| money.amount));
+    let call = column(call, rows, |row| row.event.money().map(|money| money.currency.as_str()));
+    let call = column(call, rows, |row| row.event.fact().is_some_and(|fact| fact.basis == Basis::Total));
     let call = column(call, rows, |row| row.event.claim().map(|claim| claim.order.as_str()));
     let call = column(call, rows, |row| row.event.claim().map(|claim| claim.rank));
     let call = column(call, rows, |row| row.event.occurred_at());

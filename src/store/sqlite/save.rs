@@ -4,7 +4,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, Transaction};
 
-use crate::order::{Anomaly, Changes, Currency, Decided, Event, Id, Relink, Rewrite};
+use crate::order::{Anomaly, Basis, Changes, Currency, Decided, Event, Id, Relink, Rewrite};
 use crate::store::{StoreError, link_word};
 
 /// Rows of one insert. As many again with another count are another statement to keep prepared, so the rest go one by one.
@@ -107,9 +107,9 @@ fn bind_event<'q>(row: Call<'q>, Decided { event, outcome, reason }: &'q Decided
         .bind(event.payment().map(Id::as_str))
         .bind(fact.map(|fact| fact.kind.as_str()))
         .bind(fact.map(|fact| fact.reference.as_str()))
-        .bind(fact.map(|fact| fact.money.amount))
-        .bind(fact.map(|fact| fact.money.currency.as_str()))
-        .bind(fact.is_some_and(|fact| fact.cumulative))
+        .bind(event.money().map(|money| money.amount))
+        .bind(event.money().map(|money| money.currency.as_str()))
+        .bind(fact.is_some_and(|fact| fact.basis == Basis::Total))
         .bind(claim.map(|claim| claim.order.as_str()))
         .bind(claim.map(|claim| claim.rank))
         .bind(event.occurred_at())

@@ -2,7 +2,7 @@
 
 use super::world::On;
 use super::world::{Rows, World, deliver, fact, id, stated};
-use crate::order::{Event, Kind, Outcome, Statement, UnixMicros};
+use crate::order::{About, Basis, Event, Kind, Outcome, Statement, UnixMicros};
 use crate::store::{EventFilter, OrderFilter};
 
 async fn shop(on: On) -> (World, Vec<Event>) {
@@ -10,16 +10,16 @@ async fn shop(on: On) -> (World, Vec<Event>) {
     let parked = Event::new(
         crate::order::Key { id: id("e6"), source: id("shop") },
         ("odd".to_owned(), UnixMicros(6_000_000)),
-        None,
+        About::default(),
         Statement::Parked("payment is missing".to_owned()),
         None,
         super::world::evidence("{}".to_owned()),
     );
     let events = vec![
         fact("e1", "pay1", Kind::Captured, 1, Some(("order1", 1))),
-        stated("e2", "pay1", (Kind::Refunded, "re1", 400, false), 2, None),
+        stated("e2", "pay1", (Kind::Refunded, "re1", 400, Basis::Own), 2, None),
         fact("e3", "pay2", Kind::Captured, 3, Some(("order2", 1))),
-        stated("e4", "pay2", (Kind::Refunded, "re2", 1500, false), 4, None),
+        stated("e4", "pay2", (Kind::Refunded, "re2", 1500, Basis::Own), 4, None),
         fact("e5", "pay3", Kind::Authorized, 5, None),
         parked,
     ];

@@ -10,7 +10,7 @@ mod servers;
 mod stress;
 mod world;
 
-use crate::order::{Entry, Kind, Outcome, decide};
+use crate::order::{Basis, Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
 use coupons::{
     a_coupon_cannot_be_oversold_by_hand, a_coupon_is_created_once_and_keeps_its_cap,
@@ -80,7 +80,7 @@ async fn a_load_gives_back_what_a_save_wrote(on: On) {
     let events = [
         fact("e1", "pay", Kind::Authorized, 1, None),
         fact("e2", "pay", Kind::Captured, 2, Some(("order", 1))),
-        stated("e3", "pay", (Kind::Refunded, "re", 300, true), 3, None),
+        stated("e3", "pay", (Kind::Refunded, "re", 300, Basis::Total), 3, None),
         noted("e4", "pay", 4, Some(("order", 0))),
         noted("e5", "pay", 5, None),
     ];
@@ -177,7 +177,7 @@ async fn data_that_the_database_refuses_is_told_apart_and_the_session_lives_on(o
     let world = World::new(on).await;
     let mut session = world.store.session();
     let good = fact("good", "pay", Kind::Captured, 1, None);
-    let negative = stated("bad", "pay", (Kind::Refunded, "secret-reference", -5, false), 1, None);
+    let negative = stated("bad", "pay", (Kind::Refunded, "secret-reference", -5, Basis::Own), 1, None);
     let timeless = fact("timeless", "pay", Kind::Captured, 300_000_000_000, None);
     once(&mut session, &[&good]).await.unwrap();
     let generation = session.generation();

@@ -2,7 +2,7 @@
 
 use super::world::{On, Rows, World, deliver, fact, id, noted, stated};
 use crate::intake::{Replaced, replace};
-use crate::order::{Event, Key, Kind, Outcome, Statement};
+use crate::order::{About, Basis, Event, Key, Kind, Outcome, Statement};
 use crate::store::{EventFilter, StoredEvent};
 
 /// `event` as an earlier version read it: the same id, bytes and arrival.
@@ -10,7 +10,7 @@ fn once_read_as(event: &Event, payment: Option<&str>, statement: Statement, clai
     Event::new(
         event.key().clone(),
         (event.type_name().to_owned(), event.occurred_at()),
-        payment.map(id),
+        About { payment: payment.map(id), account: None },
         statement,
         claim.map(|order| crate::order::Claim { order: id(order), rank: 0 }),
         event.evidence().clone(),
@@ -41,7 +41,7 @@ pub(super) async fn a_parked_event_that_can_be_read_now_is_applied(on: On) {
     let world = World::new(on).await;
     let mut session = world.store.session();
     let capture = fact("e1", "pay", Kind::Captured, 1, Some(("order", 1)));
-    let refund = stated("e2", "pay", (Kind::Refunded, "re", 400, false), 2, None);
+    let refund = stated("e2", "pay", (Kind::Refunded, "re", 400, Basis::Own), 2, None);
     let was = parked(&refund, None);
     deliver(&mut session, &[&capture, &was]).await;
     session.count_duplicates(&[(was.key().clone(), 3)]).await.unwrap();
@@ -59,7 +59,7 @@ pub(super) async fn a_parked_event_that_can_be_read_now_is_applied(on: On) {
 
 pub(super) async fn what_a_stored_event_claimed_does_not_count_once_it_says_something_else(on: On) {
     let world = World::new(on).await;
-    let refund = stated("e3", "pay", (Kind::Refunded, "re", 400, false), 3, None);
+    let refund = stated("e3", "pay", (Kind::Refunded, "re", 400, Basis::Own), 3, None);
     let was = parked(&refund, Some("wrong"));
     let events = [
         fact("e1", "pay", Kind::Captured, 1, Some(("right", 5))),
@@ -143,7 +143,7 @@ pub(super) async fn an_event_that_another_replaced_meanwhile_is_not_replaced_twi
 
 pub(super) async fn what_the_database_refuses_stays_as_it_was(on: On) {
     let world = World::new(on).await;
-    let now = stated("e1", "pay", (Kind::Refunded, "re", -5, false), 1, None);
+    let now = stated("e1", "pay", (Kind::Refunded, "re", -5, Basis::Own), 1, None);
     let was = parked(&now, Some("order"));
     let mut session = world.store.session();
     deliver(&mut session, &[&was]).await;
@@ -160,7 +160,13 @@ async fn replacing_beside_servers_ends_in_the_same_rows() {
         let world = World::new(On::Postgres).await;
         let now: Vec<Event> = (0..4)
             .map(|n| {
-                stated(&format!("r{n}"), "pay", (Kind::Refunded, &format!("re{n}"), 10 + n, false), n, None)
+                stated(
+                    &format!("r{n}"),
+                    "pay",
+                    (Kind::Refunded, &format!("re{n}"), 10 + n, Basis::Own),
+                    n,
+                    None,
+                )
             })
             .collect();
         let was: Vec<Event> = now.iter().map(|event| parked(event, Some("wrong"))).collect();

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use super::faults::plant;
 use super::servers::option_env_now;
 use super::world::{On, Rows, World, noted, stated};
-use crate::order::{Changes, Entry, Event, Key, Kind, Order, Snapshot, decide};
+use crate::order::{Basis, Changes, Entry, Event, Key, Kind, Order, Snapshot, decide};
 use crate::store::{Session, StoreError, Wanted};
 
 /// How long a sound store is tried.
@@ -258,7 +258,7 @@ fn one_refund(random: &mut StdRng) -> Vec<Event> {
     kinds
         .iter()
         .enumerate()
-        .map(|(n, kind)| stated(&format!("e{n}"), "pay", (*kind, "r", 1000, false), 1, None))
+        .map(|(n, kind)| stated(&format!("e{n}"), "pay", (*kind, "r", 1000, Basis::Own), 1, None))
         .collect()
 }
 
@@ -276,25 +276,25 @@ fn few_orders(random: &mut StdRng) -> Vec<Event> {
             let claim = random.random_bool(0.35).then(|| (orders.choose(random).unwrap().as_str(), rank));
             let reference = format!("{payment}-r{}", random.random_range(0..2));
             let amount = *[500, 1000, 1000].choose(random).unwrap();
-            let (kind, cumulative) = *[
-                (Kind::Authorized, false),
-                (Kind::Captured, false),
-                (Kind::Captured, false),
-                (Kind::CaptureFailed, false),
-                (Kind::Refunded, false),
-                (Kind::Refunded, false),
-                (Kind::Refunded, true),
-                (Kind::RefundFailed, false),
-                (Kind::RefundFailed, false),
-                (Kind::Disputed, false),
-                (Kind::DisputeLost, false),
+            let (kind, basis) = *[
+                (Kind::Authorized, Basis::Own),
+                (Kind::Captured, Basis::Own),
+                (Kind::Captured, Basis::Own),
+                (Kind::CaptureFailed, Basis::Own),
+                (Kind::Refunded, Basis::Own),
+                (Kind::Refunded, Basis::Own),
+                (Kind::Refunded, Basis::Total),
+                (Kind::RefundFailed, Basis::Own),
+                (Kind::RefundFailed, Basis::Own),
+                (Kind::Disputed, Basis::Own),
+                (Kind::DisputeLost, Basis::Own),
             ]
             .choose(random)
             .unwrap();
             if random.random_bool(0.1) {
                 noted(&name, payment, at, claim)
             } else {
-                stated(&name, payment, (kind, &reference, amount, cumulative), at, claim)
+                stated(&name, payment, (kind, &reference, amount, basis), at, claim)
             }
         })
         .collect()

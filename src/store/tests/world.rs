@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::servers;
 use crate::order::{
-    Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Money, Order, Receipt, Statement,
-    UnixMicros, decide,
+    About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Money, Order, Receipt,
+    Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
 use crate::store::{Database, Session, Store, StoreError, StoreSettings, Wanted};
@@ -212,19 +212,19 @@ pub(super) fn id(text: &str) -> Id {
 
 /// A fact of 10.00 EUR at second `at` that names `order`, if any.
 pub(super) fn fact(event: &str, payment: &str, kind: Kind, at: i64, order: Option<(&str, i16)>) -> Event {
-    stated(event, payment, (kind, payment, 1000, false), at, order)
+    stated(event, payment, (kind, payment, 1000, Basis::Own), at, order)
 }
 
-/// A fact spelled out: kind, reference, amount, cumulative.
+/// A fact spelled out: kind, reference, amount, basis.
 pub(super) fn stated(
     event: &str,
     payment: &str,
-    (kind, reference, amount, cumulative): (Kind, &str, i64, bool),
+    (kind, reference, amount, basis): (Kind, &str, i64, Basis),
     at: i64,
     order: Option<(&str, i16)>,
 ) -> Event {
     let money = Money { amount, currency: Currency::new("EUR").unwrap() };
-    let fact = Fact { kind, reference: id(reference), money, cumulative };
+    let fact = Fact { kind, reference: id(reference), money: Some(money), basis };
     put(event, payment, Statement::Fact(fact), at, order)
 }
 
@@ -238,7 +238,7 @@ fn put(event: &str, payment: &str, statement: Statement, at: i64, order: Option<
     Event::new(
         Key { id: id(event), source: id("shop") },
         ("test".to_owned(), UnixMicros(at * 1_000_000)),
-        Some(id(payment)),
+        About { payment: Some(id(payment)), account: None },
         statement,
         claim,
         evidence(body),
@@ -252,5 +252,6 @@ pub(super) fn evidence(body: String) -> Evidence {
         body: Bytes::from(body),
         headers: r#"{"x-test":"1"}"#.to_owned(),
         received_at: UnixMicros(CLOCK.fetch_add(1, Ordering::Relaxed)),
+        read_by: Some(1),
     }
 }

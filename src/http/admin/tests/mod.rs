@@ -16,7 +16,8 @@ use crate::http::tests::{World, body, statuses};
 use crate::intake::{self, Intake};
 use crate::lock::{self, Locks};
 use crate::order::{
-    Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement, UnixMicros, decide,
+    About, Basis, Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement,
+    UnixMicros, decide,
 };
 use crate::secret::Secret;
 use crate::store::{Store, StoreSettings};
@@ -97,8 +98,8 @@ fn captured(number: i64) -> Event {
     let fact = Fact {
         kind: Kind::Captured,
         reference: id(&format!("pi_{number}")),
-        money: Money { amount: 100 * number, currency: Currency::new("EUR").unwrap() },
-        cumulative: false,
+        money: Some(Money { amount: 100 * number, currency: Currency::new("EUR").unwrap() }),
+        basis: Basis::Own,
     };
     let claim = Claim { order: id(&format!("order/{number}")), rank: 0 };
     event(&format!("evt_{number}"), Some(&format!("pi_{number}")), Statement::Fact(fact), Some(claim))
@@ -111,9 +112,11 @@ fn event(name: &str, payment: Option<&str>, statement: Statement, claim: Option<
         body_sha256: Sha256::digest(BODY).into(),
         headers: "{}".to_owned(),
         received_at,
+        read_by: None,
     };
     let key = Key { id: id(name), source: id("stripe") };
-    Event::new(key, ("test".to_owned(), UnixMicros(0)), payment.map(id), statement, claim, evidence)
+    let about = About { payment: payment.map(id), account: None };
+    Event::new(key, ("test".to_owned(), UnixMicros(0)), about, statement, claim, evidence)
 }
 
 fn ids(list: &Value, name: &str) -> Vec<String> {

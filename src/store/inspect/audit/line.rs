@@ -45,6 +45,7 @@ impl Line {
         Some(Entry {
             event: Id::new(self.event_id.as_deref()?).ok()?,
             occurred_at: self.at?,
+            account: None,
             fact: snapshot::fact(
                 self.kind.as_deref(),
                 self.reference.as_deref(),

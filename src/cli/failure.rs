@@ -130,7 +130,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Unfit(problem) => unfit(&problem),
+            StoreError::Misconfigured(problem) => unfit(&problem),
             // SQLite's words for a file that is not there, or may not be opened.
             StoreError::Unavailable(why) if why.contains("unable to open database file") => {
                 Self::new(Exit::Unavailable, "database_unavailable", message).hint(
@@ -146,7 +146,7 @@ impl From<StoreError> for Failure {
                     failure
                 }
             }
-            StoreError::Raced(_) => Self::new(Exit::Failed, "raced", message).hint("try again"),
+            StoreError::Stale(_) => Self::new(Exit::Failed, "raced", message).hint("try again"),
             StoreError::Refused { .. } => Self::new(Exit::Failed, "database_refused", message),
         }
     }

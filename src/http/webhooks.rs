@@ -173,7 +173,7 @@ async fn store(
     last_byte_at: Instant,
 ) -> Result<Vec<Receipt>, Refused> {
     let fingerprint = verified.fingerprint();
-    if let Some(duplicates) = desk.intake.recall(&fingerprint) {
+    if let Some(duplicates) = desk.intake.find_duplicate(&fingerprint) {
         return Ok(duplicates);
     }
     let events = verified.events(received_at);

@@ -1,21 +1,19 @@
-//! The commit of one batch: load, fold, save, answer; again where somebody was faster.
+//! The commit of one batch: fold, save, answer; again from the load where somebody was faster.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use foldhash::HashSet;
 use rand::RngExt;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, debug_span};
 
-use crate::order::{Changes, Event, Key, Outcome, Receipt, Snapshot, Statement, decide};
-use crate::store::{StoreError, Wanted};
+use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
+use crate::store::StoreError;
 
 use super::Refusal;
-use super::events::EventLane;
-use super::memory::Epoch;
+use super::event_lane::EventLane;
+use super::load::Loaded;
 use super::pending::{Pending, split};
-use super::presumption::{is_new_to, may_open};
 
 /// After so many races a batch is split: a large one starves beside single events.
 const RACES_BEFORE_SPLIT: u32 = 2;
@@ -27,16 +25,6 @@ const RACE_RETRY_MAX: Duration = Duration::from_millis(16);
 const DATABASE_TRIES_MAX: u32 = 3;
 /// The first wait for it is up to this; it doubles with each try.
 const DATABASE_RETRY_MIN: Duration = Duration::from_millis(50);
-
-/// What the database knew of a batch, and what must hold for remembering what is decided from it.
-pub(super) struct Loaded {
-    snapshot: Snapshot,
-    /// Events that were not looked up.
-    presumed_new: HashSet<Key>,
-    epoch: Epoch,
-    /// Of the connection.
-    generation: u64,
-}
 
 /// A part of a batch that is saved as one.
 struct Part {
@@ -64,11 +52,11 @@ impl EventLane {
             }
             match self.attempt(&mut part).await {
                 Ok(receipts) => self.answer(part.events, receipts),
-                Err(StoreError::Raced(phase)) => raced(part, &phase, &mut parts).await,
+                Err(StoreError::Stale(phase)) => raced(part, &phase, &mut parts).await,
                 Err(StoreError::Refused { code, message }) => {
                     refused(part.events, &code, &message, &mut parts)
                 }
-                Err(error @ (StoreError::Unavailable(_) | StoreError::Unfit(_))) => {
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Misconfigured(_))) => {
                     unavailable(part, &error, &mut parts).await;
                 }
             }
@@ -82,7 +70,7 @@ impl EventLane {
             Some(loaded) => loaded,
             None => self.load(&part.events).await,
         };
-        let Loaded { snapshot, presumed_new, epoch, generation } = loaded?;
+        let Loaded { snapshot, inserted_unloaded, epoch, generation } = loaded?;
         let snapshot = if part.tries == 0 { snapshot.saved_by_others() } else { snapshot };
         let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
         let (receipts, changes) = decide(snapshot, &events);
@@ -90,60 +78,19 @@ impl EventLane {
             let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
             let saved = self.session.save(&changes).instrument(save).await;
             self.forget_unless(generation);
-            let presumed = events.iter().filter(|event| presumed_new.contains(event.key())).count();
-            self.presumption.learn(&saved, presumed, epoch);
+            let presumed = events.iter().filter(|event| inserted_unloaded.contains(event.key())).count();
+            self.optimistic_insert.learn(&saved, presumed, epoch);
             match saved {
                 // What is known must not become a dead event because its insert was refused before its key was asked.
                 Err(StoreError::Refused { message, .. }) if presumed > 0 => {
-                    return Err(StoreError::Raced(message));
+                    return Err(StoreError::Stale(message));
                 }
                 other => other?,
             }
         }
         tell_anomalies(&changes);
-        self.shared.memory.remember(epoch, &events, &receipts);
+        self.shared.cache.remember(epoch, &events, &receipts);
         Ok(receipts)
-    }
-
-    /// All that the batch touches and that is not presumed to be new.
-    pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
-        let (epoch, generation) = (self.shared.memory.epoch(), self.session.generation());
-        let looks_new = |pending: &&Pending| {
-            let event = &pending.event;
-            pending.busy.is_none() && may_open(event) && self.shared.memory.is_new(event)
-        };
-        let (new, others): (Vec<&Pending>, Vec<&Pending>) = batch.iter().partition(looks_new);
-        if self.presumption.holds_for(new.len(), epoch) {
-            let snapshot = self.look_up(others, generation).await?;
-            let presumed_new = new.into_iter().map(|pending| pending.event.key().clone()).collect();
-            return Ok(Loaded { snapshot, presumed_new, epoch, generation });
-        }
-        let snapshot = self.look_up(batch, generation).await?;
-        let all_are_new = new.iter().all(|pending| is_new_to(&snapshot, &pending.event));
-        self.presumption.note(all_are_new, new.len(), epoch);
-        Ok(Loaded { snapshot, presumed_new: HashSet::default(), epoch, generation })
-    }
-
-    async fn look_up<'b>(
-        &mut self,
-        batch: impl IntoIterator<Item = &'b Pending>,
-        generation: u64,
-    ) -> Result<Snapshot, StoreError> {
-        let events: Vec<&Event> = batch.into_iter().map(|pending| &pending.event).collect();
-        if events.is_empty() {
-            return Ok(Snapshot::default());
-        }
-        let span = debug_span!("load", events = events.len());
-        let loaded = self.session.load(&Wanted::of(&events)).instrument(span).await;
-        self.forget_unless(generation);
-        loaded
-    }
-
-    /// The database behind another connection may have forgotten.
-    fn forget_unless(&self, generation: u64) {
-        if self.session.generation() != generation {
-            self.shared.memory.forget();
-        }
     }
 
     fn answer(&self, batch: Vec<Pending>, receipts: Vec<Receipt>) {

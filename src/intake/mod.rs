@@ -15,10 +15,11 @@
 mod lane;
 
 mod commit;
-mod events;
-mod memory;
+mod dedup_cache;
+mod event_lane;
+mod load;
+mod optimistic_insert;
 mod pending;
-mod presumption;
 mod tally;
 
 mod redemptions;
@@ -40,11 +41,11 @@ use crate::lock::Locks;
 use crate::order::{Event, Fingerprint, Receipt, Redeemed, Redemption};
 use crate::store::Store;
 
-use self::events::EventLane;
+use self::dedup_cache::{DedupCache, EventDigest};
+use self::event_lane::EventLane;
 use self::lane::{hand_over, supervised};
-use self::memory::{Memory, Told};
 use self::pending::{Answer, Pending, Room};
-use self::redemptions::{Asked, RedemptionLane};
+use self::redemptions::{RedemptionLane, RedemptionRequest};
 pub use self::replace::{Replaced, replace};
 use self::tally::Tally;
 
@@ -95,7 +96,7 @@ pub enum Refusal {
 #[derive(Debug, Clone)]
 pub struct Intake {
     lanes: Vec<mpsc::Sender<Pending>>,
-    redemptions: mpsc::Sender<Asked>,
+    redemptions: mpsc::Sender<RedemptionRequest>,
     events: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     queued: Gauge,
@@ -106,7 +107,7 @@ pub struct Intake {
 #[derive(Debug)]
 struct Shared {
     settings: IntakeSettings,
-    memory: Memory,
+    cache: DedupCache,
     tally: Tally,
 }
 
@@ -121,7 +122,7 @@ impl Intake {
         let lanes = settings.lanes.clamp(1, store.lanes_max());
         let shared = Arc::new(Shared {
             settings: IntakeSettings { lanes, ..settings.clone() },
-            memory: Memory::default(),
+            cache: DedupCache::default(),
             tally: Tally::default(),
         });
         let mut tasks = JoinSet::new();
@@ -149,8 +150,8 @@ impl Intake {
 
     /// The receipts of a webhook that was delivered before, if this process knows that all its events are durable.
     #[must_use]
-    pub fn recall(&self, webhook: &Fingerprint) -> Option<Vec<Receipt>> {
-        let duplicates = self.shared.memory.duplicates_of(webhook)?;
+    pub fn find_duplicate(&self, webhook: &Fingerprint) -> Option<Vec<Receipt>> {
+        let duplicates = self.shared.cache.duplicates_of(webhook)?;
         let counted = duplicates.into_iter().map(|(event, receipt)| {
             self.shared.tally.count(&event);
             receipt
@@ -158,7 +159,7 @@ impl Intake {
         Some(counted.collect())
     }
 
-    /// [`Intake::process`], remembering the webhook for [`Intake::recall`].
+    /// [`Intake::process`], remembering the webhook for [`Intake::find_duplicate`].
     ///
     /// # Errors
     /// As there.
@@ -168,9 +169,9 @@ impl Intake {
         events: Vec<Event>,
         last_byte_at: Instant,
     ) -> Result<Vec<Receipt>, Refusal> {
-        let told = events.iter().map(Told::by).collect();
+        let told = events.iter().map(EventDigest::by).collect();
         let receipts = self.process(events, last_byte_at).await?;
-        self.shared.memory.remember_webhook(webhook, told);
+        self.shared.cache.remember_webhook(webhook, told);
         Ok(receipts)
     }
 
@@ -204,7 +205,7 @@ impl Intake {
 
     /// Takes room for those events that are not remembered; remembered ones need none.
     fn admit(&self, events: Vec<Event>) -> Result<Vec<Admitted>, Refusal> {
-        let is_new: Vec<bool> = events.iter().map(|event| !self.shared.memory.knows(event)).collect();
+        let is_new: Vec<bool> = events.iter().map(|event| !self.shared.cache.knows(event)).collect();
         let new = || events.iter().zip(&is_new).filter(|(_, new)| **new).map(|(event, _)| event);
         let (count, bytes) = (new().count(), new().map(|event| event.evidence().body.len()).sum::<usize>());
         let room = (count > 0).then(|| self.room(count, bytes)).transpose()?.map(Arc::new);
@@ -227,7 +228,7 @@ impl Intake {
     fn submit(&self, event: Event, room: Option<Arc<Room>>, deadline: Instant) -> Result<Answer, Refusal> {
         let Some(room) = room else {
             self.shared.tally.count(event.key());
-            return Ok(Answer::Known(self.shared.memory.duplicate_of(&event)));
+            return Ok(Answer::Known(self.shared.cache.duplicate_of(&event)));
         };
         let lane = self.lane_of(&event).ok_or(Refusal::ShuttingDown)?;
         let (pending, answer) = Pending::new(event, deadline, room);
@@ -237,7 +238,7 @@ impl Intake {
 
     /// Events that need one lease are in one lane; an event without a payment goes by its own id.
     fn lane_of(&self, event: &Event) -> Option<&mpsc::Sender<Pending>> {
-        let leased = self.shared.memory.lock_key(event).unwrap_or_else(|| event.key().clone());
+        let leased = self.shared.cache.lock_key(event).unwrap_or_else(|| event.key().clone());
         let lane = FixedState::default().hash_one(leased) % self.lanes.len().max(1) as u64;
         self.lanes.get(usize::try_from(lane).unwrap_or_default())
     }

@@ -41,7 +41,7 @@ pub(super) struct Pending {
     /// When its sender is told 503, whatever happens.
     pub(super) deadline: Instant,
     /// Its order was held by another: since when, and when to try again.
-    pub(super) busy: Option<Busy>,
+    pub(super) lock_wait: Option<LockWait>,
     /// The same event again, delivered while this one waited.
     repeats: Vec<Pending>,
     reply: oneshot::Sender<Result<Receipt, Refusal>>,
@@ -52,7 +52,7 @@ pub(super) struct Pending {
 
 /// A wait for a busy order.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Busy {
+pub(super) struct LockWait {
     pub(super) since: Instant,
     pub(super) tries: u32,
     pub(super) again_at: Instant,
@@ -80,7 +80,8 @@ impl Pending {
     pub(super) fn new(event: Event, deadline: Instant, room: Arc<Room>) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
         let span = Span::current();
-        let pending = Self { event, deadline, busy: None, repeats: Vec::new(), reply, span, _room: room };
+        let pending =
+            Self { event, deadline, lock_wait: None, repeats: Vec::new(), reply, span, _room: room };
         (pending, Answer::Awaited(answer))
     }
 

@@ -19,25 +19,25 @@ const TRIES_MAX: u32 = 3;
 
 /// A redemption that waits for its commit.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct RedemptionRequest {
     redemption: Redemption,
     reply: oneshot::Sender<Result<Redeemed, Refusal>>,
 }
 
 /// Hands a redemption to its lane and waits for what became of it.
 pub(super) async fn redeem(
-    lane: &mpsc::Sender<Asked>,
+    lane: &mpsc::Sender<RedemptionRequest>,
     redemption: Redemption,
     deadline: Instant,
 ) -> Result<Redeemed, Refusal> {
     let (reply, answer) = oneshot::channel();
-    hand_over(lane, Asked { redemption, reply })?;
+    hand_over(lane, RedemptionRequest { redemption, reply })?;
     answered(answer, deadline).await
 }
 
 /// The stream of batches of redemptions.
 pub(super) struct RedemptionLane {
-    queue: mpsc::Receiver<Asked>,
+    queue: mpsc::Receiver<RedemptionRequest>,
     database: Store,
     session: Session,
 }
@@ -56,12 +56,12 @@ impl Lane for RedemptionLane {
 }
 
 impl RedemptionLane {
-    pub(super) fn new(queue: mpsc::Receiver<Asked>, database: Store) -> Self {
+    pub(super) fn new(queue: mpsc::Receiver<RedemptionRequest>, database: Store) -> Self {
         let session = database.session();
         Self { queue, database, session }
     }
 
-    async fn commit(&mut self, gathered: Vec<Asked>) {
+    async fn commit(&mut self, gathered: Vec<RedemptionRequest>) {
         let (redemptions, waiting) = fold_repeats(gathered);
         match self.redeem(&redemptions).await {
             Ok(redeemed) => {
@@ -82,7 +82,7 @@ impl RedemptionLane {
         let mut tries = 1;
         loop {
             match self.session.redeem(redemptions).await {
-                Err(StoreError::Raced(_) | StoreError::Refused { .. } | StoreError::Unavailable(_))
+                Err(StoreError::Stale(_) | StoreError::Refused { .. } | StoreError::Unavailable(_))
                     if tries < TRIES_MAX =>
                 {
                     tries += 1;
@@ -97,11 +97,11 @@ impl RedemptionLane {
 type Waiting = Vec<oneshot::Sender<Result<Redeemed, Refusal>>>;
 
 /// A redeemer who asks twice for one coupon is one redemption.
-fn fold_repeats(gathered: Vec<Asked>) -> (Vec<Redemption>, Vec<Waiting>) {
+fn fold_repeats(gathered: Vec<RedemptionRequest>) -> (Vec<Redemption>, Vec<Waiting>) {
     let mut redemptions: Vec<Redemption> = Vec::with_capacity(gathered.len());
     let mut waiting: Vec<Waiting> = Vec::with_capacity(gathered.len());
     let mut place = HashMap::with_capacity(gathered.len());
-    for Asked { redemption, reply } in gathered {
+    for RedemptionRequest { redemption, reply } in gathered {
         let index =
             *place.entry((redemption.code.clone(), redemption.redeemer.clone())).or_insert(redemptions.len());
         if let Some(waiting) = waiting.get_mut(index) {

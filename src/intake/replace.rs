@@ -35,7 +35,7 @@ pub enum Replaced {
 /// Puts `events`, as which `stored` reads now, in its place; with `dry_run` it only tells what would become of them.
 ///
 /// # Errors
-/// [`StoreError`]; [`StoreError::Raced`] when its order is written faster than it can be replaced.
+/// [`StoreError`]; [`StoreError::Stale`] when its order is written faster than it can be replaced.
 pub async fn replace(
     session: &mut Session,
     stored: &StoredEvent,
@@ -49,7 +49,7 @@ pub async fn replace(
     let events: Vec<&Event> = events.iter().collect();
     for _ in 0..ATTEMPTS_MAX {
         match attempt(session, stored, &events, dry_run).await {
-            Err(StoreError::Raced(_)) => {
+            Err(StoreError::Stale(_)) => {
                 let wait = rand::rng().random_range(Duration::ZERO..=RETRY_MAX);
                 sleep(wait).await;
             }
@@ -59,7 +59,7 @@ pub async fn replace(
             other => return other,
         }
     }
-    Err(StoreError::Raced(format!("event {} is written faster than it can be replaced", stored.key)))
+    Err(StoreError::Stale(format!("event {} is written faster than it can be replaced", stored.key)))
 }
 
 async fn attempt(

@@ -146,13 +146,13 @@ async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_comes_again_is_recalled_once_it_is_durable() {
+async fn a_webhook_that_comes_again_is_found_once_it_is_durable() {
     let world = world(|_| ()).await;
     let (webhook, events) =
         (Fingerprint([1; 32]), vec![captured("evt_1", "pi_1", 10), captured("evt_2", "pi_2", 10)]);
-    assert_eq!(world.intake.recall(&webhook), None);
+    assert_eq!(world.intake.find_duplicate(&webhook), None);
     world.intake.process_webhook(webhook, events, Instant::now()).await.unwrap();
-    let recalled = world.intake.recall(&webhook).unwrap();
+    let recalled = world.intake.find_duplicate(&webhook).unwrap();
     let told: Vec<_> =
         recalled.iter().map(|r| (r.event.as_str(), r.order.as_ref().unwrap().as_str(), r.outcome)).collect();
     assert_eq!(
@@ -166,14 +166,14 @@ async fn a_webhook_that_comes_again_is_recalled_once_it_is_durable() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_contradicts_a_stored_event_is_never_recalled_as_its_duplicate() {
+async fn a_webhook_that_contradicts_a_stored_event_is_never_found_as_its_duplicate() {
     let world = world(|_| ()).await;
     let contradiction = Fingerprint([2; 32]);
     world.send(vec![captured("evt_1", "pi_1", 10)]).await.unwrap();
     let told =
         world.intake.process_webhook(contradiction, vec![captured("evt_1", "pi_1", 11)], Instant::now());
     assert_eq!(told.await.unwrap()[0].outcome, Outcome::Conflict);
-    assert_eq!(world.intake.recall(&contradiction), None);
+    assert_eq!(world.intake.find_duplicate(&contradiction), None);
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ fn deliveries_that_gathered_while_their_order_was_busy_are_all_counted() {
     let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let room = Arc::new(Room::new(permit(), permit(), &metrics::Gauge::noop()));
     let delivery = || Pending::new(captured("evt_1", "pi_1", 10), Instant::now(), Arc::clone(&room)).0;
-    let (set_aside, _) = fold_repeats(vec![delivery(), delivery(), delivery()]);
-    let (folded, _) = fold_repeats([delivery()].into_iter().chain(set_aside).collect());
+    let (defer, _) = fold_repeats(vec![delivery(), delivery(), delivery()]);
+    let (folded, _) = fold_repeats([delivery()].into_iter().chain(defer).collect());
     assert_eq!(folded.iter().map(Pending::repeats).collect::<Vec<_>>(), [3]);
 }

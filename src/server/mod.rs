@@ -92,7 +92,7 @@ impl Server {
         let admin = bind("admin_listen", settings.admin_listen).await?;
         let health = Health::new();
         match timeout(FIRST_CHECK_MAX, store.check()).await {
-            Ok(Err(StoreError::Unfit(problem))) => return Err(ServerError::Unfit(problem)),
+            Ok(Err(StoreError::Misconfigured(problem))) => return Err(ServerError::Unfit(problem)),
             Ok(Err(error)) => {
                 warn!(%error, "the database is away; webhooks are answered 503 until it is there")
             }

@@ -26,7 +26,7 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
-            Err(StoreError::Unfit(problem)) if !was_ready => return ServerError::Unfit(problem),
+            Err(StoreError::Misconfigured(problem)) if !was_ready => return ServerError::Unfit(problem),
             found => {
                 note_newer(&found, &mut unknown_migrations);
                 was_ready |= note_database(&health, found);
@@ -62,12 +62,12 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
             }
             return true;
         }
-        Err(StoreError::Unfit(problem)) => {
+        Err(StoreError::Misconfigured(problem)) => {
             if health.database(Database::Unfit) {
                 error!(problem, "the database must not be used");
             }
         }
-        Err(error @ (StoreError::Unavailable(_) | StoreError::Raced(_) | StoreError::Refused { .. })) => {
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Stale(_) | StoreError::Refused { .. })) => {
             if health.database(Database::Away) {
                 warn!(%error, "the database is away");
             }

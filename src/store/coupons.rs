@@ -42,7 +42,7 @@ impl Store {
             }
         };
         let row = self.coupon(code).await?;
-        row.map(|row| (row, created == 1)).ok_or_else(|| StoreError::Raced("coupons".to_owned()))
+        row.map(|row| (row, created == 1)).ok_or_else(|| StoreError::Stale("coupons".to_owned()))
     }
 
     /// The coupon of this code.

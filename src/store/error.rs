@@ -6,8 +6,8 @@ use sqlx::error::DatabaseError;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody was faster, or what was not loaded is known: load, decide and save again.
-    #[error("raced on {0}")]
-    Raced(String),
+    #[error("stale: {0} moved since it was read")]
+    Stale(String),
     /// The database refuses the data (SQLSTATE class 22, or 23 save a key that exists): sending it again will not help.
     #[error("refused ({code}): {message}")]
     Refused {
@@ -21,7 +21,7 @@ pub enum StoreError {
     Unavailable(String),
     /// It answers, but must not be used: migrations missing or edited, a backstop missing, a standby, fsync off.
     #[error("{0}")]
-    Unfit(String),
+    Misconfigured(String),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -51,9 +51,9 @@ fn refusal(error: &dyn DatabaseError) -> StoreError {
         };
     }
     match code.as_str() {
-        "40001" | "40P01" => StoreError::Raced(message.to_owned()),
+        "40001" | "40P01" => StoreError::Stale(message.to_owned()),
         // Somebody else inserted the row since the load.
-        "23505" => StoreError::Raced(error.constraint().unwrap_or_default().to_owned()),
+        "23505" => StoreError::Stale(error.constraint().unwrap_or_default().to_owned()),
         _ if code.starts_with("22") || code.starts_with("23") => {
             StoreError::Refused { message: without_values(), code }
         }

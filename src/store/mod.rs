@@ -88,7 +88,7 @@ impl Store {
     /// Reads the URL; connects when first used.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] when the URL is none.
+    /// [`StoreError::Misconfigured`] when the URL is none.
     pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         let url = settings.url.expose();
         let database = match url.split_once(':') {
@@ -121,7 +121,7 @@ impl Store {
     /// Checks that the schema is current, every backstop constraint exists and is valid, and commits are durable.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] naming what is wrong and the way out; [`StoreError::Unavailable`].
+    /// [`StoreError::Misconfigured`] naming what is wrong and the way out; [`StoreError::Unavailable`].
     pub async fn check(&self) -> Result<Schema, StoreError> {
         let work = async {
             match &self.database {
@@ -136,7 +136,7 @@ impl Store {
     /// Postgres serves any number. A session claims too, when it first connects.
     ///
     /// # Errors
-    /// [`StoreError::Unfit`] naming the file when another process serves from it.
+    /// [`StoreError::Misconfigured`] naming the file when another process serves from it.
     pub fn claim(&self) -> Result<(), StoreError> {
         match &self.database {
             Database::Postgres(_) => Ok(()),
@@ -172,7 +172,7 @@ async fn within<T>(
 
 /// Never shows the URL: it may hold a password.
 fn bad_url(why: &str) -> StoreError {
-    StoreError::Unfit(format!(
+    StoreError::Misconfigured(format!(
         "database_url: {why}; expected postgres://user:password@host:port/database or sqlite://path/to/file"
     ))
 }

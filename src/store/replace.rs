@@ -72,7 +72,7 @@ pub(super) async fn replace_sqlite(
 }
 
 fn ended(rows: u64) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Raced("ended payments".to_owned())) }
+    if rows == 1 { Ok(()) } else { Err(StoreError::Stale("ended payments".to_owned())) }
 }
 
 /// What came so often came so often whatever it says.

@@ -47,7 +47,7 @@ pub(super) async fn migrate<C: Migrate>(
 /// Refuses a database that a commit from before the first release made: nothing brings it up to a release.
 pub(super) fn refuse_unreleased(is_unreleased: bool) -> Result<(), StoreError> {
     if is_unreleased {
-        Err(StoreError::Unfit(
+        Err(StoreError::Misconfigured(
             "the database was made by a version before the first release (0.2.0), which nothing upgrades; \
              give this version a new database, or drop the old tables"
                 .to_owned(),
@@ -63,11 +63,13 @@ fn failed(error: MigrateError) -> StoreError {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             match StoreError::from(error) {
                 StoreError::Unavailable(why) => StoreError::Unavailable(why),
-                StoreError::Unfit(why) => StoreError::Unfit(why),
-                StoreError::Raced(why) | StoreError::Refused { message: why, .. } => StoreError::Unfit(why),
+                StoreError::Misconfigured(why) => StoreError::Misconfigured(why),
+                StoreError::Stale(why) | StoreError::Refused { message: why, .. } => {
+                    StoreError::Misconfigured(why)
+                }
             }
         }
-        other => StoreError::Unfit(other.to_string()),
+        other => StoreError::Misconfigured(other.to_string()),
     }
 }
 
@@ -92,19 +94,19 @@ pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Resu
 
 /// Something is missing or changed that a migration made.
 pub(super) fn unfit(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Unfit(format!("the database's schema is not this version's: {what}; {WAY_OUT}"))
+    StoreError::Misconfigured(format!("the database's schema is not this version's: {what}; {WAY_OUT}"))
 }
 
 /// Something that a migration made was removed or changed by hand: applying migrations again would not bring it back.
 pub(super) fn tampered(what: impl std::fmt::Display) -> StoreError {
-    StoreError::Unfit(format!(
+    StoreError::Misconfigured(format!(
         "the database's schema was changed by hand: {what}; put it back as in `migrations/`, or restore a backup; \
          on a new database {WAY_OUT}"
     ))
 }
 
 fn edited(version: i64) -> StoreError {
-    StoreError::Unfit(format!(
+    StoreError::Misconfigured(format!(
         "migration {version} was edited after it was applied to this database; \
          use a build with the released migrations, and put changes into a new migration"
     ))

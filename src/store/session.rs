@@ -138,10 +138,10 @@ impl Session {
     /// Keeps the connection only if the database is known to have finished the call.
     fn settle<T>(&mut self, connection: Connection, answer: Result<T, StoreError>) -> Result<T, StoreError> {
         match &answer {
-            Ok(_) | Err(StoreError::Raced(_) | StoreError::Refused { .. }) => {
+            Ok(_) | Err(StoreError::Stale(_) | StoreError::Refused { .. }) => {
                 self.connection = Some(connection);
             }
-            Err(StoreError::Unavailable(_) | StoreError::Unfit(_)) => drop(connection),
+            Err(StoreError::Unavailable(_) | StoreError::Misconfigured(_)) => drop(connection),
         }
         answer
     }

@@ -83,7 +83,7 @@ pub const METERS: &[Meter] = &[
         "Saves refused because another replica was faster, or what was presumed new was known, and tried again.",
     ),
     counter(
-        "paylatch_presumed_events_total",
+        "paylatch_unloaded_inserts_total",
         "Events decided without a load: `new` as presumed; `known` and refused, so decided again from one; or `unsaved`.",
     ),
     counter("paylatch_database_errors_total", "Loads and saves that failed for want of the database."),

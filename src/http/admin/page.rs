@@ -83,7 +83,7 @@ impl From<StoreError> for Problem {
                 warn!(reason, "a question to the database failed");
                 Self::new(Code::DatabaseAway)
             }
-            StoreError::Unfit(reason) => {
+            StoreError::Misconfigured(reason) => {
                 warn!(reason, "the database cannot be used");
                 Self::new(Code::DatabaseUnfit)
             }
@@ -92,7 +92,7 @@ impl From<StoreError> for Problem {
                 warn!(code, message, "the database refused a question");
                 invalid("a value that no row can have")
             }
-            StoreError::Raced(reason) => {
+            StoreError::Stale(reason) => {
                 error!(reason, "a question raced with a write");
                 Self::new(Code::Internal)
             }

@@ -78,7 +78,7 @@ impl Store {
 fn stored(row: StoredRow) -> Result<StoredEvent, StoreError> {
     let name = format!("{}/{}", row.1, row.0);
     read(row).ok_or_else(|| {
-        StoreError::Unfit(format!(
+        StoreError::Misconfigured(format!(
             "event {name} holds a value that this version cannot read; run a newer one"
         ))
     })

@@ -78,7 +78,7 @@ impl Sqlite {
                 *claim = Some(file);
                 Ok(())
             }
-            Err(TryLockError::WouldBlock) => Err(StoreError::Unfit(format!(
+            Err(TryLockError::WouldBlock) => Err(StoreError::Misconfigured(format!(
                 "another process serves from {} (it holds {}); stop it, or give this one a database_url of its own",
                 self.path.display(),
                 name.display()

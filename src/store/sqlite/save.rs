@@ -44,7 +44,7 @@ pub(in crate::store) async fn save_within(
 
 /// A row that was not written is one that another save moved since the load.
 fn written(what: &str, rows: u64, expected: usize) -> Result<(), StoreError> {
-    if usize::try_from(rows) == Ok(expected) { Ok(()) } else { Err(StoreError::Raced(what.to_owned())) }
+    if usize::try_from(rows) == Ok(expected) { Ok(()) } else { Err(StoreError::Stale(what.to_owned())) }
 }
 
 /// A table, and the columns that an insert writes.

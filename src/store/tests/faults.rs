@@ -95,7 +95,7 @@ async fn an_edited_migration_is_refused() {
         world.sql(edit).await;
         unfit(&world, "migration 1 was edited").await;
         let answer = world.store.migrate().await;
-        assert!(matches!(answer, Err(StoreError::Unfit(_))), "{answer:?}");
+        assert!(matches!(answer, Err(StoreError::Misconfigured(_))), "{answer:?}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_database_from_before_the_first_release_is_refused() {
         world.sql("insert into _sqlx_migrations values (1, 'tables'), (2, 'views')").await;
         unfit(&world, "made by a version before the first release").await;
         let answer = world.store.migrate().await;
-        assert!(matches!(answer, Err(StoreError::Unfit(_))), "{answer:?}");
+        assert!(matches!(answer, Err(StoreError::Misconfigured(_))), "{answer:?}");
     }
 }
 
@@ -185,7 +185,7 @@ pub(super) async fn plant(world: &World, sound: &str, bug: &str) {
 
 async fn unfit(world: &World, named: &str) {
     let answer = world.store.check().await;
-    let Err(StoreError::Unfit(message)) = &answer else { panic!("{named}: {answer:?}") };
+    let Err(StoreError::Misconfigured(message)) = &answer else { panic!("{named}: {answer:?}") };
     assert!(message.contains(named), "{named}: {message}");
 }
 
@@ -212,7 +212,7 @@ async fn commits_that_are_no_promise_are_refused() {
     world.sql(&format!("alter database {database} set synchronous_commit = off")).await;
     // Connections that are open keep the setting that they started with.
     let answer = open(&world.url).check().await;
-    let Err(StoreError::Unfit(message)) = answer else { panic!("{answer:?}") };
+    let Err(StoreError::Misconfigured(message)) = answer else { panic!("{answer:?}") };
     assert!(message.contains("synchronous_commit is off"), "{message}");
 }
 
@@ -221,9 +221,9 @@ async fn one_process_serves_from_a_file_and_others_may_read() {
     let world = World::new(On::Sqlite).await;
     let second = open(&world.url);
     world.store.claim().unwrap();
-    let Err(StoreError::Unfit(message)) = second.claim() else { panic!("claimed twice") };
+    let Err(StoreError::Misconfigured(message)) = second.claim() else { panic!("claimed twice") };
     assert!(message.contains("paylatch.db"), "{message}");
-    assert!(matches!(second.session().load(&Wanted::default()).await, Err(StoreError::Unfit(_))));
+    assert!(matches!(second.session().load(&Wanted::default()).await, Err(StoreError::Misconfigured(_))));
     second.check().await.unwrap();
     second.counts().await.unwrap();
 }
@@ -238,7 +238,7 @@ async fn a_url_that_is_none_is_refused_without_showing_it() {
         "sqlite::memory:",
     ] {
         let settings = StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(1) };
-        let Err(StoreError::Unfit(message)) = Store::open(&settings) else { panic!("{url}") };
+        let Err(StoreError::Misconfigured(message)) = Store::open(&settings) else { panic!("{url}") };
         assert!(
             message.starts_with("database_url: ") && message.contains("expected postgres://"),
             "{message}"

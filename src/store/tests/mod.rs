@@ -147,7 +147,7 @@ async fn a_save_raced_in_any_phase_says_so_and_leaves_nothing(on: On) {
         let between = world.rows().await;
         let (_, changes) = decide(late, &[&second]);
         let answer = session.save(&changes).await;
-        assert!(matches!(answer, Err(StoreError::Raced(_))), "{phase}: {answer:?}");
+        assert!(matches!(answer, Err(StoreError::Stale(_))), "{phase}: {answer:?}");
         assert_eq!(world.rows().await, between, "{phase}: a raced save leaves nothing");
 
         deliver(&mut session, &[&second]).await;

@@ -13,7 +13,7 @@ async fn a_version_never_comes_back() {
     for on in [On::Postgres, On::Sqlite] {
         let world = World::new(on).await;
         let (answer, events) = save_over_an_order_that_began_anew(&world).await;
-        assert!(matches!(answer, Err(StoreError::Raced(_))), "{answer:?}");
+        assert!(matches!(answer, Err(StoreError::Stale(_))), "{answer:?}");
         assert_eq!(world.rows().await, Rows::expected(&events[..3]), "{on:?}");
     }
 
@@ -49,7 +49,7 @@ async fn two_crossing_saves_do_not_deadlock() {
     let world = World::new(On::Postgres).await;
     let answers = cross(&world).await;
     assert_eq!(answers[0], Ok(()));
-    assert_eq!(answers[1], Err(StoreError::Raced("orders_pkey".to_owned())));
+    assert_eq!(answers[1], Err(StoreError::Stale("orders_pkey".to_owned())));
 
     let world = World::new(On::Postgres).await;
     let body = world.texts("select prosrc from pg_proc where proname = 'save_decided'").await.remove(0);
@@ -57,7 +57,7 @@ async fn two_crossing_saves_do_not_deadlock() {
     let (inserts, locks) = (&body[at("-- 4. ")..at("-- 5. ")], &body[at("-- 5. ")..at("-- 6. ")]);
     plant(&world, &format!("{inserts}{locks}"), &format!("{locks}{inserts}")).await;
     let answers = cross(&world).await;
-    let deadlock = Err(StoreError::Raced("deadlock detected".to_owned()));
+    let deadlock = Err(StoreError::Stale("deadlock detected".to_owned()));
     assert!(answers.contains(&deadlock), "inserting after locking: {answers:?}");
 }
 

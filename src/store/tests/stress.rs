@@ -164,9 +164,9 @@ async fn acknowledge(
         }
         match attempt(world, driver, session, batch, random).await {
             Ok(()) => return,
-            Err(StoreError::Raced(what)) => assert!(!what.contains("deadlock"), "{what}"),
+            Err(StoreError::Stale(what)) => assert!(!what.contains("deadlock"), "{what}"),
             Err(StoreError::Unavailable(_)) => {}
-            Err(error @ (StoreError::Refused { .. } | StoreError::Unfit(_))) => panic!("{error}"),
+            Err(error @ (StoreError::Refused { .. } | StoreError::Misconfigured(_))) => panic!("{error}"),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Store {
     /// found first, before any repair.
     ///
     /// # Errors
-    /// [`StoreError`]; [`StoreError::Raced`] when rows were written faster than they could be repaired.
+    /// [`StoreError`]; [`StoreError::Stale`] when rows were written faster than they could be repaired.
     pub async fn audit(&self, repair: bool) -> Result<Audit, StoreError> {
         let (audit, mut wrong) = self.compare().await?;
         let mut session = self.session();
@@ -79,7 +79,7 @@ impl Store {
             }
             (_, wrong) = self.compare().await?;
         }
-        Err(StoreError::Raced("rows that are written faster than they can be repaired".to_owned()))
+        Err(StoreError::Stale("rows that are written faster than they can be repaired".to_owned()))
     }
 
     async fn compare(&self) -> Result<(Audit, Wrong), StoreError> {
@@ -112,7 +112,7 @@ impl Store {
                 let changes = Changes { payments: vec![relink], ..Changes::default() };
                 match session.save(&changes).await {
                     // A lane wrote the row in the meantime, from the same events.
-                    Err(StoreError::Raced(_)) => Ok(()),
+                    Err(StoreError::Stale(_)) => Ok(()),
                     other => other,
                 }
             }
@@ -150,11 +150,11 @@ async fn refold(session: &mut Session, order: &Key) -> Result<(), StoreError> {
         let changes =
             Changes { orders: vec![Rewrite { order: order.clone(), read, row }], ..Changes::default() };
         match session.save(&changes).await {
-            Err(StoreError::Raced(_)) => {}
+            Err(StoreError::Stale(_)) => {}
             other => return other,
         }
     }
-    Err(StoreError::Raced(format!("order {order} is written faster than it can be repaired")))
+    Err(StoreError::Stale(format!("order {order} is written faster than it can be repaired")))
 }
 
 const TOTALS: &str = "
@@ -205,5 +205,7 @@ async fn compare(
 
 fn unreadable(line: &Line) -> StoreError {
     let name = &line.order_id;
-    StoreError::Unfit(format!("what is stored of order {name} holds a value that this version cannot read"))
+    StoreError::Misconfigured(format!(
+        "what is stored of order {name} holds a value that this version cannot read"
+    ))
 }

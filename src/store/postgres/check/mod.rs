@@ -57,7 +57,7 @@ async fn server(pool: &PgPool) -> Result<(), StoreError> {
         )
         .fetch_one(pool)
         .await?;
-    let unfit = |what: String| Err(StoreError::Unfit(what));
+    let unfit = |what: String| Err(StoreError::Misconfigured(what));
     if version < SERVER_VERSION_MIN {
         unfit(format!("Postgres {version} is too old; use {SERVER_VERSION_MIN} or newer"))
     } else if is_standby {

@@ -12,10 +12,10 @@ use tracing::{Instrument, debug_span};
 use crate::lock::{Attempt, Lease, Locks};
 use crate::store::{Session, Store, StoreError};
 
-use super::commit::Loaded;
 use super::lane::Lane;
-use super::pending::{Busy, Pending, fold_repeats, span_of};
-use super::presumption::Presumption;
+use super::load::Loaded;
+use super::optimistic_insert::OptimisticInsert;
+use super::pending::{LockWait, Pending, fold_repeats, span_of};
 use super::{Refusal, Shared};
 
 /// The first wait for a busy order is up to this; it doubles with each try.
@@ -28,11 +28,11 @@ pub(super) struct EventLane {
     queue: mpsc::Receiver<Pending>,
     queue_is_open: bool,
     /// Events whose order is held by another, until they are due again.
-    aside: Vec<Pending>,
+    deferred: Vec<Pending>,
     locks: Locks,
     database: Store,
     pub(super) session: Session,
-    pub(super) presumption: Presumption,
+    pub(super) optimistic_insert: OptimisticInsert,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -40,7 +40,7 @@ impl Lane for EventLane {
     async fn run(&mut self) {
         while let Some(gathered) = self.gather().await {
             let (batch, contradicting) = fold_repeats(gathered);
-            self.aside.extend(contradicting);
+            self.deferred.extend(contradicting);
             let span = span_of(&batch);
             self.work(batch).instrument(span).await;
         }
@@ -62,11 +62,11 @@ impl EventLane {
         Self {
             queue,
             queue_is_open: true,
-            aside: Vec::new(),
+            deferred: Vec::new(),
             locks,
             database: store,
             session,
-            presumption: Presumption::default(),
+            optimistic_insert: OptimisticInsert::default(),
             shared,
         }
     }
@@ -84,14 +84,14 @@ impl EventLane {
         }
     }
 
-    /// Everything that has gathered: what is due again of the events set aside, then what waits in the queue.
+    /// Everything that has gathered: what is due again of the deferred events, then what waits in the queue.
     /// `None` when there will be no more.
     async fn gather(&mut self) -> Option<Vec<Pending>> {
         let events_max = self.shared.settings.batch_events_max.max(1);
-        let mut gathered = self.due_again(events_max);
+        let mut gathered = self.take_due(events_max);
         while gathered.is_empty() {
             let next_due =
-                self.aside.iter().filter_map(|pending| pending.busy.map(|busy| busy.again_at)).min();
+                self.deferred.iter().filter_map(|pending| pending.lock_wait.map(|wait| wait.again_at)).min();
             if !self.queue_is_open && next_due.is_none() {
                 return None;
             }
@@ -101,7 +101,7 @@ impl EventLane {
                     self.queue_is_open = taken > 0;
                 }
                 () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {
-                    gathered = self.due_again(events_max);
+                    gathered = self.take_due(events_max);
                 }
             }
         }
@@ -113,17 +113,17 @@ impl EventLane {
         Some(gathered)
     }
 
-    fn due_again(&mut self, events_max: usize) -> Vec<Pending> {
+    fn take_due(&mut self, events_max: usize) -> Vec<Pending> {
         let now = Instant::now();
-        let is_due = |pending: &mut Pending| pending.busy.is_none_or(|busy| busy.again_at <= now);
-        let mut due: Vec<Pending> = self.aside.extract_if(.., is_due).collect();
-        self.aside.extend(due.split_off(due.len().min(events_max)));
+        let is_due = |pending: &mut Pending| pending.lock_wait.is_none_or(|wait| wait.again_at <= now);
+        let mut due: Vec<Pending> = self.deferred.extract_if(.., is_due).collect();
+        self.deferred.extend(due.split_off(due.len().min(events_max)));
         due
     }
 
     /// What is leased for each event.
     fn orders_of(&self, batch: &[Pending]) -> Vec<Option<String>> {
-        let order = |pending: &Pending| Some(self.shared.memory.lock_key(&pending.event)?.to_string());
+        let order = |pending: &Pending| Some(self.shared.cache.lock_key(&pending.event)?.to_string());
         batch.iter().map(order).collect()
     }
 
@@ -144,14 +144,14 @@ impl EventLane {
             }
             Some(locks.acquire_each(&keys).instrument(debug_span!("lease")).await)
         };
-        if batch.iter().any(|pending| pending.busy.is_some()) {
+        if batch.iter().any(|pending| pending.lock_wait.is_some()) {
             return (lease.await, None);
         }
         let (leased, loaded) = tokio::join!(lease, self.load(batch));
         (leased, Some(loaded))
     }
 
-    /// The events whose orders are leased; those of busy ones wait aside. Without a lock service the batch goes on without a
+    /// The events whose orders are leased; those of busy ones are deferred. Without a lock service the batch goes on without a
     /// lease: the database decides.
     fn free_of(
         &mut self,
@@ -164,7 +164,7 @@ impl EventLane {
         let mut free = Vec::with_capacity(batch.len());
         for (pending, order) in batch.into_iter().zip(orders) {
             if order.as_ref().is_some_and(|order| busy.contains(order)) {
-                self.set_aside(pending);
+                self.defer(pending);
             } else {
                 free.push(pending);
             }
@@ -172,16 +172,16 @@ impl EventLane {
         (free, Some(lease))
     }
 
-    fn set_aside(&mut self, mut pending: Pending) {
+    fn defer(&mut self, mut pending: Pending) {
         let now = Instant::now();
-        let (since, tries) = pending.busy.map_or((now, 0), |busy| (busy.since, busy.tries));
+        let (since, tries) = pending.lock_wait.map_or((now, 0), |wait| (wait.since, wait.tries));
         if now.duration_since(since) >= self.shared.settings.lock_wait {
             self.locks.gave_up_waiting();
             return pending.answer(Err(Refusal::LockBusy));
         }
         let longest = BUSY_RETRY_MIN.saturating_mul(1 << tries.min(8)).min(BUSY_RETRY_MAX);
         let wait = rand::rng().random_range(Duration::ZERO..=longest);
-        pending.busy = Some(Busy { since, tries: tries.saturating_add(1), again_at: now + wait });
-        self.aside.push(pending);
+        pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1), again_at: now + wait });
+        self.deferred.push(pending);
     }
 }

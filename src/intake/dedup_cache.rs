@@ -19,7 +19,7 @@ const GENERATION_AGE_MAX: Duration = Duration::from_secs(300);
 
 /// Events and links that were committed lately, and the webhooks that told them.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Remembered>);
+pub(super) struct DedupCache(Mutex<Remembered>);
 
 /// Names a stretch of time in which no connection was lost.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -31,18 +31,18 @@ struct Remembered {
     events: Recent<Key, Digests>,
     links: Recent<Key, Id>,
     orders: Recent<Key, ()>,
-    webhooks: Recent<Fingerprint, Arc<[Told]>>,
+    webhooks: Recent<Fingerprint, Arc<[EventDigest]>>,
 }
 
 /// What a webhook said in one of its events, as far as its next delivery needs it.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
+pub(super) struct EventDigest {
     event: Key,
     payment: Option<Id>,
     facts_sha256: [u8; 32],
 }
 
-impl Told {
+impl EventDigest {
     pub(super) fn by(event: &Event) -> Self {
         Self {
             event: event.key().clone(),
@@ -58,7 +58,7 @@ struct Digests {
     facts_sha256: [u8; 32],
 }
 
-impl Memory {
+impl DedupCache {
     /// Whether `event` is a duplicate of one that is known to be durable.
     pub(super) fn knows(&self, event: &Event) -> bool {
         self.lock().events.get(event.key(), Instant::now()).is_some_and(|known| {
@@ -68,7 +68,7 @@ impl Memory {
 
     /// The receipt of a duplicate.
     pub(super) fn duplicate_of(&self, event: &Event) -> Receipt {
-        self.lock().duplicate(&Told::by(event), Instant::now())
+        self.lock().duplicate(&EventDigest::by(event), Instant::now())
     }
 
     /// The events of a webhook, with their receipts, if all that it said is known to be durable.
@@ -76,7 +76,7 @@ impl Memory {
         let now = Instant::now();
         let mut remembered = self.lock();
         let told = Arc::clone(remembered.webhooks.get(webhook, now)?);
-        let is_known = |told: &Told| {
+        let is_known = |told: &EventDigest| {
             remembered
                 .events
                 .get(&told.event, now)
@@ -88,7 +88,7 @@ impl Memory {
     }
 
     /// Remembers what a webhook said. Whether that is durable, its events' own entries tell.
-    pub(super) fn remember_webhook(&self, webhook: Fingerprint, told: Arc<[Told]>) {
+    pub(super) fn remember_webhook(&self, webhook: Fingerprint, told: Arc<[EventDigest]>) {
         self.lock().webhooks.insert(webhook, told, Instant::now());
     }
 
@@ -155,7 +155,7 @@ impl Remembered {
         }
     }
 
-    fn duplicate(&mut self, Told { event, payment, .. }: &Told, now: Instant) -> Receipt {
+    fn duplicate(&mut self, EventDigest { event, payment, .. }: &EventDigest, now: Instant) -> Receipt {
         let payment = payment.as_ref().map(|payment| event.sibling(payment));
         let order = payment.and_then(|payment| self.links.get(&payment, now).cloned());
         Receipt { event: event.id.clone(), order, outcome: Outcome::Duplicate, reason: None }

@@ -86,7 +86,7 @@ async fn an_event_whose_data_the_database_refuses_by_now_is_still_a_duplicate() 
     assert_eq!(world.count("conflicts").await, 0);
 }
 
-const PRESUMED: &str = "paylatch_presumed_events_total";
+const PRESUMED: &str = "paylatch_unloaded_inserts_total";
 
 async fn two_replicas() -> World {
     Plan::postgres().replicas(2).set("intake.lanes", "1").start().await

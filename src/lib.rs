@@ -24,3 +24,6 @@ pub mod config;
 pub mod secret;
 pub mod server;
 pub mod telemetry;
+
+mod backoff;
+mod http_client;

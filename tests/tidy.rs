@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the modules of the flow may name of each other. `secret` may be named by all; the rest of the modules assemble
+/// What the modules of the flow may name of each other. What serves many may be named by all; the rest of the modules assemble
 /// these and may name anything. `http` shows at `/metrics` what `telemetry` has gathered.
 const MAY_NAME: [(&str, &[&str]); 6] = [
     ("order", &[]),
@@ -16,7 +16,7 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
     ("intake", &["order", "lock", "store"]),
     ("http", &["order", "provider", "lock", "store", "intake", "telemetry"]),
 ];
-const MAY_BE_NAMED_BY_ALL: &str = "secret";
+const MAY_BE_NAMED_BY_ALL: [&str; 3] = ["secret", "backoff", "http_client"];
 
 const FILE_LINES_MAX: usize = 300;
 /// Files that are longer, and why.
@@ -167,8 +167,9 @@ fn strangers(path: &str, text: &str) -> Vec<String> {
     if is_test(path) {
         return Vec::new();
     }
-    let is_stranger =
-        |name: &String| name != module && name != MAY_BE_NAMED_BY_ALL && !allowed.contains(&name.as_str());
+    let is_stranger = |name: &String| {
+        name != module && !MAY_BE_NAMED_BY_ALL.contains(&name.as_str()) && !allowed.contains(&name.as_str())
+    };
     named_modules(&code(text))
         .into_iter()
         .filter(is_stranger)

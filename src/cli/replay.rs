@@ -15,7 +15,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::output::{Output, Tone, printable, table};
-use super::send::{Sender, Sent, require_http, webhook_url};
+use super::send::{Sender, Sent, webhook_url};
 use crate::config::Needs;
 
 /// The most webhooks that one run sends.
@@ -53,12 +53,11 @@ pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Fail
     let settings = context.settings_or_dev(Needs::default())?;
     let source = context.source(&settings, &replay.source)?;
     let url = webhook_url(replay.url.as_deref(), &settings, source)?;
-    require_http(&url)?;
     let fixtures = deliveries(replay)?;
     let bar = progress_bar(fixtures.len());
     let started = Instant::now();
     let progress = bar.clone();
-    let sender = Sender::new(source.clone(), url);
+    let sender = Sender::new(source.clone(), url)?;
     let sent = sender.send_all(fixtures, replay.concurrency.into(), move || progress.inc(1)).await;
     bar.finish_and_clear();
     let summary = Summary::of(&sent, started.elapsed());

@@ -3,25 +3,23 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, Uri, header};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http::{Request, Uri, header};
 use serde::Deserialize;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::context::now_seconds;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use crate::config::Settings;
+use crate::http_client::{HttpClient, Limits, Tls};
 use crate::provider::{Signed, Source};
 
 /// A provider has its answer within 5 s; twice that means that nothing answers.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The longest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+const LIMITS: Limits = Limits {
+    connect_within: Duration::from_secs(5),
+    answer_within: Duration::from_secs(10),
+    answer_bytes_max: 4 * 1024 * 1024,
+};
 /// How often a webhook is sent again after 503.
 const RETRIES_MAX: usize = 5;
 /// The longest `Retry-After` that is honoured.
@@ -30,7 +28,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 /// Sends webhooks of one source to one URL. Cheap to clone: connections are shared.
 #[derive(Debug, Clone)]
 pub(super) struct Sender {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: HttpClient,
     url: Uri,
     source: Source,
 }
@@ -78,8 +76,10 @@ impl Sent {
 }
 
 impl Sender {
-    pub(super) fn new(source: Source, url: Uri) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), url, source }
+    pub(super) fn new(source: Source, url: Uri) -> Result<Self, Failure> {
+        let client = HttpClient::new(LIMITS, &Tls::default());
+        let client = client.map_err(|why| Failure::new(Exit::Failed, "no_client", why))?;
+        Ok(Self { client, url, source })
     }
 
     /// Sends all `fixtures` with at most `concurrency` at once, and calls `progress` after each. The results are in the
@@ -134,19 +134,13 @@ impl Sender {
         for (name, value) in content_type(&headers, &body).iter().chain(&headers) {
             request = request.header(name, value);
         }
-        let request = request.body(Full::new(body)).map_err(|error| error.to_string())?;
-        let exchange = async {
-            let response = self.client.request(request).await.map_err(|error| tell_chain(&error))?;
-            let status = response.status().as_u16();
-            let retry_after = response.headers().get(header::RETRY_AFTER);
-            let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
-            let AnswerBody { receipts, title } = serde_json::from_slice(&body).unwrap_or_default();
-            Ok((Answer { status, receipts, title }, retry_after.map(Duration::from_secs)))
-        };
-        let nothing = |_| format!("no answer within {} s", ANSWER_WITHIN.as_secs());
-        timeout(ANSWER_WITHIN, exchange).await.map_err(nothing)?
+        let request = request.body(body).map_err(|error| error.to_string())?;
+        let answer = self.client.send(request).await.map_err(|why| why.to_string())?;
+        let retry_after = answer.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+        let AnswerBody { receipts, title } = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let status = answer.status().as_u16();
+        Ok((Answer { status, receipts, title }, retry_after.map(Duration::from_secs)))
     }
 }
 
@@ -179,23 +173,4 @@ pub(super) fn webhook_url(url: Option<&str>, settings: &Settings, source: &Sourc
         return with_path.parse().map_err(|_| wrong("is no URL"));
     }
     Ok(parsed)
-}
-
-/// Refuses what this program cannot send to.
-pub(super) fn require_http(url: &Uri) -> Result<(), Failure> {
-    match url.scheme_str() {
-        Some("http") => Ok(()),
-        Some(_) | None => {
-            Err(Failure::new(Exit::Usage, "no_https", format!("cannot send to {url}: only http:// works"))
-                .hint("`paylatch sign --url` prints a curl line that sends one webhook over https"))
-        }
-    }
-}
-
-/// An error with its causes: the outermost alone says only that connecting failed.
-pub(super) fn tell_chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(": ")
 }

@@ -33,6 +33,5 @@ pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
 pub use sources::Sources;
 #[cfg(feature = "tls")]
-pub use tls::connect_unverified;
 pub use tls::{Tls, TlsFiles, TlsProblem};
 pub use witness::{Refusal, Seen, Witness};

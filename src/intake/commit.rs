@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use rand::RngExt;
 use tokio::time::{Instant, sleep};
 use tracing::{Instrument, debug_span};
 
+use crate::backoff::Backoff;
 use crate::order::{Changes, Event, Outcome, Receipt, Statement, decide};
 use crate::store::StoreError;
 
@@ -19,12 +19,12 @@ use super::pending::{Pending, split};
 const RACES_BEFORE_SPLIT: u32 = 2;
 /// Into so many parts.
 const PARTS: usize = 4;
-/// The longest wait of a part that cannot be split further, before it tries again.
-const RACE_RETRY_MAX: Duration = Duration::from_millis(16);
+/// The waits of a part that cannot be split further, before it tries again.
+const RACE_RETRY: Backoff = Backoff::new(Duration::from_millis(16), Duration::from_millis(16));
 /// Tries of a part on a database that does not answer.
 const DATABASE_TRIES_MAX: u32 = 3;
-/// The first wait for it is up to this; it doubles with each try.
-const DATABASE_RETRY_MIN: Duration = Duration::from_millis(50);
+/// The waits between them.
+const DATABASE_RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(400));
 
 /// A part of a batch that is saved as one.
 struct Part {
@@ -127,8 +127,7 @@ async fn raced(mut part: Part, phase: &str, parts: &mut VecDeque<Part>) {
     let (races, tries) = (part.races, part.tries);
     let split = split(part.events, PARTS);
     if split.len() == 1 {
-        let wait = rand::rng().random_range(Duration::ZERO..=RACE_RETRY_MAX);
-        sleep(wait).await;
+        sleep(RACE_RETRY.wait(0)).await;
     }
     for events in split {
         parts.push_back(Part { races: races.saturating_sub(1), tries, ..Part::of(events) });
@@ -157,7 +156,8 @@ fn refused(mut events: Vec<Pending>, code: &str, message: &str, parts: &mut VecD
 /// A lost connection or an unknown COMMIT starts again from the load, a few times: the unique keys make that harmless.
 async fn unavailable(mut part: Part, error: &StoreError, parts: &mut VecDeque<Part>) {
     metrics::counter!("paylatch_database_errors_total").increment(1);
-    part.tries = part.tries.saturating_add(1);
+    let failed_before = part.tries;
+    part.tries = failed_before.saturating_add(1);
     if part.tries >= DATABASE_TRIES_MAX {
         tracing::warn!(%error, events = part.events.len(), "not stored; the senders are told to send again");
         for pending in part.events {
@@ -166,9 +166,7 @@ async fn unavailable(mut part: Part, error: &StoreError, parts: &mut VecDeque<Pa
         return;
     }
     tracing::debug!(%error, tries = part.tries, "trying the database again");
-    let longest = DATABASE_RETRY_MIN.saturating_mul(1 << part.tries.min(8));
-    let wait = rand::rng().random_range(Duration::ZERO..=longest);
-    sleep(wait).await;
+    sleep(DATABASE_RETRY.wait(failed_before)).await;
     parts.push_front(part);
 }
 

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tracing::{Instrument, debug_span};
 
+use crate::backoff::Backoff;
 use crate::lock::{Attempt, Lease, Locks};
 use crate::store::{Session, Store, StoreError};
 
@@ -18,10 +18,8 @@ use super::optimistic_insert::OptimisticInsert;
 use super::pending::{LockWait, Pending, fold_repeats, span_of};
 use super::{Refusal, Shared};
 
-/// The first wait for a busy order is up to this; it doubles with each try.
-const BUSY_RETRY_MIN: Duration = Duration::from_millis(25);
-/// The longest wait between two tries.
-const BUSY_RETRY_MAX: Duration = Duration::from_millis(250);
+/// The waits for a busy order.
+const BUSY_RETRY: Backoff = Backoff::new(Duration::from_millis(25), Duration::from_millis(250));
 
 /// One stream of batches, with a database connection of its own.
 pub(super) struct EventLane {
@@ -179,9 +177,8 @@ impl EventLane {
             self.locks.gave_up_waiting();
             return pending.answer(Err(Refusal::LockBusy));
         }
-        let longest = BUSY_RETRY_MIN.saturating_mul(1 << tries.min(8)).min(BUSY_RETRY_MAX);
-        let wait = rand::rng().random_range(Duration::ZERO..=longest);
-        pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1), again_at: now + wait });
+        let again_at = now + BUSY_RETRY.wait(tries);
+        pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1), again_at });
         self.deferred.push(pending);
     }
 }

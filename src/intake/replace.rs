@@ -6,16 +6,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use rand::RngExt;
 use tokio::time::sleep;
 
+use crate::backoff::Backoff;
 use crate::order::{Event, Key, Receipt, Snapshot, decide_again};
 use crate::store::{Session, StoreError, StoredEvent, Wanted};
 
 /// How often one event is tried when servers write its order too.
 const ATTEMPTS_MAX: u32 = 50;
-/// The longest wait before the next attempt.
-const RETRY_MAX: Duration = Duration::from_millis(50);
+/// The waits between them.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(50));
 
 /// What became of a stored event that was read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +50,7 @@ pub async fn replace(
     for _ in 0..ATTEMPTS_MAX {
         match attempt(session, stored, &events, dry_run).await {
             Err(StoreError::Stale(_)) => {
-                let wait = rand::rng().random_range(Duration::ZERO..=RETRY_MAX);
-                sleep(wait).await;
+                sleep(RETRY.wait(0)).await;
             }
             Err(StoreError::Refused { code, message }) => {
                 return Ok(Replaced::Refused(format!("{message} ({code})")));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Attempt, Lease, Locks, NotHeld};
+use crate::backoff::Backoff;
 
 impl Locks {
     /// Runs `work` while all of `keys` are held, and releases them before it returns.
@@ -52,7 +53,7 @@ impl Locks {
     /// [`NotHeld::Busy`] or [`NotHeld::Unavailable`].
     pub async fn acquire_all(&self, keys: &[String], wait: Duration) -> Result<Lease, NotHeld> {
         let give_up_at = Instant::now() + wait;
-        let mut pause = RETRY_MIN;
+        let mut tries: u32 = 0;
         loop {
             let Attempt::Acquired { lease, busy } = self.acquire_each(keys).await else {
                 return Err(NotHeld::Unavailable);
@@ -66,12 +67,10 @@ impl Locks {
                 self.gave_up_waiting();
                 return Err(NotHeld::Busy { keys: busy });
             }
-            // Full jitter: those who met once must not meet again.
-            sleep(pause.mul_f64(rand::random()).min(left)).await;
-            pause = RETRY_MAX.min(pause * 2);
+            sleep(RETRY.wait(tries).min(left)).await;
+            tries = tries.saturating_add(1);
         }
     }
 }
 
-const RETRY_MIN: Duration = Duration::from_millis(25);
-const RETRY_MAX: Duration = Duration::from_millis(250);
+const RETRY: Backoff = Backoff::new(Duration::from_millis(25), Duration::from_millis(250));

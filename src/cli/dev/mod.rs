@@ -99,7 +99,7 @@ impl Replay {
         let url = format!("http://{address}/webhooks/{name}");
         let url =
             url.parse().map_err(|_| Failure::new(Exit::Failed, "wrong_url", format!("{url} is no URL")))?;
-        let sent = Sender::new(self.source, url).send_all(self.fixtures, 1, || {}).await;
+        let sent = Sender::new(self.source, url)?.send_all(self.fixtures, 1, || {}).await;
         output.line(receipts(&sent));
         output.line("");
         output.line(listing::orders_of(store, &name).await?);

@@ -11,8 +11,6 @@ use std::path::PathBuf;
 pub use absent::Tls;
 #[cfg(feature = "tls")]
 pub use present::Tls;
-#[cfg(feature = "tls")]
-pub use present::connect_unverified;
 
 /// Where the certificate and its key are, as PEM.
 #[derive(Debug, Clone)]

@@ -35,7 +35,7 @@ impl Traces {
             settings.headers.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect();
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Wire::new(DELIVERY_MAX))
+            .with_http_client(Wire::new(DELIVERY_MAX)?)
             .with_protocol(Protocol::HttpBinary)
             .with_endpoint(format!("{}/v1/traces", settings.endpoint.trim_end_matches('/')))
             .with_headers(headers)

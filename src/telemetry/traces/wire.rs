@@ -5,15 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use opentelemetry_http::{Bytes, HttpError, Request, Response};
 use tokio::runtime::Handle;
-use tokio::time::timeout;
 use tracing::{info, warn};
+
+use crate::http_client::{HttpClient, Limits, Tls};
 
 /// The longest answer that is read, in bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -21,31 +17,24 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// An HTTP client that may be asked from any thread: its work runs in the runtime that made it.
 #[derive(Debug, Clone)]
 pub(super) struct Wire {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient,
     runtime: Handle,
-    delivery_max: Duration,
     is_out: Arc<AtomicBool>,
 }
 
 impl Wire {
-    pub(super) fn new(delivery_max: Duration) -> Self {
-        let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
-        Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            runtime: Handle::current(),
-            delivery_max,
-            is_out: Arc::default(),
-        }
+    pub(super) fn new(delivery_max: Duration) -> Result<Self, String> {
+        let limits = Limits {
+            connect_within: delivery_max,
+            answer_within: delivery_max,
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
+        let client = HttpClient::new(limits, &Tls::default())?;
+        Ok(Self { client, runtime: Handle::current(), is_out: Arc::default() })
     }
 
     async fn deliver(self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let exchange = async {
-            let (head, body) = self.client.request(request.map(Full::new)).await?.into_parts();
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await?.to_bytes();
-            Ok::<_, HttpError>(Response::from_parts(head, body))
-        };
-        let answer = timeout(self.delivery_max, exchange).await.map_err(HttpError::from).flatten();
+        let answer = self.client.send(request).await.map_err(HttpError::from);
         self.tell(&answer);
         answer
     }
@@ -67,7 +56,7 @@ impl Wire {
 }
 
 #[async_trait]
-impl HttpClient for Wire {
+impl opentelemetry_http::HttpClient for Wire {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         self.runtime.spawn(self.clone().deliver(request)).await?
     }

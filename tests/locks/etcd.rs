@@ -84,9 +84,12 @@ async fn a_frozen_server_costs_one_call_and_is_used_again_when_it_wakes() {
 
 #[tokio::test]
 async fn addresses_that_do_not_read_are_refused_without_being_repeated() {
-    for url in ["https://127.0.0.1:2379", "http://user:canary@127.0.0.1:2379", "127.0.0.1"] {
+    for url in ["ftp://user:canary@127.0.0.1:2379", "http://user@127.0.0.1:2379", "127.0.0.1"] {
         let error = Locks::new(&settings("etcd", &[url.to_owned()])).expect_err("wrong");
-        assert!(error.contains("http://host:2379") && !error.contains("canary"), "{error}");
+        assert!(
+            error.contains("http[s]://[user:password@]host:2379") && !error.contains("canary"),
+            "{error}"
+        );
     }
     let found = locks("etcd", &[format!("http://127.0.0.1:{}", free_port())]).health().await;
     assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("not reachable")), "{found:?}");

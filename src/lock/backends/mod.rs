@@ -6,6 +6,8 @@ mod local;
 mod postgres;
 mod redis;
 mod redlock;
+mod tls;
+mod user;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 
@@ -46,7 +48,7 @@ impl Backend {
             "redis" => Redis::new(settings).map(Self::Redis),
             "redlock" => Redlock::new(settings).map(Self::Redlock),
             "postgres" => Postgres::new(&settings.urls, settings.call_timeout).map(Self::Postgres),
-            "etcd" => Etcd::new(&settings.urls, settings.call_timeout).map(Self::Etcd),
+            "etcd" => Etcd::new(settings).map(Self::Etcd),
             #[cfg(feature = "zookeeper")]
             "zookeeper" => ZooKeeper::new(settings).map(Self::ZooKeeper),
             #[cfg(not(feature = "zookeeper"))]
@@ -85,9 +87,10 @@ impl Backend {
     /// Returns when a call can be sent. What was begun goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
         match self {
-            Self::Local(_) | Self::Redlock(_) | Self::Etcd(_) => Ok(()),
+            Self::Local(_) | Self::Redlock(_) => Ok(()),
             Self::Redis(redis) => redis.ready().await,
             Self::Postgres(postgres) => postgres.ready().await,
+            Self::Etcd(etcd) => etcd.ready().await,
             #[cfg(feature = "zookeeper")]
             Self::ZooKeeper(zookeeper) => zookeeper.ready().await,
         }

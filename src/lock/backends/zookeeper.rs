@@ -18,6 +18,7 @@ use super::super::inspect::{Finding, HELD_MAX, Held};
 use super::super::server_clock::Clock;
 use super::super::token::Token;
 use super::connection::{Connect, Connection};
+use super::user::User;
 
 /// One ensemble.
 #[derive(Debug)]
@@ -29,22 +30,23 @@ pub(in crate::lock) struct ZooKeeper {
 #[derive(Debug)]
 struct Ensemble {
     hosts: String,
+    user: Option<User>,
     session_timeout: Duration,
 }
 
 impl ZooKeeper {
     pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
-        let expected = "expected zookeeper://host[:2181] for each server, for lock.backend = \"zookeeper\"";
-        let host = |url: &crate::secret::Secret| {
-            let host = url.expose().strip_prefix("zookeeper://").map(|host| host.trim_end_matches('/'));
-            let host = host.filter(|host| !host.is_empty() && !host.contains(['/', '@', ',']));
-            host.map(str::to_owned).ok_or_else(|| format!("lock.urls: {expected}"))
-        };
-        let hosts = settings.urls.iter().map(host).collect::<Result<Vec<_>, _>>()?.join(",");
-        if hosts.is_empty() {
-            return Err(format!("lock.urls is empty, {expected}"));
+        let (mut hosts, mut users) = (Vec::new(), Vec::new());
+        for url in &settings.urls {
+            let (user, host) = server(url.expose()).ok_or_else(|| format!("lock.urls: {EXPECTED}"))?;
+            hosts.push(host.to_owned());
+            users.push(user);
         }
-        let ensemble = Ensemble { hosts, session_timeout: settings.ttl };
+        if hosts.is_empty() {
+            return Err(format!("lock.urls is empty, {EXPECTED}"));
+        }
+        let user = User::of_all(users)?;
+        let ensemble = Ensemble { hosts: hosts.join(","), user, session_timeout: settings.ttl };
         Ok(Self { connection: Connection::new(ensemble), call_timeout: settings.call_timeout })
     }
 
@@ -57,10 +59,10 @@ impl ZooKeeper {
         let open = self.connection.open().await?;
         let mut calls = JoinSet::new();
         for (place, hold) in holds.iter().cloned().enumerate() {
-            let client = Client::clone(&open);
+            let (client, acls) = (Client::clone(&open), self.connection.address().acls());
             calls.spawn(async move {
                 let done = match verb {
-                    Verb::Acquire => acquire(&client, &hold).await,
+                    Verb::Acquire => acquire(&client, &hold, acls).await,
                     Verb::Extend => ours(&client, &hold).await,
                     Verb::Release => release(&client, &hold).await,
                 };
@@ -92,9 +94,12 @@ impl ZooKeeper {
     pub(super) async fn health(&self) -> Vec<Finding> {
         let asked = async {
             let open = self.connection.open().await?;
-            open.check_stat(ROOT).await.map_err(|error| failure(&error))
+            open.list_children(ROOT).await.map_err(|error| failure(&error))
         };
-        let unreachable = |failure| vec![Finding::Failure(format!("ZooKeeper is not reachable: {failure}"))];
+        let unreachable = |failure| match failure {
+            Failure::Refused(reason) => vec![Finding::Failure(format!("ZooKeeper refuses {ROOT}: {reason}"))],
+            other => vec![Finding::Failure(format!("ZooKeeper is not reachable: {other}"))],
+        };
         asked.await.map_or_else(unreachable, |_| Vec::new())
     }
 
@@ -128,12 +133,23 @@ impl ZooKeeper {
     }
 }
 
+impl Ensemble {
+    /// What one user creates, nobody else may look at or delete.
+    fn acls(&self) -> Acls<'static> {
+        if self.user.is_some() { Acls::creator_all() } else { Acls::anyone_all() }
+    }
+}
+
 impl Connect for Ensemble {
     type Connected = Client;
 
     async fn connect(&self) -> Result<Client, Failure> {
-        let connector = Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
-        let root = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        let mut connector =
+            Client::connector().with_session_timeout(self.session_timeout).with_fail_eagerly();
+        if let Some(User { name, password }) = &self.user {
+            connector = connector.with_auth("digest", format!("{name}:{}", password.expose()).as_bytes());
+        }
+        let root = CreateMode::Persistent.with_acls(self.acls());
         let connecting = async {
             let client = connector.connect(&self.hosts).await?;
             match client.create(ROOT, b"", &root).await {
@@ -148,8 +164,15 @@ impl Connect for Ensemble {
     }
 }
 
-async fn acquire(client: &Client, hold: &Hold) -> Result<Option<u64>, Error> {
-    let ephemeral = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+/// The user and the host of `zookeeper://[user:password@]host[:2181]`.
+fn server(url: &str) -> Option<(Option<User>, &str)> {
+    let (user, host) = User::split(url.strip_prefix("zookeeper://")?.trim_end_matches('/'))?;
+    let is_one = !host.is_empty() && !host.contains(['/', '@', ',']);
+    is_one.then_some((user, host))
+}
+
+async fn acquire(client: &Client, hold: &Hold, acls: Acls<'static>) -> Result<Option<u64>, Error> {
+    let ephemeral = CreateMode::Ephemeral.with_acls(acls);
     match client.create(&path(hold), hold.token.as_str().as_bytes(), &ephemeral).await {
         Ok((stat, _)) => Ok(Some(stat.czxid.unsigned_abs())),
         Err(Error::NodeExists) => ours(client, hold).await,
@@ -220,6 +243,8 @@ fn key(name: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+const EXPECTED: &str =
+    "expected zookeeper://[user:password@]host[:2181] for each server, for lock.backend = \"zookeeper\"";
 const ROOT: &str = "/paylatch-lock";
 /// Longer than a call: it has the name look-up and the session in it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@
 //! etcd counts in seconds and gives no lease below about two: a holder that vanished is noticed later than elsewhere.
 
 mod gateway;
+mod login;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
 use super::super::inspect::{Finding, HELD_MAX, Held};
 use super::super::server_clock::Clock;
 use super::super::token::Token;
-use crate::secret::Secret;
 use gateway::Gateway;
 
 /// One etcd cluster.
@@ -32,8 +33,12 @@ pub(in crate::lock) struct Etcd {
 }
 
 impl Etcd {
-    pub(super) fn new(urls: &[Secret], call_timeout: Duration) -> Result<Self, String> {
-        Ok(Self { gateway: Arc::new(Gateway::new(urls, call_timeout)?) })
+    pub(super) fn new(settings: &LockSettings) -> Result<Self, String> {
+        Ok(Self { gateway: Arc::new(Gateway::new(settings)?) })
+    }
+
+    pub(super) async fn ready(&self) -> Result<(), Failure> {
+        self.gateway.ready().await
     }
 
     pub(super) async fn ask(
@@ -118,6 +123,8 @@ impl Etcd {
                         alarm.alarm
                     ))
                 })),
+                // A user of our keys alone may be refused the question.
+                Err(Failure::Refused(reason)) if reason.contains("permission denied") => {}
                 Err(failure) => {
                     findings.push(Finding::Failure(format!("{place}: etcd is not reachable: {failure}")))
                 }

@@ -8,13 +8,14 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisError,
-    TlsCertificates, TlsMode,
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    RedisError, TlsCertificates, TlsMode,
 };
 use tokio::sync::{Mutex, OnceCell};
 
 use super::super::connection::Connect;
-use super::tls::certificates;
+use super::super::tls::Certificates;
+use crate::http_client::Identity;
 use crate::lock::LockSettings;
 use crate::lock::contract::Failure;
 use crate::secret::Secret;
@@ -194,10 +195,14 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, String> {
 
 /// The certificates of a connection that speaks TLS; without any, the library trusts the public authorities.
 fn tls_of(info: &ConnectionInfo, settings: &LockSettings) -> Result<Option<TlsCertificates>, String> {
-    match info.addr() {
-        ConnectionAddr::TcpTls { .. } => certificates(&settings.tls),
-        _ => Ok(None),
+    if !matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        return Ok(None);
     }
+    let Certificates { authorities, identity } = Certificates::read(&settings.tls)?;
+    let client = |Identity { cert, key }| ClientTlsConfig { client_cert: cert, client_key: key };
+    let is_given = authorities.is_some() || identity.is_some();
+    let certificates = TlsCertificates { client_tls: identity.map(client), root_cert: authorities };
+    Ok(is_given.then_some(certificates))
 }
 
 fn wrong(error: RedisError) -> String {

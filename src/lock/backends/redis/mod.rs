@@ -6,7 +6,6 @@
 mod address;
 mod inspect;
 mod script;
-mod tls;
 
 use std::collections::HashMap;
 use std::time::Duration;

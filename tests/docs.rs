@@ -246,8 +246,8 @@ fn read(path: &str) -> String {
 /// The names that Prometheus keeps a metric under.
 fn series(meter: &telemetry::Meter) -> Vec<String> {
     match meter.kind {
-        telemetry::Kind::Counter | telemetry::Kind::Gauge => vec![meter.name.to_owned()],
-        telemetry::Kind::Histogram => {
+        telemetry::MeterKind::Counter | telemetry::MeterKind::Gauge => vec![meter.name.to_owned()],
+        telemetry::MeterKind::Histogram => {
             ["bucket", "sum", "count"].map(|part| format!("{}_{part}", meter.name)).to_vec()
         }
     }

@@ -335,7 +335,7 @@ fn a_wrong_definition_stops_the_program_and_names_its_file_the_table_the_key_and
         machine.command(&["providers"]).env("PAYLATCH_PROVIDERS_DIR", "definitions").output().unwrap();
 
     assert_eq!(refused.status.code(), Some(78));
-    for part in ["definitions/acme.toml", "[facts.id]", "`id` is no place; expected /pointer"] {
+    for part in ["definitions/acme.toml", "[facts.id]", "`id` is not a selector; expected /pointer"] {
         assert!(said(&refused).contains(part), "{}", said(&refused));
     }
 }

@@ -59,11 +59,11 @@ struct Summary {
     /// Their source is not configured any more.
     without_source: u64,
     /// What each of these says, or why it stays.
-    events: Vec<Line>,
+    events: Vec<Reread>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Reread {
     event: String,
     was: &'static str,
     now: &'static str,
@@ -141,7 +141,7 @@ impl Summary {
     fn add(&mut self, stored: &StoredEvent, replaced: Replaced) {
         let event = stored.key.to_string();
         let was = stored.outcome.as_str();
-        let stays = |reason: String| Line { event: event.clone(), was, now: STAYS, reason: Some(reason) };
+        let stays = |reason: String| Reread { event: event.clone(), was, now: STAYS, reason: Some(reason) };
         match replaced {
             Replaced::Same => self.same += 1,
             Replaced::Gone => self.events.push(stays("it was replaced in the meantime".to_owned())),
@@ -157,7 +157,7 @@ impl Summary {
                     let now = receipt.outcome.as_str();
                     *self.replaced.entry(now).or_default() += 1;
                     let event = stored.key.sibling(&receipt.event).to_string();
-                    self.events.push(Line { event, was, now, reason: receipt.reason });
+                    self.events.push(Reread { event, was, now, reason: receipt.reason });
                 }
             }
         }

@@ -26,9 +26,9 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     // Before anybody is told that it is ready: a SIGHUP that nobody listens for ends the process.
     let hangups = signal(SignalKind::hangup());
     let store = context.store(&settings)?;
-    let facts = Facts::of(&settings, context.settings_file());
+    let notice = StartNotice::of(&settings, context.settings_file());
     let server = Server::start(settings, store).await?;
-    facts.tell(context.output, server.public_address(), server.admin_address());
+    notice.tell(context.output, server.public_address(), server.admin_address());
     supervisor::ready();
     let handle = server.reload_handle();
     let ended = server.run(reload_on_hangup(context, handle, hangups)).await;
@@ -39,14 +39,14 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
 }
 
 /// What is told once serving begins: a block for people, one line of log for machines. No secret is in it.
-struct Facts {
+struct StartNotice {
     sources: String,
     database: String,
     locks: String,
     settings: String,
 }
 
-impl Facts {
+impl StartNotice {
     fn of(settings: &Settings, file: Option<PathBuf>) -> Self {
         let shown = |name: &str| {
             let own = settings.resolved.iter().find(|resolved| resolved.setting == name);

@@ -3,7 +3,7 @@
 use std::fmt::{Error, Write as _};
 
 use super::Providers;
-use super::definition::{Definition, Family, Rule, Texts};
+use super::definition::{Definition, FamilyTable, RuleTable, Texts};
 use crate::order::Kind;
 
 impl Providers {
@@ -65,7 +65,7 @@ fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(),
     writeln!(page, "- **Retries:** {}", docs.retries)?;
     writeln!(page, "- **Subscribe to:** {}.", code(docs.subscribe.iter().map(String::as_str)))?;
     if !definition.facts.order.0.is_empty() {
-        writeln!(page, "- **Order, best first:** {}.", places(&definition.facts.order))?;
+        writeln!(page, "- **Order, best first:** {}.", selectors(&definition.facts.order))?;
     }
     for gap in &docs.gaps {
         writeln!(page, "- **Know:** {gap}")?;
@@ -89,23 +89,30 @@ fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(),
     Ok(())
 }
 
-fn row(page: &mut String, family: &Family, rule: &Rule) -> Result<(), Error> {
+fn row(page: &mut String, family: &FamilyTable, rule: &RuleTable) -> Result<(), Error> {
     let Some(kind) = &rule.kind else { return Ok(()) };
     let types = if rule.types.0.is_empty() { &family.types } else { &rule.types };
     let amount = if rule.amount.0.is_empty() { &family.amount } else { &rule.amount };
     let when: Vec<String> = rule
         .when
         .iter()
-        .map(|(place, wanted)| match wanted.0.as_slice() {
-            [word] if word == "*" => format!("`{place}` is there"),
-            words => format!("`{place}` = {}", words.join(" or ")),
+        .map(|(selector, wanted)| match wanted.0.as_slice() {
+            [word] if word == "*" => format!("`{selector}` is there"),
+            words => format!("`{selector}` = {}", words.join(" or ")),
         })
         .collect();
     let total = if rule.cumulative { " (running total)" } else { "" };
-    writeln!(page, "| {} | {} | {}{total} | {} |", places(types), when.join(", "), kind.0, places(amount))
+    writeln!(
+        page,
+        "| {} | {} | {}{total} | {} |",
+        selectors(types),
+        when.join(", "),
+        kind.0,
+        selectors(amount)
+    )
 }
 
-fn places(texts: &Texts) -> String {
+fn selectors(texts: &Texts) -> String {
     code(texts.0.iter().map(String::as_str))
 }
 

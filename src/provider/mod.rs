@@ -4,19 +4,16 @@
 //! (`signature`), and where its events say what happened (`facts`). A [`Source`] is an account of it, compiled once;
 //! per request nothing is interpreted from text, nothing is copied from the body, and only the asked-for fields are read.
 
-mod builtin;
 mod definition;
 mod diagnosis;
 mod document;
 mod facts;
-mod moment;
-mod place;
-mod providers;
-mod reader;
+mod fields;
+mod registry;
 mod signature;
+mod signing;
 #[cfg(test)]
 mod tests;
-mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,8 +26,8 @@ use sha2::{Digest, Sha256};
 
 use self::definition::Definition;
 pub use self::diagnosis::{Cause, Diagnosis};
-use self::facts::Facts;
-pub use self::providers::{BadDefinition, Providers};
+use self::facts::FactReader;
+pub use self::registry::{BadDefinition, Providers};
 use self::signature::Scheme;
 use crate::order::{Event, Fingerprint, Id, UnixMicros};
 use crate::secret::Secret;
@@ -86,7 +83,7 @@ pub enum Mode {
 pub struct Source {
     name: Id,
     scheme: Arc<Scheme>,
-    facts: Arc<Facts>,
+    facts: Arc<FactReader>,
     success_body: Option<String>,
     // What it was compiled from, for telling why something does not verify.
     definition: Arc<Definition>,
@@ -118,7 +115,7 @@ impl Source {
         }
         let settings = SourceSettings { params, ..settings };
         let scheme = Scheme::new(definition, &settings);
-        let facts = Facts::new(definition, &settings, scheme.as_ref().map_or(&[], Scheme::headers));
+        let facts = FactReader::new(definition, &settings, scheme.as_ref().map_or(&[], Scheme::headers));
         match (scheme, facts) {
             (Ok(scheme), Ok(facts)) if mistakes.is_empty() => Ok(Self {
                 name: settings.name.clone(),
@@ -198,11 +195,11 @@ pub struct Verified<'a> {
     pub secret_position: usize,
     webhook: &'a Webhook<'a>,
     body_sha256: [u8; 32],
-    facts: &'a Facts,
+    facts: &'a FactReader,
 }
 
 impl<'a> Verified<'a> {
-    fn new(secret_position: usize, webhook: &'a Webhook<'a>, facts: &'a Facts) -> Self {
+    fn new(secret_position: usize, webhook: &'a Webhook<'a>, facts: &'a FactReader) -> Self {
         Self { secret_position, webhook, body_sha256: Sha256::digest(webhook.body).into(), facts }
     }
 

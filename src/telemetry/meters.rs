@@ -21,7 +21,7 @@ const RATIO: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0];
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "Prometheus' own words")]
-pub enum Kind {
+pub enum MeterKind {
     Counter,
     Gauge,
     Histogram,
@@ -33,21 +33,21 @@ pub struct Meter {
     /// As Prometheus knows it; a histogram's without `_bucket`, `_sum`, `_count`.
     pub name: &'static str,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MeterKind,
     /// What it tells.
     pub means: &'static str,
 }
 
 const fn counter(name: &'static str, means: &'static str) -> Meter {
-    Meter { name, kind: Kind::Counter, means }
+    Meter { name, kind: MeterKind::Counter, means }
 }
 
 const fn gauge(name: &'static str, means: &'static str) -> Meter {
-    Meter { name, kind: Kind::Gauge, means }
+    Meter { name, kind: MeterKind::Gauge, means }
 }
 
 const fn histogram(name: &'static str, means: &'static str) -> Meter {
-    Meter { name, kind: Kind::Histogram, means }
+    Meter { name, kind: MeterKind::Histogram, means }
 }
 
 /// All of them.
@@ -170,9 +170,9 @@ impl Metrics {
 fn describe() {
     for meter in METERS {
         match meter.kind {
-            Kind::Counter => describe_counter!(meter.name, meter.means),
-            Kind::Gauge => describe_gauge!(meter.name, meter.means),
-            Kind::Histogram => describe_histogram!(meter.name, meter.means),
+            MeterKind::Counter => describe_counter!(meter.name, meter.means),
+            MeterKind::Gauge => describe_gauge!(meter.name, meter.means),
+            MeterKind::Histogram => describe_histogram!(meter.name, meter.means),
         }
     }
 }

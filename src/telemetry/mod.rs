@@ -5,5 +5,5 @@ mod meters;
 mod traces;
 
 pub use logs::{BadFilter, LogFormat, start_logs};
-pub use meters::{Kind, METERS, Meter, Metrics};
+pub use meters::{METERS, Meter, MeterKind, Metrics};
 pub use traces::{TraceSettings, Traces};

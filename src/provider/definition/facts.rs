@@ -10,14 +10,14 @@ use crate::order::Kind;
 /// `[facts]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct Facts {
+pub(in crate::provider) struct FactsTable {
     /// The list whose every element is an event.
     pub(in crate::provider) each: Option<String>,
-    /// The place of base64 XML that is the event, where the body is not JSON.
+    /// Where base64 XML is that is the event, where the body is not JSON.
     pub(in crate::provider) xml: Option<String>,
-    /// The event's id; several places are joined with `:`. `a|b` is the first that is there.
+    /// The event's id; several selectors are joined with `:`. `a|b` is the first that is there.
     pub(in crate::provider) id: Texts,
-    /// What happened; several places are joined with `.`.
+    /// What happened; several selectors are joined with `.`.
     #[serde(rename = "type")]
     pub(in crate::provider) type_name: Texts,
     /// When: the first that is there and readable.
@@ -37,7 +37,7 @@ pub(in crate::provider) struct Facts {
     pub(in crate::provider) exponents: BTreeMap<String, u32>,
     /// Events of one shape; the first family that a type belongs to reads it.
     #[serde(default, rename = "family")]
-    pub(in crate::provider) families: Vec<Family>,
+    pub(in crate::provider) families: Vec<FamilyTable>,
 }
 
 /// `time = [{ from = .., unit = .. }]`
@@ -71,16 +71,16 @@ pub(in crate::provider) enum AmountUnit {
 /// `[[facts.family]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct Family {
+pub(in crate::provider) struct FamilyTable {
     /// `charge.succeeded`, `charge.*` for all that begin so, or `param:NAME` for a source's own list.
     pub(in crate::provider) types: Texts,
-    /// The provider's payment: the first place that is there.
+    /// The provider's payment: the first that is there.
     #[serde(default)]
     pub(in crate::provider) payment: Texts,
     /// The movement of money; the payment where nothing is said.
     #[serde(default)]
     pub(in crate::provider) reference: Texts,
-    /// Where the merchant's order id is in events of this shape, if not where [`Facts::order`] says, below which it ranks.
+    /// Where the merchant's order id is in events of this shape, if not where [`FactsTable::order`] says, below which it ranks.
     #[serde(default)]
     pub(in crate::provider) order: Texts,
     /// How much, where a rule does not say otherwise.
@@ -89,17 +89,17 @@ pub(in crate::provider) struct Family {
     #[serde(default)]
     pub(in crate::provider) currency: Texts,
     /// What an event of this shape says: the first that fits.
-    pub(in crate::provider) rules: Vec<Rule>,
+    pub(in crate::provider) rules: Vec<RuleTable>,
 }
 
 /// A line of `rules`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct Rule {
+pub(in crate::provider) struct RuleTable {
     /// Any type of the family where nothing is said.
     #[serde(default, rename = "type")]
     pub(in crate::provider) types: Texts,
-    /// What places must hold: one of these texts; `*` is anything, an empty text is nothing.
+    /// What selectors must hold: one of these texts; `*` is anything, an empty text is nothing.
     #[serde(default)]
     pub(in crate::provider) when: BTreeMap<String, Texts>,
     /// The fact's kind ...

@@ -1,6 +1,7 @@
 //! What a provider's TOML file may say. Shapes only: `super::signature` and `super::facts` compile them.
 
 mod facts;
+mod params;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -9,10 +10,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 
-pub(in crate::provider) use self::facts::{AmountUnit, Facts, Family, Rule};
+pub(in crate::provider) use self::facts::{AmountUnit, FactsTable, FamilyTable, RuleTable};
 pub(in crate::provider) use self::signature::{
-    CertificateProof, Challenge, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof, Sample,
-    Signature, SignatureTime,
+    CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof,
+    SampleTable, Signature, SignatureTime,
 };
 
 /// One file `providers/NAME.toml`.
@@ -37,7 +38,7 @@ pub(in crate::provider) struct Definition {
     /// How requests are signed.
     pub(in crate::provider) signature: Signature,
     /// How events are read.
-    pub(in crate::provider) facts: Facts,
+    pub(in crate::provider) facts: FactsTable,
 }
 
 /// For `docs/providers.md`.

@@ -10,7 +10,7 @@ use super::{Texts, Unit};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::provider) struct Signature {
-    /// Where the signature is: the first place that is there.
+    /// Where the signature is: the first that is there.
     pub(in crate::provider) from: Texts,
     /// How it is written there.
     #[serde(default)]
@@ -25,26 +25,26 @@ pub(in crate::provider) struct Signature {
     /// What proves it beside, for senders that sign with a private key.
     pub(in crate::provider) public_key: Option<PublicKeyProof>,
     /// How the provider asks by GET whether the endpoint holds the secret.
-    pub(in crate::provider) challenge: Option<Challenge>,
+    pub(in crate::provider) challenge: Option<ChallengeTable>,
     /// How old a signature may be.
     pub(in crate::provider) time: Option<SignatureTime>,
-    /// Places that must hold something.
+    /// Selectors that must hold something.
     #[serde(default)]
     pub(in crate::provider) require: Texts,
-    /// Places that may hold only these characters (`A-Z` is a range).
+    /// Selectors that may hold only these characters (`A-Z` is a range).
     #[serde(default)]
     pub(in crate::provider) alphabet: BTreeMap<String, String>,
     /// The form field that a replayed XML body goes into as base64.
     pub(in crate::provider) sample_form: Option<String>,
     /// Headers to send beside the signature when this program is the sender: replay and development.
     #[serde(default, rename = "sample")]
-    pub(in crate::provider) samples: Vec<Sample>,
+    pub(in crate::provider) samples: Vec<SampleTable>,
 }
 
 /// `[[signature.sample]]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct Sample {
+pub(in crate::provider) struct SampleTable {
     /// The bodies that these headers suit, as in `Rule::when`; any where nothing is said.
     #[serde(default)]
     pub(in crate::provider) when: BTreeMap<String, Texts>,
@@ -175,7 +175,7 @@ pub(in crate::provider) struct PublicKeyProof {
 /// `challenge = { .. }`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct Challenge {
+pub(in crate::provider) struct ChallengeTable {
     /// The field of the URL's query that holds it.
     pub(in crate::provider) query: String,
     /// The only characters that it has (`a-f` is a range).

@@ -2,14 +2,14 @@
 
 use super::super::SourceSettings;
 use super::super::definition::{self, AmountUnit, Texts};
-use super::super::place::{Place, Places, View};
+use super::super::fields::{Selector, Selectors, View};
 use crate::order::{BadAmount, Currency, Money, minor_units};
 
 /// Where an amount and its currency are, and how they are written.
 #[derive(Debug, Clone)]
 pub(super) struct Amounts {
-    amount: Vec<Place>,
-    currency: Vec<Place>,
+    amount: Vec<Selector>,
+    currency: Vec<Selector>,
     unit: AmountUnit,
     exponents: Vec<(Currency, u32)>,
 }
@@ -20,8 +20,8 @@ impl Amounts {
     pub(super) fn new(
         amount: &Texts,
         currency: &Texts,
-        facts: &definition::Facts,
-        places: &mut Places,
+        facts: &definition::FactsTable,
+        selectors: &mut Selectors,
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let exponents = facts
@@ -33,8 +33,8 @@ impl Amounts {
             })
             .collect::<Result<_, String>>()?;
         Ok(Self {
-            amount: places.all(amount, source)?,
-            currency: places.all(currency, source)?,
+            amount: selectors.all(amount, source)?,
+            currency: selectors.all(currency, source)?,
             unit: facts.unit,
             exponents,
         })

@@ -2,8 +2,8 @@
 
 use super::super::SourceSettings;
 use super::super::definition::{self, Texts};
-use super::super::place::{Condition, Missing, Place, Places, View};
-use super::super::reader::Scalar;
+use super::super::fields::Scalar;
+use super::super::fields::{Condition, Missing, Selector, Selectors, View};
 use super::amount::Amounts;
 use crate::order::{Basis, Claim, Fact, Id, Kind, Statement};
 
@@ -11,8 +11,8 @@ use crate::order::{Basis, Claim, Fact, Id, Kind, Statement};
 #[derive(Debug, Clone)]
 pub(super) struct Family {
     types: Vec<Pattern>,
-    payment: Vec<Place>,
-    order: Vec<(i16, Place)>,
+    payment: Vec<Selector>,
+    order: Vec<(i16, Selector)>,
     rules: Vec<Rule>,
 }
 
@@ -27,7 +27,7 @@ struct Rule {
 enum Says {
     Noted(String),
     Parked(String),
-    Fact { kind: Kind, reference: Vec<Place>, amounts: Amounts, basis: Basis },
+    Fact { kind: Kind, reference: Vec<Selector>, amounts: Amounts, basis: Basis },
 }
 
 /// `charge.succeeded`, or `charge.*`.
@@ -41,9 +41,9 @@ impl Family {
     /// # Errors
     /// The rule and what was expected.
     pub(super) fn new(
-        family: &definition::Family,
-        facts: &definition::Facts,
-        places: &mut Places,
+        family: &definition::FamilyTable,
+        facts: &definition::FactsTable,
+        selectors: &mut Selectors,
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let rules = family
@@ -51,12 +51,12 @@ impl Family {
             .iter()
             .enumerate()
             .map(|(index, rule)| {
-                Rule::new(rule, family, facts, places, source)
+                Rule::new(rule, family, facts, selectors, source)
                     .map_err(|problem| format!("rule {}: {problem}", index + 1))
             })
             .collect::<Result<_, _>>()?;
-        let payment = places.all(&family.payment, source)?;
-        let order = super::ranked_order(&family.order, facts, source, places)?;
+        let payment = selectors.all(&family.payment, source)?;
+        let order = super::ranked_order(&family.order, facts, source, selectors)?;
         Ok(Self { types: Pattern::all(&family.types, source)?, payment, order, rules })
     }
 
@@ -75,7 +75,7 @@ impl Family {
 
     /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
     pub(super) fn claim(&self, view: &View<'_>) -> Option<Claim> {
-        self.order.iter().find_map(|(rank, place)| match view.scalar(place) {
+        self.order.iter().find_map(|(rank, selector)| match view.scalar(selector) {
             Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
             Scalar::Absent | Scalar::Unreadable => None,
         })
@@ -110,10 +110,10 @@ impl Family {
 
 impl Rule {
     fn new(
-        rule: &definition::Rule,
-        family: &definition::Family,
-        facts: &definition::Facts,
-        places: &mut Places,
+        rule: &definition::RuleTable,
+        family: &definition::FamilyTable,
+        facts: &definition::FactsTable,
+        selectors: &mut Selectors,
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let or = |own: &Texts, common: &Texts| if own.0.is_empty() { common.clone() } else { own.clone() };
@@ -131,14 +131,14 @@ impl Rule {
                 }
                 Says::Fact {
                     kind: kind.0,
-                    reference: places.all(&or(&rule.reference, &family.reference), source)?,
-                    amounts: Amounts::new(&amount, &family.currency, facts, places, source)?,
+                    reference: selectors.all(&or(&rule.reference, &family.reference), source)?,
+                    amounts: Amounts::new(&amount, &family.currency, facts, selectors, source)?,
                     basis: if rule.cumulative { Basis::Total } else { Basis::Own },
                 }
             }
             _ => return Err("expected one of `kind`, `noted` and `parked`".to_owned()),
         };
-        let when = places.conditions(&rule.when, source)?;
+        let when = selectors.conditions(&rule.when, source)?;
         Ok(Self { types: Pattern::all(&rule.types, source)?, when, says })
     }
 
@@ -178,7 +178,7 @@ impl Pattern {
     }
 }
 
-fn id_at(name: &str, places: &[Place], view: &View<'_>) -> Result<Id, String> {
-    let text = view.first(places).map_err(|missing: Missing| format!("{name} {missing}"))?;
+fn id_at(name: &str, selectors: &[Selector], view: &View<'_>) -> Result<Id, String> {
+    let text = view.first(selectors).map_err(|missing: Missing| format!("{name} {missing}"))?;
     Id::new(&text).map_err(|error| format!("{name} {error}"))
 }

@@ -7,26 +7,27 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
-use super::super::reader::{Fields, Scalar};
+use super::super::fields::{Fields, Scalar};
 use super::super::{GENERATION, Webhook};
-use super::Facts;
+use super::FactReader;
 use crate::order::{Event, Evidence, FieldsDigest, Fingerprint, UnixMicros};
 
-impl Facts {
+impl FactReader {
     /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
     /// `envelope:/pointer`.
     pub(super) fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
-        if self.headers.is_empty() && self.places.envelope.is_empty() {
+        if self.headers.is_empty() && self.selectors.envelope.is_empty() {
             return "{}".to_owned();
         }
         let headers = self.headers.iter().filter_map(|name| {
             let value = webhook.headers.get(name)?;
             Some((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         });
-        let around = self.places.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
-            Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
-            Scalar::Absent | Scalar::Unreadable => None,
-        });
+        let around =
+            self.selectors.envelope.slots().filter_map(|(pointer, slot)| match envelope.scalar(slot) {
+                Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
+                Scalar::Absent | Scalar::Unreadable => None,
+            });
         let kept: BTreeMap<String, String> = headers.chain(around).collect();
         serde_json::to_string(&kept).unwrap_or_default()
     }
@@ -35,7 +36,7 @@ impl Facts {
     pub(in super::super) fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
         let kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
         let texts: Vec<Option<String>> = self
-            .places
+            .selectors
             .envelope
             .slots()
             .map(|(pointer, _)| {
@@ -66,7 +67,7 @@ impl Facts {
         field(self.source.as_str().as_bytes());
         field(body_sha256);
         field(webhook.path_and_query.as_bytes());
-        for name in &self.places.headers {
+        for name in &self.selectors.headers {
             for value in webhook.headers.get_all(name) {
                 field(name.as_str().as_bytes());
                 field(value.as_bytes());

@@ -1,4 +1,4 @@
-//! Facts from payloads: what a verified webhook says, in our words, by a definition's `[facts]` table.
+//! What a verified webhook says, in our words, by a definition's `[facts]` table.
 
 mod amount;
 mod family;
@@ -14,30 +14,29 @@ use sha2::{Digest, Sha256};
 
 use self::family::Family;
 use super::definition::{self, Definition, Texts, Unit};
-use super::place::{Each, Missing, Place, Places, View};
-use super::reader::{Fields, Scalar};
+use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, View, to_json};
 use super::signature::read_if_asked;
-use super::{GENERATION, Mistake, Mode, SourceSettings, Webhook, at, xml};
+use super::{GENERATION, Mistake, Mode, SourceSettings, Webhook, at};
 use crate::order::{About, Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
 
 /// How a source's events are read, compiled.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
+pub(super) struct FactReader {
     source: Id,
-    places: Places,
+    selectors: Selectors,
     headers: Vec<HeaderName>,
     each: Option<Each>,
-    xml: Option<Place>,
-    id: Vec<Vec<Place>>,
-    type_name: Vec<Vec<Place>>,
-    time: Vec<(Place, Unit)>,
-    /// The place that tells, the text that the source wants there, and the word for it.
-    mode: Option<(Place, String, &'static str)>,
+    xml: Option<Selector>,
+    id: Vec<Vec<Selector>>,
+    type_name: Vec<Vec<Selector>>,
+    time: Vec<(Selector, Unit)>,
+    /// The field that tells, the text that the source wants there, and the word for it.
+    mode: Option<(Selector, String, &'static str)>,
     only: Option<String>,
     families: Vec<Family>,
 }
 
-impl Facts {
+impl FactReader {
     /// Compiles a definition's facts for a source. `signed_headers` are kept with the events beside those that facts are read from.
     ///
     /// # Errors
@@ -52,30 +51,31 @@ impl Facts {
             let problem = "expected either `only` or at least one [[facts.family]]";
             return Err(("facts".to_owned(), problem.to_owned()));
         }
-        let mut places = Places::default();
-        let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
+        let mut selectors = Selectors::default();
+        let each = facts.each.as_ref().map(|pointer| Each::new(pointer, &mut selectors.envelope)).transpose();
         let each = at("facts.each", each)?;
-        let xml = facts.xml.as_ref().map(|place| places.place(place, source)).transpose();
+        let xml = facts.xml.as_ref().map(|selector| selectors.compile(selector, source)).transpose();
         let xml = at("facts.xml", xml)?;
-        let id = at("facts.id", joined(&facts.id, &mut places, source))?;
-        let type_name = at("facts.type", joined(&facts.type_name, &mut places, source))?;
-        let time = facts.time.iter().map(|time| Ok((places.place(&time.from, source)?, time.unit))).collect();
+        let id = at("facts.id", joined(&facts.id, &mut selectors, source))?;
+        let type_name = at("facts.type", joined(&facts.type_name, &mut selectors, source))?;
+        let time =
+            facts.time.iter().map(|time| Ok((selectors.compile(&time.from, source)?, time.unit))).collect();
         let time = at("facts.time", time)?;
-        let mode = mode_place(definition, source, &mut places)?;
+        let mode = mode_selector(definition, source, &mut selectors)?;
         // Wrong pointers of the source's own are told by its setting's name.
-        at("order", places.all(&Texts(source.order.clone()), source))?;
+        at("order", selectors.all(&Texts(source.order.clone()), source))?;
         let families = (1..)
             .zip(&facts.families)
             .map(|(position, family)| {
                 let key = format!("facts.family {position} ({})", family.types.0.join(", "));
-                at(&key, Family::new(family, facts, &mut places, source))
+                at(&key, Family::new(family, facts, &mut selectors, source))
             })
             .collect::<Result<_, _>>()?;
-        let mut headers = places.headers.clone();
-        headers.extend(signed_headers.iter().filter(|name| !places.headers.contains(name)).cloned());
+        let mut headers = selectors.headers.clone();
+        headers.extend(signed_headers.iter().filter(|name| !selectors.headers.contains(name)).cloned());
         Ok(Self {
             source: source.name.clone(),
-            places,
+            selectors,
             headers,
             each,
             xml,
@@ -95,7 +95,7 @@ impl Facts {
         body_sha256: [u8; 32],
         received_at: UnixMicros,
     ) -> Vec<Event> {
-        let envelope = read_if_asked(&self.places.envelope, webhook.body);
+        let envelope = read_if_asked(&self.selectors.envelope, webhook.body);
         let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
             None => Ok(Items::Whole),
             Some(each) => each.items(envelope).map(Items::Parts),
@@ -128,7 +128,7 @@ impl Facts {
     fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
         let body = evidence.body.clone();
         let json = self.json_of(webhook, &body);
-        match json.as_ref().map_err(Clone::clone).and_then(|json| self.places.item.read(json)) {
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.selectors.item.read(json)) {
             Err(reason) => self.dead(None, reason, evidence),
             Ok(item) => {
                 let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
@@ -139,13 +139,13 @@ impl Facts {
 
     /// The JSON of an event: its bytes, or what its XML comes to.
     fn json_of<'a>(&self, webhook: &Webhook<'_>, body: &'a Bytes) -> Result<Cow<'a, [u8]>, String> {
-        let Some(place) = &self.xml else { return Ok(Cow::Borrowed(body)) };
+        let Some(selector) = &self.xml else { return Ok(Cow::Borrowed(body)) };
         let view = View { webhook, item: Fields::default(), envelope: Fields::default(), parts: Vec::new() };
-        let Scalar::Text(text) = view.scalar(place) else { return Err("payload is missing".to_owned()) };
+        let Scalar::Text(text) = view.scalar(selector) else { return Err("payload is missing".to_owned()) };
         let compact: String = text.split_ascii_whitespace().collect();
         let bytes = STANDARD.decode(compact).map_err(|_| "payload is not base64")?;
         let xml = String::from_utf8(bytes).map_err(|_| "payload is not UTF-8")?;
-        xml::to_json(&xml).map(|json| Cow::Owned(json.into_bytes()))
+        to_json(&xml).map(|json| Cow::Owned(json.into_bytes()))
     }
 
     fn event(&self, view: &View<'_>, evidence: Evidence) -> Event {
@@ -157,7 +157,7 @@ impl Facts {
             Ok(type_name) => type_name,
             Err(reason) => return self.dead(Some(id), reason, evidence),
         };
-        let time = |(place, unit): &(Place, Unit)| match view.scalar(place) {
+        let time = |(selector, unit): &(Selector, Unit)| match view.scalar(selector) {
             _ if *unit == Unit::Received => Some(evidence.received_at),
             Scalar::Text(text) => unit.read(&text),
             Scalar::Absent | Scalar::Unreadable => None,
@@ -188,8 +188,8 @@ impl Facts {
 
     /// Why an event of the mode that the source does not want is only noted.
     fn other_mode(&self, view: &View<'_>) -> Option<String> {
-        let (place, wanted, word) = self.mode.as_ref()?;
-        match view.scalar(place) {
+        let (selector, wanted, word) = self.mode.as_ref()?;
+        match view.scalar(selector) {
             Scalar::Text(own) if own == *wanted => None,
             Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
                 Some(format!("not a {word} event, and this source takes only those"))
@@ -211,11 +211,11 @@ enum Items<'a> {
 }
 
 /// Where the mode is that the source wants, if it wants one.
-fn mode_place(
+fn mode_selector(
     definition: &Definition,
     source: &SourceSettings,
-    places: &mut Places,
-) -> Result<Option<(Place, String, &'static str)>, Mistake> {
+    selectors: &mut Selectors,
+) -> Result<Option<(Selector, String, &'static str)>, Mistake> {
     let Some(wanted) = source.mode else { return Ok(None) };
     let Some(field) = &definition.facts.mode else {
         let problem = "does not say in its events whether money is real; leave `mode` out, and use one source per endpoint";
@@ -225,7 +225,7 @@ fn mode_place(
         Mode::Live => (&field.live, "live"),
         Mode::Test => (&field.test, "test"),
     };
-    Ok(Some((at("facts.mode", places.place(&field.from, source))?, text.clone(), word)))
+    Ok(Some((at("facts.mode", selectors.compile(&field.from, source))?, text.clone(), word)))
 }
 
 /// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up. A family's own rank below
@@ -233,10 +233,10 @@ fn mode_place(
 /// itself.
 fn ranked_order(
     family: &Texts,
-    facts: &definition::Facts,
+    facts: &definition::FactsTable,
     source: &SourceSettings,
-    places: &mut Places,
-) -> Result<Vec<(i16, Place)>, String> {
+    selectors: &mut Selectors,
+) -> Result<Vec<(i16, Selector)>, String> {
     let too_many = |_| "too many `order` pointers";
     let leading = i16::try_from(source.order.len()).map_err(too_many)?;
     let (defined, first_rank) = match family.0.as_slice() {
@@ -245,25 +245,29 @@ fn ranked_order(
     };
     let own = (-leading..0).zip(&source.order);
     own.chain((first_rank..).zip(&defined.0))
-        .map(|(rank, text)| Ok((rank, places.place(text, source)?)))
+        .map(|(rank, text)| Ok((rank, selectors.compile(text, source)?)))
         .collect()
 }
 
-fn joined(texts: &Texts, places: &mut Places, source: &SourceSettings) -> Result<Vec<Vec<Place>>, String> {
+fn joined(
+    texts: &Texts,
+    selectors: &mut Selectors,
+    source: &SourceSettings,
+) -> Result<Vec<Vec<Selector>>, String> {
     if texts.0.is_empty() {
-        return Err("expected a place or a list of places to join".to_owned());
+        return Err("expected a selector or a list of selectors to join".to_owned());
     }
-    texts.0.iter().map(|any| places.any_of(any, source)).collect()
+    texts.0.iter().map(|any| selectors.any_of(any, source)).collect()
 }
 
-/// The id that some places make together. One that is absent stands for nothing, but not all may be.
-fn read_id(name: &str, places: &[Vec<Place>], separator: &str, view: &View<'_>) -> Result<Id, String> {
-    if let [any] = places {
+/// The id that some selectors make together. One that is absent stands for nothing, but not all may be.
+fn read_id(name: &str, selectors: &[Vec<Selector>], separator: &str, view: &View<'_>) -> Result<Id, String> {
+    if let [any] = selectors {
         let text = view.first(any).map_err(|missing| format!("{name} {missing}"))?;
         return Id::new(&text).map_err(|error| format!("{name} {error}"));
     }
-    let mut texts = Vec::with_capacity(places.len());
-    for any in places {
+    let mut texts = Vec::with_capacity(selectors.len());
+    for any in selectors {
         match view.first(any) {
             Ok(text) => texts.push(text),
             Err(Missing::Absent) => texts.push(Cow::Borrowed("")),

@@ -19,8 +19,8 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 
 use super::super::definition::CertificateProof;
-use super::super::place::{Place, Places, View};
-use super::super::reader::Scalar;
+use super::super::fields::Scalar;
+use super::super::fields::{Selector, Selectors, View};
 use super::super::{Rejection, SourceSettings};
 
 /// The file of the certificates to trust, without `.pem`.
@@ -38,9 +38,9 @@ pub(super) struct Certificates {
     dir: PathBuf,
     /// Read once each.
     chains: Arc<Mutex<BTreeMap<String, Chain>>>,
-    url: Place,
+    url: Selector,
     hosts: Vec<String>,
-    algorithm: (Place, String),
+    algorithm: (Selector, String),
     name_suffix: String,
 }
 
@@ -51,7 +51,7 @@ impl Certificates {
     /// What is wrong with the directory or a file of it.
     pub(super) fn load(
         proof: &CertificateProof,
-        places: &mut Places,
+        selectors: &mut Selectors,
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let dir = source.cert_dir.as_deref().ok_or_else(|| {
@@ -76,9 +76,9 @@ impl Certificates {
             anchors,
             dir: dir.to_owned(),
             chains: Arc::new(Mutex::new(chains)),
-            url: places.place(&proof.url, source)?,
+            url: selectors.compile(&proof.url, source)?,
             hosts: proof.hosts.0.clone(),
-            algorithm: (places.place(&proof.algorithm_from, source)?, proof.algorithm.clone()),
+            algorithm: (selectors.compile(&proof.algorithm_from, source)?, proof.algorithm.clone()),
             name_suffix: proof.name_suffix.clone(),
         })
     }
@@ -94,8 +94,8 @@ impl Certificates {
         signature: &str,
         now: i64,
     ) -> Result<(), Rejection> {
-        let (place, algorithm) = &self.algorithm;
-        if view.scalar(place) != Scalar::Text(algorithm.into()) {
+        let (selector, algorithm) = &self.algorithm;
+        if view.scalar(selector) != Scalar::Text(algorithm.into()) {
             return Err(Rejection::new("signature_malformed", format!("the algorithm is not {algorithm}")));
         }
         let chain = self.chain(view)?;

@@ -1,8 +1,8 @@
 //! How a provider asks by GET whether an endpoint holds the secret: the answer is a proof of the text that it sends.
 
 use super::super::definition;
-use super::super::place::{View, only};
-use super::super::reader::Scalar;
+use super::super::fields::Scalar;
+use super::super::fields::{View, only};
 use super::{Prover, Rejection, Scheme, letter_set, unwritable};
 
 /// A compiled `challenge`.
@@ -14,8 +14,8 @@ pub(super) struct Challenge {
 }
 
 impl Challenge {
-    pub(super) fn new(challenge: &definition::Challenge) -> Self {
-        let definition::Challenge { query, alphabet, length } = challenge;
+    pub(super) fn new(challenge: &definition::ChallengeTable) -> Self {
+        let definition::ChallengeTable { query, alphabet, length } = challenge;
         Self { query: query.clone(), letters: letter_set(alphabet), length: *length }
     }
 

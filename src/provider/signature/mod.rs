@@ -3,11 +3,9 @@
 mod certificate;
 mod challenge;
 mod format;
-mod inside;
 mod key;
+mod proofs;
 mod public_key;
-mod sample;
-mod sender;
 mod template;
 mod time;
 
@@ -19,20 +17,20 @@ use self::challenge::Challenge;
 use self::format::{ListSetting, Received, list_settings};
 pub(super) use self::key::key_encoding;
 use self::key::{Key, keys};
-use self::sample::Samples;
 use self::template::{Template, Unwritable};
 use self::time::TimeRule;
 use super::definition::{Definition, Encoding, Format, Proof};
-use super::place::{Each, Missing, Place, Places, View};
-use super::reader::{Fields, Reader, Scalar};
+use super::fields::{Each, Missing, Selector, Selectors, View};
+use super::fields::{FieldReader, Fields, Scalar};
+use super::signing::Samples;
 use super::{Mistake, Rejection, SourceSettings, Webhook, at};
 
 /// A source's scheme, compiled: nothing of it is interpreted from text per request.
 #[derive(Clone)]
 pub(super) struct Scheme {
-    places: Places,
-    each: Option<Each>,
-    from: Vec<Place>,
+    pub(super) selectors: Selectors,
+    pub(super) each: Option<Each>,
+    pub(super) from: Vec<Selector>,
     format: Format,
     list_settings: Vec<ListSetting>,
     /// The same for what public keys prove, where the source has any.
@@ -41,10 +39,10 @@ pub(super) struct Scheme {
     prover: Prover,
     challenge: Option<Challenge>,
     time: Option<TimeRule>,
-    require: Vec<Vec<Place>>,
-    alphabet: Vec<(Place, Vec<bool>)>,
-    sample_form: Option<String>,
-    samples: Samples,
+    require: Vec<Vec<Selector>>,
+    alphabet: Vec<(Selector, Vec<bool>)>,
+    pub(super) sample_form: Option<String>,
+    pub(super) samples: Samples,
 }
 
 /// What a candidate is held against.
@@ -68,21 +66,24 @@ impl Scheme {
     /// The key and what was expected, as `signature.time: ..` for the definition's mistakes and `secrets: ..` for the source's.
     pub(super) fn new(definition: &Definition, source: &SourceSettings) -> Result<Self, Mistake> {
         let signature = &definition.signature;
-        let mut places = Places::default();
+        let mut selectors = Selectors::default();
         let each =
-            signature.each.as_ref().map(|pointer| Each::new(pointer, &mut places.envelope)).transpose();
+            signature.each.as_ref().map(|pointer| Each::new(pointer, &mut selectors.envelope)).transpose();
         let each = at("signature.each", each)?;
-        let from = at("signature.from", places.all(&signature.from, source))?;
+        let from = at("signature.from", selectors.all(&signature.from, source))?;
         // What is left after this is kept with the events; a signature is not.
-        let own_headers = std::mem::take(&mut places.headers);
-        let time = signature.time.as_ref().map(|time| TimeRule::new(time, &mut places, source)).transpose();
+        let own_headers = std::mem::take(&mut selectors.headers);
+        let time =
+            signature.time.as_ref().map(|time| TimeRule::new(time, &mut selectors, source)).transpose();
         let time = at("signature.time", time)?.filter(|rule| rule.max_age_s > 0);
-        let signed = signature.signed.0.iter().map(|text| Template::new(text, &mut places, source)).collect();
+        let signed =
+            signature.signed.0.iter().map(|text| Template::new(text, &mut selectors, source)).collect();
         let signed = at("signature.signed", signed)?;
-        let any_of = |any: &String| places.any_of(any, source);
+        let any_of = |any: &String| selectors.any_of(any, source);
         let require = at("signature.require", signature.require.0.iter().map(any_of).collect())?;
-        let only =
-            |(place, letters): (&String, &String)| Ok((places.place(place, source)?, letter_set(letters)));
+        let only = |(selector, letters): (&String, &String)| {
+            Ok((selectors.compile(selector, source)?, letter_set(letters)))
+        };
         let alphabet = at("signature.alphabet", signature.alphabet.iter().map(only).collect())?;
         let public = signature.public_key.as_ref();
         let public_settings = public.map(|public| list_settings(&public.only, source)).transpose();
@@ -94,16 +95,16 @@ impl Scheme {
         let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
         let prover = match &signature.proof {
             Proof::Certificate(proof) => {
-                Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut places, source))?)
+                Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut selectors, source))?)
             }
             Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => {
                 let (keys, encoding) = keys(definition, source)?;
                 Prover::Keys(keys, encoding)
             }
         };
-        places.headers.retain(|name| !own_headers.contains(name));
+        selectors.headers.retain(|name| !own_headers.contains(name));
         Ok(Self {
-            places,
+            selectors,
             each,
             from,
             format: signature.format.clone(),
@@ -122,7 +123,7 @@ impl Scheme {
 
     /// The headers that are read beside the signature.
     pub(super) fn headers(&self) -> &[HeaderName] {
-        &self.places.headers
+        &self.selectors.headers
     }
 
     /// How many secrets a signature is held against; certificates count as one.
@@ -139,14 +140,14 @@ impl Scheme {
     /// Why none does.
     pub(super) fn verify(&self, webhook: &Webhook<'_>, now: i64) -> Result<usize, Rejection> {
         let unreadable = |problem: String| Rejection::new("signature_malformed", problem);
-        let envelope = read_if_asked(&self.places.envelope, webhook.body).map_err(unreadable)?;
+        let envelope = read_if_asked(&self.selectors.envelope, webhook.body).map_err(unreadable)?;
         let Some(each) = &self.each else {
-            let item = read_if_asked(&self.places.item, webhook.body).map_err(unreadable)?;
+            let item = read_if_asked(&self.selectors.item, webhook.body).map_err(unreadable)?;
             return self.verify_item(&View { webhook, item, envelope, parts: Vec::new() }, now);
         };
         let mut first = None;
         for item in each.items(&envelope).map_err(unreadable)? {
-            let item = read_if_asked(&self.places.item, item.as_bytes()).map_err(unreadable)?;
+            let item = read_if_asked(&self.selectors.item, item.as_bytes()).map_err(unreadable)?;
             let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
             let position = self.verify_item(&view, now)?;
             first.get_or_insert(position);
@@ -164,7 +165,7 @@ impl Scheme {
         })?;
         let mut received = self
             .format
-            .read(&text, &self.places.parts, &self.list_settings, self.public_settings.as_deref())
+            .read(&text, &self.selectors.parts, &self.list_settings, self.public_settings.as_deref())
             .map_err(|problem| Rejection::new("signature_malformed", problem))?;
         let view = View { parts: std::mem::take(&mut received.parts), ..view.clone() };
         self.refuse_a_challenge(&view)?;
@@ -183,12 +184,12 @@ impl Scheme {
     fn check_requirements(&self, view: &View<'_>) -> Result<(), Rejection> {
         for any in &self.require {
             view.first(any).map_err(|missing| {
-                Rejection::new("requirement_missing", format!("{} {missing}", place_names(any)))
+                Rejection::new("requirement_missing", format!("{} {missing}", selector_names(any)))
             })?;
         }
-        for (place, letters) in &self.alphabet {
+        for (selector, letters) in &self.alphabet {
             let fits = |text: &str| text.bytes().all(|byte| letters.get(usize::from(byte)) == Some(&true));
-            if !matches!(view.scalar(place), Scalar::Text(text) if fits(&text)) {
+            if !matches!(view.scalar(selector), Scalar::Text(text) if fits(&text)) {
                 return Err(Rejection::new(
                     "signature_malformed",
                     "a signed field has characters it cannot have",
@@ -232,37 +233,6 @@ impl Scheme {
         let detail = format!("{tried} signature(s) tried with {} secret(s)", keys.len());
         Err(Rejection::new("signature_mismatch", detail))
     }
-
-    /// The texts that would prove the view's signed texts under `key`.
-    fn proofs(
-        &self,
-        key: &Key,
-        encoding: Option<Encoding>,
-        view: &View<'_>,
-    ) -> Result<Vec<Vec<u8>>, Unwritable> {
-        match key {
-            Key::Token(_) => return Ok(vec![key.prove(|_, _| Ok(()))?]),
-            Key::Public(_) => return Ok(Vec::new()),
-            Key::HmacSha1(_) | Key::HmacSha256(_) | Key::HmacSha512(_) | Key::Sha512(_) => {}
-        }
-        let prove = |template: &Template| {
-            let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
-            Ok(match encoding {
-                Some(encoding) => encoding.write(&proof).into_bytes(),
-                None => proof,
-            })
-        };
-        self.signed.iter().map(prove).collect()
-    }
-
-    /// The signed text as bytes, for what cannot be streamed into.
-    fn signed_text(&self, view: &View<'_>) -> Result<Vec<u8>, Unwritable> {
-        let mut text = Vec::new();
-        for template in self.signed.iter().take(1) {
-            template.write(view, "", &mut |piece| text.extend_from_slice(piece))?;
-        }
-        Ok(text)
-    }
 }
 
 fn unwritable() -> Rejection {
@@ -270,7 +240,7 @@ fn unwritable() -> Rejection {
 }
 
 /// Does not parse a body of which nothing is read.
-pub(super) fn read_if_asked<'a>(reader: &Reader, json: &'a [u8]) -> Result<Fields<'a>, String> {
+pub(super) fn read_if_asked<'a>(reader: &FieldReader, json: &'a [u8]) -> Result<Fields<'a>, String> {
     if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 
@@ -286,15 +256,15 @@ fn letter_set(letters: &str) -> Vec<bool> {
     (0..=u8::MAX).map(is_listed).collect()
 }
 
-fn place_names(places: &[Place]) -> String {
-    let name = |place: &Place| match place {
-        Place::Header(name) => format!("header {name}"),
-        Place::Query(name) => format!("query field {name}"),
-        Place::Form(name) => format!("form field {name}"),
-        Place::Body | Place::Crc32 | Place::Digest => "body".to_owned(),
-        Place::LastPart(place) => place_names(std::slice::from_ref(place)),
-        Place::Field(_) | Place::Envelope(_) => "a field of the body".to_owned(),
-        Place::Part(_) | Place::Setting(_) | Place::Secret => "a part of the signature".to_owned(),
+fn selector_names(selectors: &[Selector]) -> String {
+    let name = |selector: &Selector| match selector {
+        Selector::Header(name) => format!("header {name}"),
+        Selector::Query(name) => format!("query field {name}"),
+        Selector::Form(name) => format!("form field {name}"),
+        Selector::Body | Selector::Crc32 | Selector::Digest => "body".to_owned(),
+        Selector::LastPart(selector) => selector_names(std::slice::from_ref(selector)),
+        Selector::Field(_) | Selector::Envelope(_) => "a field of the body".to_owned(),
+        Selector::Part(_) | Selector::Setting(_) | Selector::Secret => "a part of the signature".to_owned(),
     };
-    places.iter().map(name).collect::<Vec<_>>().join(" or ")
+    selectors.iter().map(name).collect::<Vec<_>>().join(" or ")
 }

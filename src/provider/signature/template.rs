@@ -1,12 +1,12 @@
 //! The text that a provider signs, as a template: `{sig:t}.{body}`.
 //!
-//! `{place}` is the place's text, or nothing where it is absent or empty; `{a|b}` the first that is there; `{place|lower}` in
-//! lower case; `[id:{place};]` is left out as a whole where the place is absent. Compiled once; writing streams the
+//! `{selector}` is the text that it finds, or nothing where that is absent or empty; `{a|b}` the first that is there;
+//! `{selector|lower}` in lower case; `[id:{selector};]` is left out as a whole where nothing is found. Compiled once; writing streams the
 //! pieces into the MAC, so the body is never copied.
 
 use super::super::SourceSettings;
-use super::super::place::{Place, Places, View};
-use super::super::reader::Scalar;
+use super::super::fields::Scalar;
+use super::super::fields::{Selector, Selectors, View};
 
 /// A compiled template.
 #[derive(Debug, Clone)]
@@ -15,11 +15,11 @@ pub(super) struct Template(Vec<Piece>);
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
-    Value { places: Vec<Place>, lower: bool },
+    Value { selectors: Vec<Selector>, lower: bool },
     Optional(Template),
 }
 
-/// A place that the template names holds something that cannot be what was signed.
+/// A selector of the template finds something that cannot be what was signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unwritable;
 
@@ -28,7 +28,11 @@ impl Template {
     ///
     /// # Errors
     /// What is wrong with the text.
-    pub(super) fn new(text: &str, places: &mut Places, source: &SourceSettings) -> Result<Self, String> {
+    pub(super) fn new(
+        text: &str,
+        selectors: &mut Selectors,
+        source: &SourceSettings,
+    ) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '[']) {
@@ -42,9 +46,9 @@ impl Template {
                 .and_then(|marked| marked.split_once(close))
                 .ok_or_else(|| format!("`{text}` lacks a `{close}`"))?;
             pieces.push(if close == '}' {
-                value(inside, places, source)?
+                value(inside, selectors, source)?
             } else {
-                Piece::Optional(Self::new(inside, places, source)?)
+                Piece::Optional(Self::new(inside, selectors, source)?)
             });
             rest = after;
         }
@@ -57,7 +61,7 @@ impl Template {
     /// Writes the text piece by piece.
     ///
     /// # Errors
-    /// [`Unwritable`] when a place is there twice or holds no text.
+    /// [`Unwritable`] when a selector finds two texts, or no text.
     pub(super) fn write(
         &self,
         view: &View<'_>,
@@ -67,10 +71,10 @@ impl Template {
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => sink(text.as_bytes()),
-                Piece::Value { places, .. } if matches!(places.as_slice(), [Place::Body]) => {
+                Piece::Value { selectors, .. } if matches!(selectors.as_slice(), [Selector::Body]) => {
                     sink(view.webhook.body);
                 }
-                Piece::Value { places, lower } => match value_of(places, view, secret) {
+                Piece::Value { selectors, lower } => match value_of(selectors, view, secret) {
                     Scalar::Text(text) if *lower => sink(text.to_ascii_lowercase().as_bytes()),
                     Scalar::Text(text) => sink(text.as_bytes()),
                     Scalar::Absent => {}
@@ -90,19 +94,19 @@ impl Template {
     fn is_whole(&self, view: &View<'_>, secret: &str) -> bool {
         self.0.iter().all(|piece| match piece {
             Piece::Text(_) | Piece::Optional(_) => true,
-            Piece::Value { places, .. } => value_of(places, view, secret) != Scalar::Absent,
+            Piece::Value { selectors, .. } => value_of(selectors, view, secret) != Scalar::Absent,
         })
     }
 }
 
-/// The first of some places that is not absent or empty.
-fn value_of<'a>(places: &'a [Place], view: &'a View<'a>, secret: &'a str) -> Scalar<'a> {
-    let values = places.iter().map(|place| view.scalar_with(place, secret));
+/// The first text of some selectors that is not absent or empty.
+fn value_of<'a>(selectors: &'a [Selector], view: &'a View<'a>, secret: &'a str) -> Scalar<'a> {
+    let values = selectors.iter().map(|selector| view.scalar_with(selector, secret));
     let is_there = |value: &Scalar<'_>| !matches!(value, Scalar::Absent) && *value != Scalar::Text("".into());
     values.into_iter().find(is_there).unwrap_or(Scalar::Absent)
 }
 
-fn value(inside: &str, places: &mut Places, source: &SourceSettings) -> Result<Piece, String> {
+fn value(inside: &str, selectors: &mut Selectors, source: &SourceSettings) -> Result<Piece, String> {
     let (names, lower) = inside.strip_suffix("|lower").map_or((inside, false), |names| (names, true));
-    Ok(Piece::Value { places: places.any_of(names, source)?, lower })
+    Ok(Piece::Value { selectors: selectors.any_of(names, source)?, lower })
 }

@@ -1,13 +1,13 @@
 //! How old a signature may be, and how far ahead of this clock.
 
 use super::super::definition::{SignatureTime, Unit};
-use super::super::place::{Place, Places, View};
+use super::super::fields::{Selector, Selectors, View};
 use super::super::{Rejection, SourceSettings};
 
 /// The limits of a source.
 #[derive(Debug, Clone)]
 pub(super) struct TimeRule {
-    from: Vec<Place>,
+    from: Vec<Selector>,
     unit: Unit,
     pub(super) max_age_s: i64,
     max_ahead_s: Option<i64>,
@@ -18,12 +18,12 @@ impl TimeRule {
     /// What was expected.
     pub(super) fn new(
         time: &SignatureTime,
-        places: &mut Places,
+        selectors: &mut Selectors,
         source: &SourceSettings,
     ) -> Result<Self, String> {
         let max_age_s = i64::try_from(source.tolerance_s.unwrap_or(time.max_age_s)).unwrap_or(i64::MAX);
         let max_ahead_s = time.ahead.then_some(max_age_s);
-        Ok(Self { from: places.all(&time.from, source)?, unit: time.unit, max_age_s, max_ahead_s })
+        Ok(Self { from: selectors.all(&time.from, source)?, unit: time.unit, max_age_s, max_ahead_s })
     }
 
     /// # Errors

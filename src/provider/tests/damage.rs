@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::super::builtin::DEFINITIONS;
-use super::super::providers::read_definition;
+use super::super::registry::BUILT_IN;
+use super::super::registry::read_definition;
 use super::facts::fixtures_of;
 use super::*;
 
-/// A signed request whose every signed place can be changed.
+/// A signed request whose every signed field can be changed.
 struct Sent {
     source: Source,
     path_and_query: String,
@@ -98,7 +98,7 @@ proptest! {
         length in 0_usize..12,
         text in "[\\x20-\\x7e\\n]{0,12}",
     ) {
-        let (name, definition) = DEFINITIONS[which.index(DEFINITIONS.len())];
+        let (name, definition) = BUILT_IN[which.index(BUILT_IN.len())];
         let mut damaged: Vec<char> = definition.chars().collect();
         let from = at.index(damaged.len());
         let to = damaged.len().min(from + length);

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::reader::{Reader, Scalar};
+use super::super::fields::{FieldReader, Scalar};
 
 fn read(pointers: &[&str], json: &str) -> Result<Vec<Option<String>>, String> {
-    let mut reader = Reader::default();
+    let mut reader = FieldReader::default();
     let slots: Vec<_> = pointers.iter().map(|pointer| reader.slot(pointer).unwrap()).collect();
     let fields = reader.read(json.as_bytes())?;
     let text = |slot| match fields.scalar(slot) {
@@ -67,7 +67,7 @@ fn what_is_not_one_json_object_is_refused() {
     for json in ["", "[]", "1", "null", "{", "{}x", "\u{feff}{}", "{\"a\":01}", "{'a':1}"] {
         assert!(read(&["/a"], json).is_err(), "{json:?}");
     }
-    let mut reader = Reader::default();
+    let mut reader = FieldReader::default();
     reader.slot("/a").unwrap();
     assert!(reader.read(b"{\"b\":\"\xff\"}").unwrap_err().contains("UTF-8"));
 }
@@ -88,14 +88,14 @@ fn a_string_that_is_no_unicode_is_unreadable_only_where_it_is_read() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let mut reader = Reader::default();
+        let mut reader = FieldReader::default();
         reader.slot("/a/b").unwrap();
         let _ = reader.read(&bytes);
     }
 
     #[test]
     fn arbitrary_json_like_text_never_panics(text in r#"\{("[ab]"|[\[\]{}:,"\\0-9eEtrufalsn. -]){0,60}"#) {
-        let mut reader = Reader::default();
+        let mut reader = FieldReader::default();
         reader.slot("/a/b").unwrap();
         reader.slot("/a").unwrap();
         let _ = reader.read(text.as_bytes());

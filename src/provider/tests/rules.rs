@@ -129,7 +129,7 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
     let dir = tempfile::tempdir().unwrap();
     let stripe = include_str!("../../../providers/stripe.toml");
     for (find, replace, expected) in [
-        ("id = \"/id\"", "id = \"id\"", "[facts.id] `id` is no place; expected /pointer"),
+        ("id = \"/id\"", "id = \"id\"", "[facts.id] `id` is not a selector; expected /pointer"),
         ("kind = \"failed\"", "kind = \"fell\"", "unknown kind `fell`; expected one of authorized"),
         (
             "{ type = \"charge.failed\", kind = \"failed\" }",

@@ -4,15 +4,15 @@ use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use super::super::definition::Sample;
-use super::super::place::{Condition, Places, View};
+use super::super::definition::SampleTable;
+use super::super::fields::{Condition, Selectors, View};
+use super::super::signature::read_if_asked;
 use super::super::{SourceSettings, Webhook};
-use super::read_if_asked;
 
 /// Compiled `[[signature.sample]]` tables.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Samples {
-    places: Places,
+pub(in crate::provider) struct Samples {
+    selectors: Selectors,
     samples: Vec<Compiled>,
 }
 
@@ -25,25 +25,26 @@ struct Compiled {
 impl Samples {
     /// # Errors
     /// What was expected.
-    pub(super) fn new(samples: &[Sample], source: &SourceSettings) -> Result<Self, String> {
-        let mut places = Places::default();
+    pub(in crate::provider) fn new(samples: &[SampleTable], source: &SourceSettings) -> Result<Self, String> {
+        let mut selectors = Selectors::default();
         let samples = samples
             .iter()
             .map(|sample| {
-                let when = places.conditions(&sample.when, source)?;
+                let when = selectors.conditions(&sample.when, source)?;
                 Ok(Compiled { when, headers: sample.headers.clone().into_iter().collect() })
             })
             .collect::<Result<_, String>>()?;
-        Ok(Self { places, samples })
+        Ok(Self { selectors, samples })
     }
 
     /// The headers for a body: one and the same body gets one and the same id.
-    pub(super) fn headers(&self, body: &Bytes, now: i64) -> Vec<(String, String)> {
+    pub(in crate::provider) fn headers(&self, body: &Bytes, now: i64) -> Vec<(String, String)> {
         let no_headers = HeaderMap::new();
         let webhook = Webhook { path_and_query: "/", headers: &no_headers, body };
-        let item = read_if_asked(&self.places.item, body).unwrap_or_else(|_| self.places.item.nothing());
+        let item =
+            read_if_asked(&self.selectors.item, body).unwrap_or_else(|_| self.selectors.item.nothing());
         let view =
-            View { webhook: &webhook, item, envelope: self.places.envelope.nothing(), parts: Vec::new() };
+            View { webhook: &webhook, item, envelope: self.selectors.envelope.nothing(), parts: Vec::new() };
         let id: String = hex::encode(Sha256::digest(body)).chars().take(32).collect();
         let mut headers: Vec<(String, String)> = Vec::new();
         for sample in &self.samples {

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{Timestamp, tz};
 
-use super::definition::Unit;
+use super::super::definition::Unit;
 use crate::order::UnixMicros;
 
 /// From here on a number is milliseconds: as seconds it would be the year 5138.
@@ -12,7 +12,7 @@ const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 impl Unit {
     /// Reads a time between 1970 and 9999.
-    pub(super) fn read(self, text: &str) -> Option<UnixMicros> {
+    pub(in crate::provider) fn read(self, text: &str) -> Option<UnixMicros> {
         let micros = match self {
             Self::S => whole(text)?.checked_mul(1_000_000)?,
             Self::Ms => whole(text)?.checked_mul(1_000)?,

@@ -9,7 +9,7 @@ const DEPTH_MAX: usize = 32;
 
 /// # Errors
 /// Why it is no readable XML.
-pub(super) fn to_json(xml: &str) -> Result<String, String> {
+pub(in crate::provider) fn to_json(xml: &str) -> Result<String, String> {
     let document = Document::parse(xml).map_err(|error| format!("payload is not readable XML: {error}"))?;
     let mut json = String::with_capacity(xml.len());
     write_members(document.root(), &mut json, 0)?;

@@ -1,27 +1,31 @@
 //! Signs as the provider would, for replay and development.
 
+mod insert;
+mod sample;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::super::place::{Place, View};
-use super::super::{Signed, Webhook};
-use super::{Prover, Scheme, inside, read_if_asked};
+pub(super) use self::sample::Samples;
+use super::fields::{Selector, View};
+use super::signature::{Scheme, read_if_asked};
+use super::{Signed, Webhook};
 
 impl Scheme {
     /// What makes `body` verify with the first secret. A scheme that signs with a certificate leaves it unsigned.
-    pub(in crate::provider) fn sign(&self, body: &Bytes, now: i64) -> Signed {
+    pub(super) fn sign(&self, body: &Bytes, now: i64) -> Signed {
         let mut headers = self.samples.headers(body, now);
         let mut body = body.clone();
         let now = now.to_string();
         match self.from.first() {
-            Some(Place::Header(name)) => {
+            Some(Selector::Header(name)) => {
                 if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
                     headers.push((name.to_string(), self.render(&proof, &now)));
                 }
             }
-            Some(Place::Form(name)) => {
+            Some(Selector::Form(name)) => {
                 body = self.as_form(body);
                 if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
                     let pair = [(name.as_str(), self.render(&proof, &now))];
@@ -30,21 +34,21 @@ impl Scheme {
                     body = [signature.as_bytes(), b"&", &body].concat().into();
                 }
             }
-            Some(Place::Field(slot)) => {
-                let path = self.places.item.steps(*slot);
+            Some(Selector::Field(slot)) => {
+                let path = self.selectors.item.steps(*slot);
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 body = self.sign_items(&headers, &body, &now, &path).map_or(body, Bytes::from);
             }
             Some(
-                Place::Envelope(_)
-                | Place::Query(_)
-                | Place::Part(_)
-                | Place::Setting(_)
-                | Place::Secret
-                | Place::Body
-                | Place::Crc32
-                | Place::Digest
-                | Place::LastPart(_),
+                Selector::Envelope(_)
+                | Selector::Query(_)
+                | Selector::Part(_)
+                | Selector::Setting(_)
+                | Selector::Secret
+                | Selector::Body
+                | Selector::Crc32
+                | Selector::Digest
+                | Selector::LastPart(_),
             )
             | None => {}
         }
@@ -62,7 +66,7 @@ impl Scheme {
         }
     }
 
-    /// Signs each item inside the body, the last one first, so that the places of the others stay.
+    /// Signs each item inside the body, the last one first, so that the others stay where they are.
     fn sign_items(
         &self,
         headers: &[(String, String)],
@@ -71,7 +75,7 @@ impl Scheme {
         path: &[&str],
     ) -> Option<String> {
         let whole = std::str::from_utf8(body).ok()?;
-        let envelope = read_if_asked(&self.places.envelope, body).ok()?;
+        let envelope = read_if_asked(&self.selectors.envelope, body).ok()?;
         let items = self.each.as_ref().map_or(Ok(vec![whole]), |each| each.items(&envelope)).ok()?;
         let mut signed = whole.to_owned();
         for item in items.into_iter().rev() {
@@ -80,14 +84,13 @@ impl Scheme {
             let tail = signed.split_off(from);
             let (_, after) = tail.split_at_checked(item.len())?;
             signed =
-                [&signed, inside::set_text(item, path, &self.render(&proof, now))?.as_str(), after].concat();
+                [&signed, insert::set_text(item, path, &self.render(&proof, now))?.as_str(), after].concat();
         }
         Some(signed)
     }
 
     /// The first secret's proof of an item, which often is the body.
     fn proof_of(&self, headers: &[(String, String)], body: &Bytes, item: &[u8], now: &str) -> Option<String> {
-        let Prover::Keys(keys, encoding) = &self.prover else { return None };
         let sent: HeaderMap = headers
             .iter()
             .filter_map(|(name, value)| {
@@ -97,16 +100,10 @@ impl Scheme {
         let webhook = Webhook { path_and_query: "/", headers: &sent, body };
         let view = View {
             webhook: &webhook,
-            item: read_if_asked(&self.places.item, item).ok()?,
-            envelope: read_if_asked(&self.places.envelope, body).ok()?,
-            parts: vec![Some(now); self.places.parts.len()],
+            item: read_if_asked(&self.selectors.item, item).ok()?,
+            envelope: read_if_asked(&self.selectors.envelope, body).ok()?,
+            parts: vec![Some(now); self.selectors.parts.len()],
         };
-        let proof = self.proofs(keys.first()?, *encoding, &view).ok()?.into_iter().next()?;
-        String::from_utf8(proof).ok()
-    }
-
-    pub(super) fn render(&self, proof: &str, now: &str) -> String {
-        let parts: Vec<_> = self.places.parts.iter().map(|name| (name.as_str(), now)).collect();
-        self.format.render(proof, &parts, &self.list_settings)
+        self.first_proof(&view)
     }
 }

@@ -8,15 +8,43 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::RngExt as _;
 
-use super::definition::{Definition, KeyEncoding, Param, Proof};
-use super::facts::Facts;
-use super::signature::{Scheme, key_encoding};
-use super::{Mistake, Mode, SourceSettings, builtin};
-use crate::order::Id;
+use super::Mistake;
+use super::definition::{Definition, KeyEncoding, Proof};
+use super::facts::FactReader;
+use super::signature::Scheme;
 use crate::secret::Secret;
 
 /// The setting that all but a provider with certificates need.
 const SECRETS: &str = "secrets";
+
+/// Name and text of every file in `providers/`.
+pub(super) const BUILT_IN: &[(&str, &str)] = &[
+    ("adyen", include_str!("../../providers/adyen.toml")),
+    ("adyen-platform", include_str!("../../providers/adyen-platform.toml")),
+    ("authorizenet", include_str!("../../providers/authorizenet.toml")),
+    ("braintree", include_str!("../../providers/braintree.toml")),
+    ("checkout-com", include_str!("../../providers/checkout-com.toml")),
+    ("coinbase-commerce", include_str!("../../providers/coinbase-commerce.toml")),
+    ("flutterwave-v3", include_str!("../../providers/flutterwave-v3.toml")),
+    ("flutterwave-v4", include_str!("../../providers/flutterwave-v4.toml")),
+    ("github", include_str!("../../providers/github.toml")),
+    ("gocardless", include_str!("../../providers/gocardless.toml")),
+    ("lemonsqueezy", include_str!("../../providers/lemonsqueezy.toml")),
+    ("mercadopago", include_str!("../../providers/mercadopago.toml")),
+    ("midtrans", include_str!("../../providers/midtrans.toml")),
+    ("mollie", include_str!("../../providers/mollie.toml")),
+    ("paddle", include_str!("../../providers/paddle.toml")),
+    ("paypal", include_str!("../../providers/paypal.toml")),
+    ("paystack", include_str!("../../providers/paystack.toml")),
+    ("razorpay", include_str!("../../providers/razorpay.toml")),
+    ("shopify", include_str!("../../providers/shopify.toml")),
+    ("square", include_str!("../../providers/square.toml")),
+    ("standard-webhooks", include_str!("../../providers/standard-webhooks.toml")),
+    ("stripe", include_str!("../../providers/stripe.toml")),
+    ("svix", include_str!("../../providers/svix.toml")),
+    ("worldpay", include_str!("../../providers/worldpay.toml")),
+    ("xendit", include_str!("../../providers/xendit.toml")),
+];
 
 /// All definitions by name.
 #[derive(Debug, Clone)]
@@ -31,7 +59,7 @@ impl Providers {
     /// A definition that is wrong: file, table, key and what was expected.
     pub fn load(dir: Option<&Path>) -> Result<Self, BadDefinition> {
         let mut definitions = BTreeMap::new();
-        for (name, text) in builtin::DEFINITIONS {
+        for (name, text) in BUILT_IN {
             definitions.insert((*name).to_owned(), read_definition(name, text)?);
         }
         for file in dir.map(toml_files).transpose()?.unwrap_or_default() {
@@ -123,84 +151,8 @@ pub(super) fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>,
         Err((key, _)) if key == "secrets" || key == "cert_dir" => None,
         other => Some(other.map_err(keyless)?),
     };
-    Facts::new(&definition, &source, scheme.as_ref().map_or(&[], Scheme::headers)).map_err(keyless)?;
+    FactReader::new(&definition, &source, scheme.as_ref().map_or(&[], Scheme::headers)).map_err(keyless)?;
     Ok(Arc::new(definition))
-}
-
-impl Definition {
-    /// The settings of the params that have a default, or of those that have none.
-    fn params_with_default(&self, has_default: bool) -> Vec<String> {
-        let params = self.params.iter().filter(|(_, param)| param.default.is_some() == has_default);
-        params.map(|(name, _)| format!("params.{name}")).collect()
-    }
-
-    pub(super) fn signs_the_url(&self) -> bool {
-        self.signature.signed.0.iter().any(|text| text.contains("{url}"))
-    }
-
-    /// How a secret becomes a key where the source does not say otherwise.
-    fn key_encoding(&self) -> Option<KeyEncoding> {
-        match &self.signature.proof {
-            Proof::Hmac(hmac) => key_encoding(hmac, &self.settings_of_nobody("definition").ok()?).ok(),
-            Proof::Digest(_) | Proof::Token | Proof::Certificate(_) => None,
-        }
-    }
-
-    /// A source that has every param, to compile a definition with before any source is known.
-    pub(super) fn settings_of_nobody(&self, name: &str) -> Result<SourceSettings, String> {
-        let filled = |param: &Param| {
-            param.default.clone().or_else(|| param.values.first().cloned()).unwrap_or_else(|| "x".to_owned())
-        };
-        Ok(SourceSettings {
-            name: Id::new(name).map_err(|error| format!("name {error}"))?,
-            provider: name.to_owned(),
-            secrets: vec![Secret::new("00")],
-            tolerance_s: None,
-            mode: self.facts.mode.as_ref().map(|_| Mode::Live),
-            order: Vec::new(),
-            public_url: Some("https://example.test/".to_owned()),
-            cert_dir: None,
-            params: self.params.iter().map(|(name, param)| (name.clone(), filled(param))).collect(),
-        })
-    }
-
-    /// A source's params with defaults filled in, and its mistakes; what is missing is filled with anything, so that
-    /// other mistakes can be looked for.
-    pub(super) fn params_of(
-        &self,
-        given: &BTreeMap<String, String>,
-    ) -> (BTreeMap<String, String>, Vec<Mistake>) {
-        let mut params =
-            self.settings_of_nobody("definition").map(|source| source.params).unwrap_or_default();
-        let mut mistakes = Vec::new();
-        for (name, param) in &self.params {
-            match given.get(name).or(param.default.as_ref()) {
-                Some(value) if param.takes(value) => {
-                    params.insert(name.clone(), value.clone());
-                }
-                Some(value) if !param.values.is_empty() => {
-                    let expected = format!("expected {}, not `{value}`", param.values.join(" or "));
-                    mistakes.push((format!("params.{name}"), expected));
-                }
-                Some(_) | None => {
-                    mistakes.push((format!("params.{name}"), format!("expected {}", param.about)))
-                }
-            }
-        }
-        let known: Vec<&str> = self.params.keys().map(String::as_str).collect();
-        for name in given.keys().filter(|name| !known.contains(&name.as_str())) {
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            mistakes.push((format!("params.{name}"), format!("unknown; {} knows: {known}", self.title)));
-        }
-        (params, mistakes)
-    }
-}
-
-impl Param {
-    fn takes(&self, value: &str) -> bool {
-        let is_word = self.values.is_empty() || self.values.iter().any(|own| own == value);
-        is_word && (!value.is_empty() || self.default.as_deref() == Some(""))
-    }
 }
 
 /// A wrong definition.

@@ -1,0 +1,15 @@
+//! Fields of requests: where a text is (`selector`), what is there (`view`), and how it is written.
+
+mod each;
+mod json;
+mod selector;
+mod timestamp;
+mod view;
+mod walk;
+mod xml;
+
+pub(in crate::provider) use self::each::Each;
+pub(in crate::provider) use self::json::{FieldReader, Fields, Scalar};
+pub(in crate::provider) use self::selector::{Condition, Selector, Selectors};
+pub(in crate::provider) use self::view::{Missing, View, only};
+pub(in crate::provider) use self::xml::to_json;

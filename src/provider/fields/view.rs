@@ -1,0 +1,102 @@
+//! A request, opened: what selectors find in it.
+
+use std::borrow::Cow;
+
+use sha2::{Digest, Sha256};
+
+use super::super::Webhook;
+use super::json::{Fields, Scalar};
+use super::selector::Selector;
+
+/// A request, opened as far as selectors need it.
+#[derive(Debug, Clone)]
+pub(in crate::provider) struct View<'a> {
+    pub(in crate::provider) webhook: &'a Webhook<'a>,
+    pub(in crate::provider) item: Fields<'a>,
+    pub(in crate::provider) envelope: Fields<'a>,
+    pub(in crate::provider) parts: Vec<Option<&'a str>>,
+}
+
+impl<'a> View<'a> {
+    /// What a selector finds. A header, query or form field that is there twice is unreadable: which counts would be a guess.
+    pub(in crate::provider) fn scalar(&'a self, selector: &'a Selector) -> Scalar<'a> {
+        self.scalar_with(selector, "")
+    }
+
+    /// The same where the secret may be asked for, which only a signed text does.
+    pub(in crate::provider) fn scalar_with(&'a self, selector: &'a Selector, secret: &'a str) -> Scalar<'a> {
+        match selector {
+            Selector::Field(slot) => self.item.scalar(*slot),
+            Selector::Envelope(slot) => self.envelope.scalar(*slot),
+            Selector::Header(name) => {
+                let mut values = self.webhook.headers.get_all(name).iter();
+                let first = values.next().map(http::HeaderValue::to_str);
+                match (first, values.next()) {
+                    (None, _) => Scalar::Absent,
+                    (Some(Ok(text)), None) => Scalar::Text(Cow::Borrowed(text)),
+                    (Some(_), _) => Scalar::Unreadable,
+                }
+            }
+            Selector::Query(name) => {
+                let query = self.webhook.path_and_query.split_once('?').map_or("", |(_, query)| query);
+                only(query.as_bytes(), name)
+            }
+            Selector::Form(name) => only(self.webhook.body, name),
+            Selector::Part(at) => self
+                .parts
+                .get(*at)
+                .copied()
+                .flatten()
+                .map_or(Scalar::Absent, |text| Scalar::Text(Cow::Borrowed(text))),
+            Selector::Setting(value) => Scalar::Text(Cow::Borrowed(value)),
+            Selector::Secret => Scalar::Text(Cow::Borrowed(secret)),
+            Selector::Body => Scalar::Text(match std::str::from_utf8(self.webhook.body) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => String::from_utf8_lossy(self.webhook.body),
+            }),
+            Selector::Crc32 => Scalar::Text(Cow::Owned(crc32fast::hash(self.webhook.body).to_string())),
+            Selector::Digest => Scalar::Text(Cow::Owned(hex::encode(Sha256::digest(self.webhook.body)))),
+            Selector::LastPart(selector) => match self.scalar_with(selector, secret) {
+                Scalar::Text(url) => Scalar::Text(
+                    url.rsplit('/').next().map(|part| Cow::Owned(part.to_owned())).unwrap_or_default(),
+                ),
+                other @ (Scalar::Absent | Scalar::Unreadable) => other,
+            },
+        }
+    }
+
+    /// The text of the first selector that finds one.
+    ///
+    /// # Errors
+    /// [`Missing`] when none has.
+    pub(in crate::provider) fn first(&'a self, selectors: &'a [Selector]) -> Result<Cow<'a, str>, Missing> {
+        let mut missing = Missing::Absent;
+        for selector in selectors {
+            match self.scalar(selector) {
+                Scalar::Text(text) if !text.is_empty() => return Ok(text),
+                Scalar::Text(_) | Scalar::Absent => {}
+                Scalar::Unreadable => missing = Missing::Unreadable,
+            }
+        }
+        Err(missing)
+    }
+}
+
+/// Why there is no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::provider) enum Missing {
+    #[error("is missing")]
+    Absent,
+    #[error("is unreadable")]
+    Unreadable,
+}
+
+/// The one value of a name in `a=b&c=d`.
+pub(in crate::provider) fn only<'a>(form: &'a [u8], name: &str) -> Scalar<'a> {
+    let mut values = form_urlencoded::parse(form).filter(|(own, _)| own == name).map(|(_, value)| value);
+    match (values.next(), values.next()) {
+        (None, _) => Scalar::Absent,
+        (Some(value), None) => Scalar::Text(value),
+        (Some(_), Some(_)) => Scalar::Unreadable,
+    }
+}

@@ -53,11 +53,14 @@ fn the_answers_page_lists_every_code_with_its_status() {
 
 #[test]
 fn the_settings_page_lists_every_setting_with_its_default() {
-    let settings = quoted(&read("src/config/settings.rs"), "reader.", "(\"");
+    let tables = ["settings", "admin", "database", "http", "lock", "intake", "traces"];
+    let tables: String = tables.iter().map(|table| read(&format!("src/config/{table}.rs"))).collect();
+    let settings = quoted(&tables, "reader.", "(\"");
     let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
     let listed: BTreeSet<String> =
         SETTINGS_HEADINGS.iter().flat_map(|heading| table("settings.md", heading)).collect();
-    let of_files = ["admin_token_file", "database_url_file", "otlp.header_files"].map(str::to_owned);
+    let of_files = ["admin_token_file", "admin_view_token_file", "database_url_file", "otlp.header_files"]
+        .map(str::to_owned);
     let known: BTreeSet<String> = settings
         .into_iter()
         .chain(source.into_iter().map(|field| format!("sources.NAME.{field}")))

@@ -47,7 +47,10 @@ async fn main() -> Result<(), Failure> {
         return Err("usage: ready_batches DATABASE_URL CONNECTIONS BATCH_EVENTS EVENTS".into());
     };
     let (connections, batch_events, events) = (connections.parse()?, batch_events.parse()?, events.parse()?);
-    let store = Store::open(&StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(10) })?;
+    let store = Store::open(&StoreSettings {
+        call_timeout: Duration::from_secs(10),
+        ..StoreSettings::new(Secret::new(url))
+    })?;
     store.migrate().await?;
     let mut sessions: Vec<Session> = (0..connections).map(|_| store.session()).collect();
 

@@ -2,7 +2,6 @@
 //!
 //! `signature_only ADDRESS SECRET` answers every webhook that verifies until it is ended.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 
 use axum::Router;
@@ -48,16 +47,6 @@ async fn verify(
 }
 
 fn stripe(secret: &str) -> Result<Source, Box<dyn Error>> {
-    let settings = SourceSettings {
-        name: Id::new("stripe")?,
-        provider: "stripe".to_owned(),
-        secrets: vec![Secret::new(secret.to_owned())],
-        tolerance_s: None,
-        mode: None,
-        order: Vec::new(),
-        public_url: None,
-        cert_dir: None,
-        params: BTreeMap::new(),
-    };
+    let settings = SourceSettings::new(Id::new("stripe")?, "stripe", vec![Secret::new(secret.to_owned())]);
     Source::new(settings, &Providers::load(None)?).map_err(|mistakes| format!("{mistakes:?}").into())
 }

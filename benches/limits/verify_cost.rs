@@ -4,7 +4,6 @@
 //! allocations of each, and how many times the two bare ones together the product costs. The three are measured in turn
 //! within each round, so that a noisy machine slows them alike. `-- ROUNDS PART` runs one part alone, for a profiler.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -119,16 +118,6 @@ fn signed(source: &Source, body: &Bytes) -> Result<HeaderMap, Failure> {
 }
 
 fn stripe() -> Result<Source, Failure> {
-    let settings = SourceSettings {
-        name: Id::new("stripe")?,
-        provider: "stripe".to_owned(),
-        secrets: vec![Secret::new(SECRET)],
-        tolerance_s: None,
-        mode: None,
-        order: Vec::new(),
-        public_url: None,
-        cert_dir: None,
-        params: BTreeMap::new(),
-    };
+    let settings = SourceSettings::new(Id::new("stripe")?, "stripe", vec![Secret::new(SECRET)]);
     Source::new(settings, &Providers::load(None)?).map_err(|mistakes| format!("{mistakes:?}").into())
 }

@@ -58,6 +58,8 @@ pub(super) enum Value {
     Text(String),
     /// A TOML integer.
     Integer(i64),
+    /// A TOML boolean.
+    Boolean(bool),
     /// A TOML array of strings.
     List(Vec<String>),
     /// A TOML table without keys.
@@ -89,6 +91,7 @@ impl Value {
         match self {
             Self::Untyped(text) | Self::Text(text) => format!("{text:?}"),
             Self::Integer(number) => number.to_string(),
+            Self::Boolean(is_on) => is_on.to_string(),
             Self::List(_) | Self::EmptyTable | Self::Other(_) => self.kind().to_owned(),
         }
     }
@@ -97,6 +100,7 @@ impl Value {
         match self {
             Self::Untyped(_) | Self::Text(_) => "a text",
             Self::Integer(_) => "a number",
+            Self::Boolean(_) => "a boolean",
             Self::List(_) => "a list",
             Self::EmptyTable => "a table",
             Self::Other(kind) => kind,
@@ -151,7 +155,7 @@ fn flatten_table(
                 .map(|item| item.get_ref().as_str().map(str::to_owned))
                 .collect::<Option<_>>()
                 .map_or(Value::Other("an array of other things than strings"), Value::List),
-            DeValue::Boolean(_) => Value::Other("a boolean"),
+            DeValue::Boolean(is_on) => Value::Boolean(*is_on),
             DeValue::Float(_) => Value::Other("a number with decimals"),
             DeValue::Datetime(_) => Value::Other("a date"),
         };

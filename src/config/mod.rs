@@ -1,10 +1,16 @@
 //! Settings: flags before environment before `paylatch.toml` before defaults; read once, checked together.
 //!
 //! A setting is known because [`Settings::read`] asks for it, so there is one list of names, defaults and ranges
-//! (`settings.rs`). What nobody asked for is a mistake. All mistakes are found before any port is bound, and each says
+//! (`settings.rs`, and a file for each table). What nobody asked for is a mistake. All mistakes are found before any port is bound, and each says
 //! which setting, where it came from and what was expected. The environment is handed in: only `main` reads it.
 
+mod admin;
+mod age;
+mod database;
+mod http;
+mod intake;
 mod layers;
+mod lock;
 mod mask;
 mod mistake;
 mod reader;
@@ -13,8 +19,10 @@ mod settings;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod typed;
 
+pub use age::parse_age;
 pub use layers::{File, Flag, Layers, Origin};
 pub use mistake::{Mistake, Mistakes};
 pub use reader::Resolved;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use super::database::is_sqlite;
 use super::reader::Reader;
-use super::settings::{Needs, Settings, is_sqlite};
+use super::settings::{Needs, Settings};
 use crate::lock::Locks;
 
 /// The longest that the most impatient providers wait for an answer.
@@ -12,6 +13,7 @@ const PROVIDER_WAIT: Duration = Duration::from_secs(5);
 /// Objects to what cannot be, and returns advice about what is probably not meant.
 pub(super) fn check(settings: &Settings, reader: &mut Reader, needs: Needs) -> Vec<String> {
     check_presence(settings, reader, needs);
+    check_tokens(settings, reader);
     check_listeners(settings, reader);
     check_sizes(settings, reader);
     check_lock(settings, reader);
@@ -35,8 +37,26 @@ fn check_presence(settings: &Settings, reader: &mut Reader, needs: Needs) {
             format!("expected a token, because admin_listen {address} is not loopback"),
         );
     }
-    if settings.admin_token.as_ref().is_some_and(|token| token.expose().is_empty()) {
-        reader.object("admin_token", "is empty; expected a token");
+}
+
+/// Whoever may only look is told apart by a token, from those who may act.
+fn check_tokens(settings: &Settings, reader: &mut Reader) {
+    let admin = &settings.admin;
+    for (name, token) in [("admin_token", &admin.token), ("admin_view_token", &admin.view_token)] {
+        if token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+            reader.object(name, "is empty; expected a token");
+        }
+    }
+    match (&admin.token, &admin.view_token) {
+        (None, Some(_)) => reader
+            .object("admin_view_token", "is set, but without admin_token everybody may act; expected both"),
+        (Some(token), Some(view)) if token == view => {
+            reader.object("admin_view_token", "is the admin_token; expected another text");
+        }
+        (_, None) if admin.view_bodies => {
+            reader.object("admin_view_bodies", "is set, but there is no admin_view_token that it is about");
+        }
+        _ => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::reader::Reader;
 use crate::order::Id;
-use crate::provider::{Mode, Providers, Source, SourceSettings};
+use crate::provider::{CustomerClaims, Mode, Providers, Source, SourceSettings};
 
 /// Reads the definitions and the sources, and compiles these against those.
 pub(super) fn take(reader: &mut Reader, providers_dir: Option<&Path>) -> Vec<Source> {
@@ -31,9 +31,11 @@ fn take_source(reader: &mut Reader, name: &str) -> Option<SourceSettings> {
     reader.allow_empty_table(&at("params"));
     let id = source_name(reader, name);
     let provider = at("provider");
+    let provider = reader.text(&provider).unwrap_or_else(|| reader.default(&provider, name.to_owned()));
+    let secrets = reader.secrets(&at("secrets"), &at("secret_files"));
     Some(SourceSettings {
-        provider: reader.text(&provider).unwrap_or_else(|| reader.default(&provider, name.to_owned())),
-        secrets: reader.secrets(&at("secrets"), &at("secret_files")),
+        provider,
+        secrets,
         tolerance_s: reader
             .optional_count(&at("tolerance_s"), 0..=366 * 86_400)
             .map(|seconds| seconds as u64),
@@ -42,19 +44,43 @@ fn take_source(reader: &mut Reader, name: &str) -> Option<SourceSettings> {
         public_url: reader.text(&at("public_url")),
         cert_dir: reader.path(&at("cert_dir")),
         params: reader.open_table(&at("params")),
+        accounts: reader.list(&at("accounts")),
+        ledger: take_ledger(reader, &at("ledger")),
+        quiet_after: reader.age(&at("quiet_after")),
+        customer_claims: reader
+            .choice(
+                &at("customer_claims"),
+                &[("accept", CustomerClaims::Accept), ("ignore", CustomerClaims::Ignore)],
+            )
+            .unwrap_or_default(),
+        ignore_types: reader.list(&at("ignore_types")),
         name: id?,
     })
 }
 
+/// A ledger's name is part of a URL, as a source's is.
+fn take_ledger(reader: &mut Reader, name: &str) -> Option<Id> {
+    let text = reader.text(name)?;
+    let ledger = plain_name(&text);
+    if ledger.is_none() {
+        reader.object(name, "is no name of a ledger; expected 1 to 255 letters, digits, - and _");
+    }
+    ledger
+}
+
 /// A source's name is part of a URL, a variable's name and a table's name.
 fn source_name(reader: &mut Reader, name: &str) -> Option<Id> {
-    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    let id = Id::new(name).ok().filter(|_| is_plain);
+    let id = plain_name(name);
     if id.is_none() {
         let problem = "is no name of a source; expected 1 to 255 letters, digits, - and _";
         reader.object(&format!("sources.{name}"), problem);
     }
     id
+}
+
+fn plain_name(name: &str) -> Option<Id> {
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    Id::new(name).ok().filter(|_| is_plain)
 }
 
 fn compile(reader: &mut Reader, settings: SourceSettings, providers: &Providers) -> Option<Source> {

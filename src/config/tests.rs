@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{File, Flag, Layers, Mistakes, Needs, Settings};
+use crate::provider::CustomerClaims;
 
 const CANARY: &str = "whsec_canary";
 
@@ -242,6 +243,31 @@ mod sources {
     }
 
     #[test]
+    fn what_a_source_says_of_its_merchant_is_typed() {
+        let layers = file(
+            "[sources.stripe]\nsecrets = ['whsec_canaryaa']\naccounts = ['acct_1', 'own']\nledger = 'shop'\nquiet_after = '6h'\n\
+             customer_claims = 'ignore'\nignore_types = ['invoice.*']",
+        );
+        let layers = with_environment(layers, &[("PAYLATCH_SOURCES__STRIPE__QUIET_AFTER", "2d")]);
+        let settings = read(layers).unwrap();
+        let source = settings.sources[0].settings();
+        assert_eq!(source.accounts, ["acct_1", "own"]);
+        assert_eq!(settings.sources[0].ledger().as_str(), "shop");
+        assert_eq!(source.quiet_after, Some(Duration::from_hours(48)));
+        assert_eq!(source.customer_claims, CustomerClaims::Ignore);
+        assert_eq!(source.ignore_types, ["invoice.*"]);
+    }
+
+    #[test]
+    fn a_source_is_a_ledger_of_its_own_and_takes_every_claim_unless_it_says_otherwise() {
+        let settings = read(file("[sources.stripe]\nsecrets = ['whsec_canaryaa']")).unwrap();
+        assert_eq!(settings.sources[0].ledger().as_str(), "stripe");
+        let source = settings.sources[0].settings();
+        assert_eq!((source.customer_claims, source.quiet_after), (CustomerClaims::Accept, None));
+        assert!(source.accounts.is_empty() && source.ignore_types.is_empty());
+    }
+
+    #[test]
     fn each_mistake_of_a_source_names_its_setting() {
         for (text, expected) in [
             (
@@ -265,6 +291,22 @@ mod sources {
                 "[sources.stripe]\nsecrets = ['whsec_canary']\ntolerance = 3",
                 "sources.stripe.tolerance (paylatch.toml:3): is no setting; did you mean sources.stripe.tolerance_s?",
             ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\nquiet_after = '6 hours'",
+                "sources.stripe.quiet_after (paylatch.toml:3): is \"6 hours\"; expected a whole number and a unit",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\nquiet_after = '0s'",
+                "sources.stripe.quiet_after (paylatch.toml:3): is \"0s\"; expected more than no time",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\nledger = 'my shop'",
+                "sources.stripe.ledger (paylatch.toml:3): is no name of a ledger",
+            ),
+            (
+                "[sources.stripe]\nsecrets = ['whsec_canary']\ncustomer_claims = 'ignored'",
+                "expected one of accept, ignore; did you mean ignore?",
+            ),
             ("sources.stripe = 3", "sources.stripe (paylatch.toml:1): expected a table: [sources.stripe]"),
         ] {
             let told = told_of_file(text);
@@ -280,5 +322,72 @@ mod sources {
         std::fs::write(&path, "whsec_canaryaa\n").unwrap();
         let text = format!("[sources.stripe]\nsecret_files = [{:?}]", path.display().to_string());
         assert_eq!(names(file(&text)), ["stripe"]);
+    }
+}
+
+/// Who may ask the admin listener.
+mod admin {
+    use super::*;
+
+    #[test]
+    fn the_settings_of_the_admin_listener_are_typed() {
+        let layers = file(
+            "admin_token = 'canary_operator_token'\nadmin_view_token = 'canary_viewer_token'\nadmin_view_bodies = true\n\
+             admin_public_origin = 'https://ops.example/paylatch/'\nproxy_user_header = 'X-Forwarded-User'",
+        );
+        let admin = read(layers).unwrap().admin;
+        assert!(admin.view_bodies && admin.view_token.is_some());
+        assert_eq!(admin.public_origin.as_deref(), Some("https://ops.example/paylatch"));
+        assert_eq!(admin.proxy_user_header.unwrap(), "x-forwarded-user");
+        let switched =
+            with_environment(file("admin_token = 'canary_a'"), &[("PAYLATCH_ADMIN_VIEW_TOKEN", "canary_b")]);
+        let switched = with_flag(switched, "admin_view_bodies", "true");
+        assert!(read(switched).unwrap().admin.view_bodies);
+    }
+
+    #[test]
+    fn a_viewer_is_told_apart_from_an_operator() {
+        for (text, expected) in [
+            (
+                "admin_view_token = 'canary_a'",
+                "admin_view_token (paylatch.toml:1): is set, but without admin_token",
+            ),
+            (
+                "admin_token = 'canary_a'\nadmin_view_token = 'canary_a'",
+                "admin_view_token (paylatch.toml:2): is the admin_token",
+            ),
+            ("admin_view_bodies = true", "admin_view_bodies (paylatch.toml:1): is set, but there is no"),
+            (
+                "admin_view_bodies = 'yes'",
+                "admin_view_bodies (paylatch.toml:1): is \"yes\"; expected true or false",
+            ),
+            ("admin_public_origin = 'ops.example'", "admin_public_origin (paylatch.toml:1): expected a URL"),
+            ("admin_public_origin = 'https://ops.example/?a'", "expected a URL such as https://ops.example"),
+            (
+                "proxy_user_header = 'X User'",
+                "proxy_user_header (paylatch.toml:1): expected the name of a header",
+            ),
+        ] {
+            let told = told_of_file(text);
+            assert!(told.iter().any(|mistake| mistake.contains(expected)), "{text}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn a_schema_of_postgres_has_a_plain_name() {
+    let with_schema =
+        |name: &str, url: &str| file(&format!("database_url = '{url}'\ndatabase_schema = '{name}'"));
+    let settings = read(with_schema("paylatch_2", "postgres://h/d")).unwrap();
+    assert_eq!(settings.store.unwrap().schema.as_deref(), Some("paylatch_2"));
+    for (name, url, expected) in [
+        ("Pay", "postgres://h/d", "is no plain name of a schema"),
+        ("1st", "postgres://h/d", "is no plain name of a schema"),
+        ("pg_own", "postgres://h/d", "is no plain name of a schema"),
+        ("a; drop table orders", "postgres://h/d", "is no plain name of a schema"),
+        ("pay", "sqlite://x.db", "SQLite has no schemas"),
+    ] {
+        let told = told(with_schema(name, url)).join("\n");
+        assert!(told.contains("database_schema (paylatch.toml:2)") && told.contains(expected), "{told}");
     }
 }

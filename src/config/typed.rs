@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::age::parse_age;
 use super::layers::{Origin, Value};
 use super::mask::mask_url;
 use super::mistake::did_you_mean;
@@ -26,7 +27,7 @@ impl Reader {
         let number = match &given.value {
             Value::Untyped(text) => text.trim().parse().ok(),
             Value::Integer(number) => usize::try_from(*number).ok(),
-            Value::Text(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => None,
+            Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => None,
         };
         let Some(number) = number.filter(|number| range.contains(number)) else {
             let (unit, from, to) = (unit(name), range.start(), range.end());
@@ -42,6 +43,37 @@ impl Reader {
     /// A duration in milliseconds, as the name's `_ms` says.
     pub(super) fn millis(&mut self, name: &str, default: usize, range: RangeInclusive<usize>) -> Duration {
         Duration::from_millis(self.count(name, default, range) as u64)
+    }
+
+    /// On or off.
+    pub(super) fn switch(&mut self, name: &str, default: bool) -> bool {
+        let Some(given) = self.take(name) else { return self.default(name, default) };
+        let is_on = match &given.value {
+            Value::Boolean(is_on) => Some(*is_on),
+            Value::Untyped(text) => text.trim().parse().ok(),
+            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => None,
+        };
+        let Some(is_on) = is_on else {
+            let problem = format!("is {}; expected true or false", given.value.show());
+            self.refuse(name, Some(given.origin), problem);
+            return default;
+        };
+        self.resolve(name, is_on.to_string(), Some(given.origin));
+        is_on
+    }
+
+    /// A span of time as people write it, such as `6h`, if one is given.
+    pub(super) fn age(&mut self, name: &str) -> Option<Duration> {
+        let (text, origin) = self.take_text(name)?;
+        let age = parse_age(text.trim()).and_then(|age| match age {
+            Duration::ZERO => Err("expected more than no time, such as 6h".to_owned()),
+            age => Ok(age),
+        });
+        let age = age.map_err(|expected| {
+            self.refuse(name, Some(origin.clone()), format!("is {text:?}; {expected}"));
+        });
+        self.resolve(name, text, Some(origin));
+        age.ok()
     }
 
     /// What one of a few words stands for, if one is given.
@@ -154,7 +186,7 @@ impl Reader {
         match given.value {
             Value::Untyped(text) | Value::Text(text) => Some((text, given.origin)),
             Value::Integer(number) => Some((number.to_string(), given.origin)),
-            Value::List(_) | Value::EmptyTable | Value::Other(_) => {
+            Value::Boolean(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => {
                 self.refuse(name, Some(given.origin), format!("is {}; expected a text", given.value.kind()));
                 None
             }
@@ -170,7 +202,7 @@ impl Reader {
                 (items.map(str::to_owned).collect(), Some(given.origin))
             }
             Value::List(items) => (items, Some(given.origin)),
-            Value::Text(_) | Value::Integer(_) | Value::EmptyTable | Value::Other(_) => {
+            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::EmptyTable | Value::Other(_) => {
                 let problem = format!("is {}; expected a list of texts: [\"..\"]", given.value.kind());
                 self.refuse(name, Some(given.origin), problem);
                 (Vec::new(), None)

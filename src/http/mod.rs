@@ -25,7 +25,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
-pub use admin::admin;
+pub use admin::{AdminSettings, admin};
 pub use clock::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{Door, serve};

@@ -25,7 +25,11 @@ struct World {
 async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
     let directory = TempDir::new().unwrap();
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
-    let store = Store::open(&store::StoreSettings { url, call_timeout: Duration::from_secs(2) }).unwrap();
+    let store = Store::open(&store::StoreSettings {
+        call_timeout: Duration::from_secs(2),
+        ..store::StoreSettings::new(url)
+    })
+    .unwrap();
     store.migrate().await.unwrap();
     let mut settings = IntakeSettings {
         lanes: 1,

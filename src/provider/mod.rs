@@ -10,14 +10,13 @@ mod document;
 mod facts;
 mod fields;
 mod registry;
+mod settings;
 mod signature;
 mod signing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,9 +27,9 @@ use self::definition::Definition;
 pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::FactReader;
 pub use self::registry::{BadDefinition, Providers};
+pub use self::settings::{CustomerClaims, Mode, SourceSettings};
 use self::signature::Scheme;
 use crate::order::{Event, Fingerprint, Id, UnixMicros};
-use crate::secret::Secret;
 
 /// Which generation of readers and built-in definitions this is. It rises with every change by which stored events say
 /// something else, so that `events.read_by` tells what an older one has read.
@@ -45,37 +44,6 @@ pub struct Webhook<'a> {
     pub headers: &'a HeaderMap,
     /// The exact bytes.
     pub body: &'a Bytes,
-}
-
-/// One account of a provider, as configured.
-#[derive(Debug, Clone)]
-pub struct SourceSettings {
-    /// The name in the URL: `POST /webhooks/{name}`.
-    pub name: Id,
-    /// The definition's name.
-    pub provider: String,
-    /// Any may match.
-    pub secrets: Vec<Secret>,
-    /// Seconds; `None` = the definition's own.
-    pub tolerance_s: Option<u64>,
-    /// Events of the other mode are noted.
-    pub mode: Option<Mode>,
-    /// JSON pointers to the merchant's order id, ahead of the definition's own.
-    pub order: Vec<String>,
-    /// For providers that sign the URL.
-    pub public_url: Option<String>,
-    /// For providers that sign with a certificate.
-    pub cert_dir: Option<PathBuf>,
-    /// What the definition asks for beside secrets.
-    pub params: BTreeMap<String, String>,
-}
-
-/// Whether money is real.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the words are the setting's values")]
-pub enum Mode {
-    Live,
-    Test,
 }
 
 /// A configured source, compiled for speed. Cheap to clone.
@@ -137,6 +105,18 @@ impl Source {
     #[must_use]
     pub fn name(&self) -> &Id {
         &self.name
+    }
+
+    /// What it was made of, with the params' defaults.
+    #[must_use]
+    pub fn settings(&self) -> &SourceSettings {
+        &self.settings
+    }
+
+    /// The group of sources that it shares order numbers with; alone unless the settings say otherwise.
+    #[must_use]
+    pub fn ledger(&self) -> &Id {
+        self.settings.ledger.as_ref().unwrap_or(&self.name)
     }
 
     /// Whether the signature holds over the exact bytes that the scheme signs. `now`: unix seconds.

@@ -166,7 +166,7 @@ impl Server {
         };
         let health = self.health.clone();
         let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.witness);
-        let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin_token);
+        let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin.token);
         let http::HttpSettings { connections_max, tls, .. } = self.settings.http;
         let public_door = Door { name: "public", connections_max, tls };
         let admin_door = Door { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };

@@ -42,6 +42,16 @@ pub struct StoreSettings {
     pub url: Secret,
     /// The longest that one statement may take, client-side.
     pub call_timeout: Duration,
+    /// The schema of Postgres that our tables are in; `None` is the one that the server chooses.
+    pub schema: Option<String>,
+}
+
+impl StoreSettings {
+    /// What holds unless something else is said.
+    #[must_use]
+    pub fn new(url: Secret) -> Self {
+        Self { url, call_timeout: Duration::from_secs(2), schema: None }
+    }
 }
 
 /// The database. Cheap to clone.

@@ -1,6 +1,6 @@
 //! What is dealt, how answers are read, and what a run counts.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,17 +27,11 @@ struct Line {
 }
 
 fn stripe() -> Source {
-    let settings = SourceSettings {
-        name: Id::new("stripe").unwrap(),
-        provider: "stripe".to_owned(),
-        secrets: vec![Secret::new("whsec_canary_of_a_test")],
-        tolerance_s: None,
-        mode: None,
-        order: Vec::new(),
-        public_url: None,
-        cert_dir: None,
-        params: BTreeMap::new(),
-    };
+    let settings = SourceSettings::new(
+        Id::new("stripe").unwrap(),
+        "stripe",
+        vec![Secret::new("whsec_canary_of_a_test")],
+    );
     Source::new(settings, &Providers::load(None).unwrap()).unwrap()
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -26,6 +26,21 @@ use crate::intake::Intake;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Metrics;
+
+/// Who may ask the admin listener.
+#[derive(Debug, Clone, Default)]
+pub struct AdminSettings {
+    /// Lets its bearer see and do everything. Without one, everybody who reaches the listener may.
+    pub token: Option<Secret>,
+    /// Lets its bearer see, and do nothing.
+    pub view_token: Option<Secret>,
+    /// Whether the bearer of `view_token` may see the bodies of webhooks, which hold personal data.
+    pub view_bodies: bool,
+    /// Where people reach it behind a proxy: scheme, host and perhaps a path, without a slash at the end.
+    pub public_origin: Option<String>,
+    /// The header in which a proxy says who asks.
+    pub proxy_user_header: Option<HeaderName>,
+}
 
 /// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
 pub fn admin(store: Store, intake: Intake, metrics: Metrics, token: Option<Secret>) -> Router {

@@ -1,6 +1,6 @@
 //! Webhooks through the real routes: Stripe's definition, a SQLite database, locks of this process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,8 +30,8 @@ impl Shop {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("paylatch.db").display());
         let store = Store::open(&store::StoreSettings {
-            url: Secret::new(url),
             call_timeout: Duration::from_secs(2),
+            ..store::StoreSettings::new(Secret::new(url))
         });
         let store = store.unwrap();
         store.migrate().await.unwrap();
@@ -95,17 +95,7 @@ fn locks() -> Locks {
 }
 
 fn source(secret: &str) -> Source {
-    let settings = SourceSettings {
-        name: Id::new("stripe").unwrap(),
-        provider: "stripe".to_owned(),
-        secrets: vec![Secret::new(secret)],
-        tolerance_s: None,
-        mode: None,
-        order: Vec::new(),
-        public_url: None,
-        cert_dir: None,
-        params: BTreeMap::new(),
-    };
+    let settings = SourceSettings::new(Id::new("stripe").unwrap(), "stripe", vec![Secret::new(secret)]);
     Source::new(settings, &Providers::load(None).unwrap()).unwrap()
 }
 

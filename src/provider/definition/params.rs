@@ -32,16 +32,12 @@ impl Definition {
         let filled = |param: &Param| {
             param.default.clone().or_else(|| param.values.first().cloned()).unwrap_or_else(|| "x".to_owned())
         };
+        let id = Id::new(name).map_err(|error| format!("name {error}"))?;
         Ok(SourceSettings {
-            name: Id::new(name).map_err(|error| format!("name {error}"))?,
-            provider: name.to_owned(),
-            secrets: vec![Secret::new("00")],
-            tolerance_s: None,
             mode: self.facts.mode.as_ref().map(|_| Mode::Live),
-            order: Vec::new(),
             public_url: Some("https://example.test/".to_owned()),
-            cert_dir: None,
             params: self.params.iter().map(|(name, param)| (name.clone(), filled(param))).collect(),
+            ..SourceSettings::new(id, name, vec![Secret::new("00")])
         })
     }
 

@@ -40,7 +40,9 @@ async fn every_provider_s_events_end_in_the_reviewed_rows_shuffled_repeated_and_
 
 async fn database(directory: &Path) -> Store {
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.display()));
-    let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(10) }).unwrap();
+    let store =
+        Store::open(&StoreSettings { call_timeout: Duration::from_secs(10), ..StoreSettings::new(url) })
+            .unwrap();
     store.migrate().await.unwrap();
     store
 }

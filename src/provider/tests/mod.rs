@@ -54,15 +54,9 @@ pub(super) fn settings(provider: &str) -> SourceSettings {
         "standard-webhooks" | "svix" => SENDER,
         _ => &[],
     };
+    // The same in every run, and both hexadecimal and base64.
+    let secret = Secret::new(providers().definitions[provider].secret_prefix.clone() + &"c0de".repeat(16));
     SourceSettings {
-        name: Id::new(provider).unwrap(),
-        provider: provider.to_owned(),
-        // The same in every run, and both hexadecimal and base64.
-        secrets: vec![Secret::new(
-            providers().definitions[provider].secret_prefix.clone() + &"c0de".repeat(16),
-        )],
-        tolerance_s: None,
-        mode: None,
         order: params
             .contains(&("payment", "/data/payment"))
             .then(|| "/data/order".to_owned())
@@ -71,6 +65,7 @@ pub(super) fn settings(provider: &str) -> SourceSettings {
         public_url: (provider == "square").then(|| "https://shop.example/webhooks/square".to_owned()),
         cert_dir: (provider == "paypal").then(|| vectors::certificates().to_owned()),
         params: params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        ..SourceSettings::new(Id::new(provider).unwrap(), provider, vec![secret])
     }
 }
 

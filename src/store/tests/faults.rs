@@ -237,7 +237,8 @@ async fn a_url_that_is_none_is_refused_without_showing_it() {
         "sqlite:",
         "sqlite::memory:",
     ] {
-        let settings = StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(1) };
+        let settings =
+            StoreSettings { call_timeout: Duration::from_secs(1), ..StoreSettings::new(Secret::new(url)) };
         let Err(StoreError::Misconfigured(message)) = Store::open(&settings) else { panic!("{url}") };
         assert!(
             message.starts_with("database_url: ") && message.contains("expected postgres://"),

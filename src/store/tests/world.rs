@@ -136,7 +136,11 @@ impl World {
 }
 
 pub(super) fn open(url: &str) -> Store {
-    Store::open(&StoreSettings { url: Secret::new(url), call_timeout: Duration::from_secs(10) }).unwrap()
+    Store::open(&StoreSettings {
+        call_timeout: Duration::from_secs(10),
+        ..StoreSettings::new(Secret::new(url))
+    })
+    .unwrap()
 }
 
 /// Rows by key.

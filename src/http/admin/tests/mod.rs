@@ -40,7 +40,9 @@ impl Office {
     async fn with_token(token: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}", directory.path().join("paylatch.db").display()));
-        let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(5) }).unwrap();
+        let store =
+            Store::open(&StoreSettings { call_timeout: Duration::from_secs(5), ..StoreSettings::new(url) })
+                .unwrap();
         store.migrate().await.unwrap();
         let app = admin(store.clone(), intake(&store), Metrics::unheard(), token.map(Secret::new));
         Self { world: World::serving(app).await, store, _directory: directory }
@@ -273,7 +275,9 @@ async fn the_viewer_loads_nothing_from_elsewhere() {
 async fn a_database_that_is_away_is_said_to_be_away() {
     let directory = tempfile::tempdir().unwrap();
     let url = Secret::new(format!("sqlite://{}", directory.path().join("none/paylatch.db").display()));
-    let store = Store::open(&StoreSettings { url, call_timeout: Duration::from_secs(1) }).unwrap();
+    let store =
+        Store::open(&StoreSettings { call_timeout: Duration::from_secs(1), ..StoreSettings::new(url) })
+            .unwrap();
     let world = World::serving(admin(store.clone(), intake(&store), Metrics::unheard(), None)).await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;

@@ -26,6 +26,7 @@ mod redis;
 mod redlock;
 mod servers;
 mod tls;
+mod users;
 #[cfg(feature = "zookeeper")]
 mod zookeeper;
 

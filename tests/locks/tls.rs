@@ -8,7 +8,7 @@ use crate::authority::{Authority, Issued};
 use crate::servers::{Clients, TlsRedis, TlsSentinel, until};
 use crate::{is_busy, keys, settings, take};
 
-fn trusting(ca: PathBuf) -> Tls {
+pub(crate) fn trusting(ca: PathBuf) -> Tls {
     Tls { ca_file: Some(ca), ..Tls::default() }
 }
 
@@ -23,7 +23,7 @@ fn refused(urls: &[String], tls: Tls) -> String {
 }
 
 /// A lease is taken, seen by another, and given back.
-async fn work(locks: &Locks, other: &Locks) {
+pub(crate) async fn work(locks: &Locks, other: &Locks) {
     let many: Vec<String> = (0..40).map(|n| format!("order/{n}")).collect();
     let (lease, busy) = take(locks, &many).await;
     assert!(busy.is_empty(), "{busy:?}");
@@ -32,7 +32,7 @@ async fn work(locks: &Locks, other: &Locks) {
     assert!(!is_busy(other, "order/7").await);
 }
 
-async fn are_refused(locks: &Locks) -> String {
+pub(crate) async fn are_refused(locks: &Locks) -> String {
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     match &locks.health().await[..] {
         [Finding::Failure(text)] => text.clone(),

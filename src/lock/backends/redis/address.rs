@@ -40,7 +40,7 @@ enum Place {
 /// vanished without a word would be waited for again and again.
 pub(super) struct Open {
     pub(super) wire: Wire,
-    pub(super) run_id: OnceCell<String>,
+    pub(super) run_id: OnceCell<Option<String>>,
 }
 
 /// A connection, cheap to clone.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
-use redis::{Cmd, FromRedisValue, RedisResult, from_redis_value};
+use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, from_redis_value};
 
 use super::address::{Open, Wire};
 use super::{Redis, failure, script};
@@ -19,16 +19,24 @@ type Node = Option<(String, u16)>;
 
 impl Redis {
     pub(in super::super) async fn health(&self) -> Vec<Finding> {
-        let nodes = match self.nodes().await {
-            Ok(nodes) => nodes,
-            Err(failure) => return vec![Finding::Failure(format!("Redis is not reachable: {failure}"))],
+        let said = async {
+            let mut findings = Vec::new();
+            for node in self.masters().await? {
+                findings.extend(match self.info(node.as_ref()).await? {
+                    Some(info) => judge(node.as_ref(), &info),
+                    None => vec![unknown(node.as_ref())],
+                });
+            }
+            Ok(findings)
         };
-        nodes.iter().flat_map(|(node, info)| judge(node.as_ref(), info)).collect()
+        let unreachable =
+            |failure: Failure| vec![Finding::Failure(format!("Redis is not reachable: {failure}"))];
+        said.await.unwrap_or_else(unreachable)
     }
 
     pub(in super::super) async fn held(&self) -> Result<Vec<Held>, Failure> {
         let mut held = Vec::new();
-        for (node, _) in self.nodes().await? {
+        for node in self.masters().await? {
             let mut cursor = "0".to_owned();
             loop {
                 let (next, page): (String, Vec<(String, String, i64)>) =
@@ -47,20 +55,20 @@ impl Redis {
         Ok(held)
     }
 
-    /// What the server calls its present run: another after each restart, the same under every address.
-    pub(in super::super) async fn run_id(&self) -> Result<String, Failure> {
+    /// What the server calls its present run: another after each restart, the same under every address. `None` where our
+    /// user may not ask.
+    pub(in super::super) async fn run_id(&self) -> Result<Option<String>, Failure> {
         let open = self.connection.open().await?;
         let ask = || async {
-            let info: String = self.query(None, redis::cmd("INFO").arg("server").to_owned()).await?;
-            let run_id = field(&info, "run_id");
-            run_id.map(str::to_owned).ok_or_else(|| Failure::Refused("INFO has no run_id".to_owned()))
+            let info = self.info(None).await?;
+            Ok(info.and_then(|info| field(&info, "run_id").map(str::to_owned)))
         };
         open.run_id.get_or_try_init(ask).await.cloned()
     }
 
     pub(in super::super) async fn clocks(&self) -> Vec<Clock> {
         let mut clocks = Vec::new();
-        for (node, _) in self.nodes().await.unwrap_or_default() {
+        for node in self.masters().await.unwrap_or_default() {
             let time = async {
                 let (seconds, micros): (u64, u64) = self.query(node.as_ref(), redis::cmd("TIME")).await?;
                 Ok::<_, Failure>(Duration::from_secs(seconds) + Duration::from_micros(micros))
@@ -70,21 +78,27 @@ impl Redis {
         clocks
     }
 
-    /// Every master with what `INFO` says there.
-    async fn nodes(&self) -> Result<Vec<(Node, String)>, Failure> {
+    /// Every master of a Cluster, as their answers to a `PING` name them.
+    async fn masters(&self) -> Result<Vec<Node>, Failure> {
         let open = self.connection.open().await?;
-        let info = redis::cmd("INFO");
-        let Wire::Cluster(mut connection) = open.wire.clone() else {
-            return Ok(vec![(None, self.query(None, info).await?)]);
-        };
+        let Wire::Cluster(mut connection) = open.wire.clone() else { return Ok(vec![None]) };
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answer = connection.route_command(info, everywhere).await;
+        let answer = connection.route_command(redis::cmd("PING"), everywhere).await;
         let by_address: HashMap<String, String> = self.checked(&open, answer.and_then(parsed))?;
-        let node = |address: &str| {
+        let node = |address: &String| {
             let (host, port) = address.rsplit_once(':')?;
             Some((host.to_owned(), port.parse().ok()?))
         };
-        Ok(by_address.into_iter().map(|(address, info)| (node(&address), info)).collect())
+        Ok(by_address.keys().map(node).collect())
+    }
+
+    /// What `INFO` says. `None` where our user may not ask: the command is among the dangerous ones, which many providers
+    /// withhold.
+    async fn info(&self, node: Option<&(String, u16)>) -> Result<Option<String>, Failure> {
+        match self.query(node, redis::cmd("INFO")).await {
+            Err(Failure::Refused(reason)) if is_forbidden(&reason) => Ok(None),
+            answer => answer.map(Some),
+        }
     }
 
     async fn query<T: FromRedisValue>(
@@ -105,12 +119,19 @@ impl Redis {
     }
 
     fn checked<T>(&self, open: &Arc<Open>, answer: RedisResult<T>) -> Result<T, Failure> {
-        answer.map_err(failure).inspect_err(|_| self.connection.close(open))
+        answer.map_err(|error| {
+            // A user who may not ask may do the rest.
+            if error.kind() != ErrorKind::Server(ServerErrorKind::NoPerm) {
+                self.connection.close(open);
+            }
+            failure(error)
+        })
     }
 }
 
 fn parsed<T: FromRedisValue>(value: redis::Value) -> RedisResult<T> {
-    from_redis_value(value).map_err(Into::into)
+    // A Cluster hands a node's refusal over as a value.
+    from_redis_value(value.extract_error()?).map_err(Into::into)
 }
 
 /// What `INFO` of one server tells about its fitness for leases.
@@ -133,10 +154,22 @@ fn judge(node: Option<&(String, u16)>, info: &str) -> Vec<Finding> {
     findings
 }
 
+fn unknown(node: Option<&(String, u16)>) -> Finding {
+    Finding::Warning(format!(
+        "{} does not let this user ask INFO: whether leases may be evicted is not known; expected +info for it",
+        place(node)
+    ))
+}
+
 fn place(node: Option<&(String, u16)>) -> String {
     node.map_or_else(|| "Redis".to_owned(), |(host, port)| format!("Redis at {host}:{port}"))
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim))
+}
+
+/// Whether a refusal says that our user may not.
+fn is_forbidden(reason: &str) -> bool {
+    reason.starts_with(&format!("{:?}", ServerErrorKind::NoPerm))
 }

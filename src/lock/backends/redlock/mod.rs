@@ -116,7 +116,7 @@ impl Redlock {
         let mut findings = Vec::new();
         for node in &self.nodes {
             let mut said = node.redis.health().await;
-            if let Ok(run_id) = node.redis.run_id().await {
+            if let Ok(Some(run_id)) = node.redis.run_id().await {
                 said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
             }
             findings.extend(said.into_iter().map(|finding| finding.of(&node.entry())));
@@ -167,7 +167,9 @@ impl Node {
     }
 
     async fn ask(&self, verb: Verb, holds: &[Hold], ttl: Duration) -> NodeReply {
-        self.identify(self.redis.run_id().await?)?;
+        if let Some(run_id) = self.redis.run_id().await? {
+            self.identify(run_id)?;
+        }
         self.redis.ask(verb, holds, ttl).await
     }
 

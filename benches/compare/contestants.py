@@ -17,22 +17,22 @@ SOURCE = {"PAYLATCH_SOURCES__STRIPE__SECRETS": SECRET, "PAYLATCH_CONFIG": ""}
 
 
 def build():
-    """Builds the release binary and the limits; returns their paths by name."""
-    command = ["cargo", "build", "--release", "--bins", "--bench=*", "--message-format=json-render-diagnostics"]
+    """Builds the release programs and the limits; returns their paths by name."""
+    command = ["cargo", "build", "--release", "--features=bench", "--bins", "--bench=*", "--message-format=json-render-diagnostics"]
     lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     built = (json.loads(line) for line in lines)
     return {b["target"]["name"]: b["executable"] for b in built if b.get("executable")}
 
 
 class Bench:
-    """`paylatch bench`: the load of every contestant."""
+    """`paylatch-bench`: the load of every contestant."""
 
-    def __init__(self, paylatch):
-        self.paylatch = paylatch
+    def __init__(self, program):
+        self.program = program
 
     def run(self, port, seconds, **flags):
         url = f"http://127.0.0.1:{port}/webhooks/stripe"
-        command = [self.paylatch, "bench", "--json", "--url", url, "--duration", str(seconds), "--warmup", str(WARMUP_S)]
+        command = [self.program, "--json", "--url", url, "--duration", str(seconds), "--warmup", str(WARMUP_S)]
         for name, value in flags.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **SOURCE}, cwd="/")

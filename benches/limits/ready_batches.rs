@@ -2,7 +2,7 @@
 //!
 //! `ready_batches DATABASE_URL CONNECTIONS BATCH_EVENTS EVENTS` stores so many events and prints one line of JSON: events
 //! per second, and the median microseconds of a batch's load, decision and save. The events are distinct captured
-//! payments of one order each, of the shape that `paylatch bench` sends; the time for making them is not counted.
+//! payments of one order each, of the shape that `paylatch-bench` sends; the time for making them is not counted.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -25,7 +25,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Failure = Box<dyn Error + Send + Sync>;
 type Batch = Vec<Event>;
 
-/// What `paylatch bench` sends, with its places left open.
+/// What `paylatch-bench` sends, with its places left open.
 const BODY: &[u8] = include_bytes!("../../src/cli/bench/payment.json");
 /// Events that are made at a time, and held in memory.
 const MADE_AHEAD: u64 = 1 << 16;

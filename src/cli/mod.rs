@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
 mod audit;
+#[cfg(feature = "bench")]
 mod bench;
 mod check;
 mod completions;
@@ -45,6 +46,31 @@ use crate::config::Flag;
 #[command(name = "paylatch", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 ok, 1 failed, 2 usage, 69 dependency unavailable, 78 settings.")]
 struct Paylatch {
+    #[command(flatten)]
+    chosen: ChosenSettings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Measures a running server with signed webhooks that are built before the run: captured Stripe payments with ids that
+/// never occurred, so use a database made for it.
+///
+/// With --rate the loop is open: webhooks are due by the clock, and a slow answer counts against all that waited behind
+/// it. Without, each connection sends again when it was answered.
+#[cfg(feature = "bench")]
+#[derive(Parser)]
+#[command(name = "paylatch-bench", version, max_term_width = 100)]
+#[command(after_help = "Example: paylatch-bench --connections 256 --duration 10 --json")]
+struct PaylatchBench {
+    #[command(flatten)]
+    chosen: ChosenSettings,
+    #[command(flatten)]
+    bench: bench::Bench,
+}
+
+// Where settings come from, beside the environment. (A doc comment would stand in the help instead of the program's.)
+#[derive(Args)]
+struct ChosenSettings {
     #[arg(
         long,
         global = true,
@@ -59,8 +85,6 @@ struct Paylatch {
         help = "A setting, ahead of environment and file, such as lock.ttl_ms=3000; may be repeated"
     )]
     settings: Vec<String>,
-    #[command(subcommand)]
-    command: Command,
 }
 
 #[derive(Subcommand)]
@@ -121,9 +145,6 @@ enum Command {
     /// Print a shell's completion script.
     #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
     Completions(completions::Completions),
-    /// Measure a running server.
-    #[command(after_help = "Example: paylatch bench --connections 256 --duration 10 --json")]
-    Bench(bench::Bench),
 }
 
 /// Where to listen.
@@ -140,30 +161,61 @@ struct Listen {
 /// Runs the command that `arguments` name, and tells the shell how it went.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> ExitCode {
-    let parsed = match Paylatch::try_parse_from(arguments) {
-        Ok(parsed) => parsed,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8));
+    match Paylatch::try_parse_from(arguments) {
+        Ok(Paylatch { chosen, command }) => {
+            start(chosen, environment, async |context| run_command(context, command).await)
         }
-    };
+        Err(error) => wrong_usage(&error),
+    }
+}
+
+/// The same for the load generator.
+#[cfg(feature = "bench")]
+#[must_use]
+pub fn run_bench(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: BTreeMap<String, String>,
+) -> ExitCode {
+    match PaylatchBench::try_parse_from(arguments) {
+        Ok(PaylatchBench { chosen, bench }) => start(chosen, environment, async |context| {
+            bench::run(context, &bench).await.map(|is_clean| if is_clean { Exit::Ok } else { Exit::Failed })
+        }),
+        Err(error) => wrong_usage(&error),
+    }
+}
+
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
+}
+
+/// Does `work` in a runtime, and tells what failed.
+fn start(
+    chosen: ChosenSettings,
+    environment: BTreeMap<String, String>,
+    work: impl AsyncFnOnce(&mut Context) -> Result<Exit, Failure>,
+) -> ExitCode {
     let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
     let output = Output::new(no_colour);
-    let result = start(parsed, environment, output);
-    let exit = result.unwrap_or_else(|failure| {
+    let exit = in_a_runtime(chosen, environment, output, work).unwrap_or_else(|failure| {
         failure.tell(output);
         failure.exit()
     });
     ExitCode::from(exit as u8)
 }
 
-fn start(parsed: Paylatch, environment: BTreeMap<String, String>, output: Output) -> Result<Exit, Failure> {
-    let flags = parsed.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
-    let mut context = Context { environment, config: parsed.config, flags, output };
+fn in_a_runtime(
+    chosen: ChosenSettings,
+    environment: BTreeMap<String, String>,
+    output: Output,
+    work: impl AsyncFnOnce(&mut Context) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let flags = chosen.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
+    let mut context = Context { environment, config: chosen.config, flags, output };
     let no_runtime = |error| Failure::new(Exit::Failed, "no_runtime", format!("cannot start: {error}"));
     let workers = Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build();
     let runtime = workers.map_err(no_runtime)?;
-    let result = runtime.block_on(run_command(&mut context, parsed.command));
+    let result = runtime.block_on(work(&mut context));
     // What still runs was told to end and had its time.
     runtime.shutdown_background();
     result
@@ -205,7 +257,6 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
             completions::run(context.output, Paylatch::command(), &completions);
             true
         }
-        Command::Bench(bench) => bench::run(context, &bench).await?,
     };
     Ok(if accepted { Exit::Ok } else { Exit::Failed })
 }

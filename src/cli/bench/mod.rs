@@ -1,4 +1,4 @@
-//! `paylatch bench`: sends signed webhooks to a running server and measures its answers.
+//! `paylatch-bench`: sends signed webhooks to a running server and measures its answers.
 
 mod connection;
 mod cpu;
@@ -26,11 +26,7 @@ use crate::config::Needs;
 /// Steps of a full progress bar.
 const BAR_STEPS: u64 = 1_000;
 
-/// Measures a running server with signed webhooks that are built before the run: captured Stripe payments with ids that
-/// never occurred, so use a database made for it.
-///
-/// With --rate the loop is open: webhooks are due by the clock, and a slow answer counts against all that waited behind
-/// it. Without, each connection sends again when it was answered.
+// How to measure. (A doc comment would stand in the help instead of the program's.)
 #[derive(Debug, Args)]
 pub(super) struct Bench {
     /// The source whose secret signs; its provider must be stripe.

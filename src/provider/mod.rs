@@ -9,6 +9,7 @@ mod diagnosis;
 mod document;
 mod facts;
 mod fields;
+mod nesting;
 mod registry;
 mod settings;
 mod signature;

@@ -76,7 +76,7 @@ async fn the_challenge_by_which_braintree_checks_an_endpoint_is_answered() {
 }
 
 /// A source of each provider's own name, over SQLite.
-async fn start(providers: &[String]) -> World {
+pub async fn start(providers: &[String]) -> World {
     let mut plan = Plan::sqlite();
     for provider in providers {
         let source = format!("sources.{provider}");
@@ -90,7 +90,7 @@ async fn start(providers: &[String]) -> World {
 }
 
 /// All that can be signed for, by the names of their definitions.
-fn providers() -> Vec<String> {
+pub fn providers() -> Vec<String> {
     let files = std::fs::read_dir(root().join("providers")).unwrap();
     let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let mut names: Vec<String> = files.map(|file| stem(file.unwrap().path())).collect();

@@ -33,6 +33,7 @@ mod every_provider;
 mod flood;
 mod frozen;
 mod hang_up;
+mod hostile;
 mod interleavings;
 mod logs;
 mod optimistic_insert;

@@ -6,14 +6,25 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
 
-use super::json::{LAYOUTS, SPELLINGS, rewritten, sorted};
+use super::json::{LAYOUTS, SPELLINGS, rewritten};
+use super::keys::sorted;
+use crate::provider::nesting::is_too_deep;
+
+/// Longer bodies are not tried as programs write them again. Providers' bodies have some kilobytes.
+const REWRITTEN_BYTES_MAX: usize = 64 * 1024;
 
 /// The bodies that may have been signed, each once, with what they are in words. Made one at a time: a body may be long.
 pub(super) fn changed_bodies(body: &Bytes) -> impl Iterator<Item = (Bytes, String)> {
     let mut seen = HashSet::from([digest(body)]);
     let plain = other_line_breaks(body).into_iter().map(|(body, how)| (Bytes::from(body), how.to_owned()));
-    let written = std::str::from_utf8(body).ok().into_iter().flat_map(written_again);
+    let written = as_document(body).into_iter().flat_map(written_again);
     plain.chain(written).filter(move |(body, _)| seen.insert(digest(body)))
+}
+
+/// The body as text, if it is short and shallow enough to be written again and again.
+pub(super) fn as_document(body: &[u8]) -> Option<&str> {
+    let is_bounded = body.len() <= REWRITTEN_BYTES_MAX && !is_too_deep(body);
+    std::str::from_utf8(body).ok().filter(|_| is_bounded)
 }
 
 fn other_line_breaks(body: &[u8]) -> [(Vec<u8>, &'static str); 7] {

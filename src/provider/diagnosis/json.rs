@@ -1,14 +1,9 @@
-//! JSON written again: the same document in other spaces, escapes and orders. Numbers stay as they are spelled.
-
-use std::collections::BTreeMap;
+//! JSON written again: the same document in other spaces and escapes. Numbers stay as they are spelled.
 
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 
 /// Indentation can make a nested document grow with the square of its length: no longer than this many times its bytes.
 const GROWTH_MAX: usize = 8;
-/// Fewer keys are in order by chance.
-const SORTED_KEYS_MIN: usize = 6;
 
 /// Where a program puts spaces.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +29,15 @@ pub(super) struct Spelling {
     beyond_ascii: Option<bool>,
 }
 
+/// As the document has it.
+pub(super) const AS_SPELLED: Spelling = Spelling { slashes: None, beyond_ascii: None };
+/// Nothing is escaped that need not be.
+pub(super) const PLAIN: Spelling = Spelling { slashes: Some(false), beyond_ascii: Some(false) };
+
 /// The usual ones, in words.
 pub(super) const SPELLINGS: [(Spelling, &str); 5] = [
-    (Spelling { slashes: None, beyond_ascii: None }, ""),
-    (Spelling { slashes: Some(false), beyond_ascii: Some(false) }, ", without escapes"),
+    (AS_SPELLED, ""),
+    (PLAIN, ", without escapes"),
     (Spelling { slashes: Some(false), beyond_ascii: Some(true) }, ", other letters than ASCII escaped"),
     (Spelling { slashes: Some(true), beyond_ascii: Some(false) }, ", slashes escaped"),
     (
@@ -147,7 +147,7 @@ fn escape(text: &str) -> Option<(char, usize)> {
 }
 
 /// The length of the string that `json` begins with, quotes included.
-fn string_length(json: &str) -> Option<usize> {
+pub(super) fn string_length(json: &str) -> Option<usize> {
     let mut is_escaped = false;
     json.bytes()
         .skip(1)
@@ -157,33 +157,4 @@ fn string_length(json: &str) -> Option<usize> {
             ends
         })
         .map(|inside| inside + 2)
-}
-
-/// The document without spaces, the keys of its objects in alphabetical order; `None` if it is no JSON.
-pub(super) fn sorted(json: &str) -> Option<String> {
-    if let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(json) {
-        let members: Option<Vec<_>> = members
-            .into_iter()
-            .map(|(key, value)| Some(format!("{}:{}", serde_json::Value::from(key), sorted(value.get())?)))
-            .collect();
-        return Some(format!("{{{}}}", members?.join(",")));
-    }
-    match serde_json::from_str::<Vec<&RawValue>>(json) {
-        Ok(elements) => {
-            let elements: Option<Vec<_>> =
-                elements.into_iter().map(|element| sorted(element.get())).collect();
-            Some(format!("[{}]", elements?.join(",")))
-        }
-        Err(_) => serde_json::from_str::<IgnoredAny>(json).ok().map(|_| json.trim_ascii().to_owned()),
-    }
-}
-
-/// Whether all objects have their keys in alphabetical order, and there are enough of them to be no chance.
-pub(super) fn has_sorted_keys(json: &str) -> bool {
-    let plain = Spelling { slashes: Some(false), beyond_ascii: Some(false) };
-    let keys = json.matches("\":").count();
-    keys >= SORTED_KEYS_MIN
-        && rewritten(json, Layout::Compact, plain).is_some_and(|own| {
-            sorted(json).and_then(|text| rewritten(&text, Layout::Compact, plain)) == Some(own)
-        })
 }

@@ -1,17 +1,24 @@
 //! Why a webhook does not verify: what would have to be different for its signature to hold.
 //!
 //! Everything here is found by trying: with the secrets of other sources, with a secret as people paste it, with the body
-//! as programs rewrite it. What holds is a hint for whoever operates this, and never lets a webhook in. A diagnosis costs
+//! as programs rewrite it. What holds is a hint for whoever operates this, and never lets a webhook in.
+//!
+//! It reads what strangers send, so nothing here recurses, and each diagnosis has an allowance of [`Work`]. It still costs
 //! some dozen times what verifying costs: callers ration it.
 
 mod body;
 mod json;
+mod keys;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::fmt;
 
-use self::body::changed_bodies;
+use bytes::Bytes;
+
+use self::body::{as_document, changed_bodies};
+use self::work::Work;
 use super::signature::Scheme;
 use super::{Rejection, Source, SourceSettings, Webhook};
 use crate::secret::Secret;
@@ -86,6 +93,7 @@ impl Source {
         others: impl IntoIterator<Item = &'a Self>,
     ) -> Option<Diagnosis> {
         let diagnosis = |(cause, detail)| Diagnosis { cause, detail };
+        let trial = &Trial { webhook, now, work: Work::default() };
         match rejection.reason {
             "timestamp_stale" => Some((
                 Cause::ClockAhead,
@@ -99,13 +107,13 @@ impl Source {
                 format!("the signature holds, and was {}: this machine's clock is behind", rejection.detail),
             )),
             "signature_mismatch" => self
-                .altered_secret(webhook, now)
-                .or_else(|| self.other_source(webhook, now, others))
-                .or_else(|| self.changed_body(webhook, now))
+                .altered_secret(trial)
+                .or_else(|| self.other_source(trial, others))
+                .or_else(|| self.changed_body(trial))
                 .or_else(|| self.api_key())
                 .or_else(|| rewritten_body(webhook))
-                .or_else(|| Some(self.wrong_secret())),
-            _ => self.other_source(webhook, now, others),
+                .or_else(|| Some(self.wrong_secret(trial))),
+            _ => self.other_source(trial, others),
         }
         .map(diagnosis)
     }
@@ -117,7 +125,7 @@ impl Source {
     }
 
     /// A secret in quotes, with space around it, or without the beginning that belongs to it.
-    fn altered_secret(&self, webhook: &Webhook<'_>, now: i64) -> Option<(Cause, String)> {
+    fn altered_secret(&self, trial: &Trial<'_>) -> Option<(Cause, String)> {
         let prefix = &self.definition.secret_prefix;
         for (position, secret) in (1..).zip(&self.settings.secrets) {
             let bare = secret.expose().trim_matches(|c: char| c.is_whitespace() || c == '"' || c == '\'');
@@ -125,7 +133,7 @@ impl Source {
                 (bare.to_owned(), "without the quotes or spaces around it".to_owned()),
                 (format!("{prefix}{bare}"), format!("with `{prefix}` before it")),
             ] {
-                if meant != secret.expose() && self.with_secrets(&[Secret::new(meant)])?.holds(webhook, now) {
+                if meant != secret.expose() && trial.holds(&self.with_secrets(&[Secret::new(meant)])?) {
                     let detail =
                         format!("the signature holds with secret {position} {how}: correct the setting");
                     return Some((Cause::SecretAltered, detail));
@@ -138,17 +146,16 @@ impl Source {
     /// Another source, or this one with another's secrets.
     fn other_source<'a>(
         &self,
-        webhook: &Webhook<'_>,
-        now: i64,
+        trial: &Trial<'_>,
         others: impl IntoIterator<Item = &'a Self>,
     ) -> Option<(Cause, String)> {
         others.into_iter().filter(|other| other.name != self.name).find_map(|other| {
             let name = &other.name;
-            let detail = if other.scheme.holds(webhook, now) {
+            let detail = if trial.holds(&other.scheme) {
                 format!(
                     "it is signed for source {name}: the URL that the provider calls is this source's, or the secrets of both are swapped"
                 )
-            } else if self.with_secrets(&other.settings.secrets).is_some_and(|own| own.holds(webhook, now)) {
+            } else if self.with_secrets(&other.settings.secrets).is_some_and(|own| trial.holds(&own)) {
                 format!("the signature holds with a secret of source {name}: the settings have it there instead of here")
             } else {
                 return None;
@@ -158,9 +165,10 @@ impl Source {
     }
 
     /// The body as programs on the way rewrite it.
-    fn changed_body(&self, webhook: &Webhook<'_>, now: i64) -> Option<(Cause, String)> {
-        let holds = |body: &bytes::Bytes| self.scheme.holds(&Webhook { body, ..*webhook }, now);
-        let (_, how) = changed_bodies(webhook.body).find(|(body, _)| holds(body))?;
+    fn changed_body(&self, trial: &Trial<'_>) -> Option<(Cause, String)> {
+        let (_, how) = changed_bodies(trial.webhook.body)
+            .take_while(|_| trial.work.is_left())
+            .find(|(body, _)| trial.holds_for(body, &self.scheme))?;
         let detail = format!(
             "the signature holds for the body {how}: something on the way changed it, a proxy that parses JSON or `curl -d` \
              (`--data-binary` does not); the exact bytes must be passed on"
@@ -181,10 +189,16 @@ impl Source {
         Some((Cause::ApiKey, detail))
     }
 
-    fn wrong_secret(&self) -> (Cause, String) {
+    fn wrong_secret(&self, trial: &Trial<'_>) -> (Cause, String) {
+        let is_tried = trial.work.is_left() && as_document(trial.webhook.body).is_some();
+        let tried = if is_tried {
+            "of the body as it is or as programs rewrite it"
+        } else {
+            "of the body as it is, and it is too long or too deep to be tried as programs rewrite it"
+        };
         let detail = format!(
-            "none of the {} secrets makes this signature, of the body as it is or as programs rewrite it: compare with the \
-             secret that the provider shows for this very endpoint, test and live apart",
+            "none of the {} secrets makes this signature, {tried}: compare with the secret that the provider shows for \
+             this very endpoint, test and live apart",
             self.settings.secrets.len()
         );
         (Cause::WrongSecret, detail)
@@ -197,10 +211,24 @@ impl Source {
     }
 }
 
-impl Scheme {
-    /// Whether the signature holds, whatever its time.
-    fn holds(&self, webhook: &Webhook<'_>, now: i64) -> bool {
-        match self.verify(webhook, now) {
+/// A webhook that is tried with one scheme after the other, until the allowance is used up.
+struct Trial<'a> {
+    webhook: &'a Webhook<'a>,
+    now: i64,
+    work: Work,
+}
+
+impl Trial<'_> {
+    fn holds(&self, scheme: &Scheme) -> bool {
+        self.holds_for(self.webhook.body, scheme)
+    }
+
+    /// Whether the signature holds for this body, whatever its time; no, once there is no allowance left.
+    fn holds_for(&self, body: &Bytes, scheme: &Scheme) -> bool {
+        if !self.work.spend(body.len() * scheme.secrets().max(1)) {
+            return false;
+        }
+        match scheme.verify(&Webhook { body, ..*self.webhook }, self.now) {
             Ok(_) => true,
             Err(rejection) => matches!(rejection.reason, "timestamp_stale" | "timestamp_ahead"),
         }
@@ -211,6 +239,6 @@ impl Scheme {
 fn rewritten_body(webhook: &Webhook<'_>) -> Option<(Cause, String)> {
     let detail = "the keys of the body are in alphabetical order, as programs write that parse JSON and write it again: \
                   if the provider's are not, the exact bytes must be passed on; else compare the secrets";
-    let text = std::str::from_utf8(webhook.body).ok()?;
-    json::has_sorted_keys(text).then(|| (Cause::BodyRewritten, detail.to_owned()))
+    let text = as_document(webhook.body)?;
+    keys::has_sorted_keys(text).then(|| (Cause::BodyRewritten, detail.to_owned()))
 }

@@ -7,13 +7,32 @@ use roxmltree::{Document, Node};
 /// Deeper elements are refused; Braintree's are eight deep.
 const DEPTH_MAX: usize = 32;
 
+/// Attributes of one element, told by its `=`: the parser compares each with each. Braintree's have at most two.
+const ATTRIBUTES_MAX: usize = 64;
+
 /// # Errors
 /// Why it is no readable XML.
 pub(in crate::provider) fn to_json(xml: &str) -> Result<String, String> {
+    refuse_what_is_costly(xml)?;
     let document = Document::parse(xml).map_err(|error| format!("payload is not readable XML: {error}"))?;
     let mut json = String::with_capacity(xml.len());
     write_members(document.root(), &mut json, 0)?;
     Ok(json)
+}
+
+/// Namespaces are handed down from element to element, and attributes are compared: both cost the parser more than the
+/// length of the text. No attribute holds a `<`, so each element's end at the next one, with the text after it.
+fn refuse_what_is_costly(xml: &str) -> Result<(), String> {
+    if xml.contains("xmlns") {
+        return Err("payload has XML namespaces".to_owned());
+    }
+    let attributes = |element: &str| element.bytes().filter(|byte| *byte == b'=').count();
+    match xml.split('<').map(attributes).max() {
+        Some(most) if most > ATTRIBUTES_MAX => {
+            Err(format!("payload has more than {ATTRIBUTES_MAX} `=` in one element"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn write_members(parent: Node<'_, '_>, json: &mut String, depth: usize) -> Result<(), String> {
@@ -60,5 +79,19 @@ mod tests {
         assert!(to_json("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>").is_err());
         assert!(to_json("no xml").is_err());
         assert!(to_json(&("<a>".repeat(40) + &"</a>".repeat(40))).is_err());
+    }
+
+    #[test]
+    fn attributes_and_namespaces_cost_no_more_than_the_length_of_the_text() {
+        let many = |attribute: &dyn Fn(usize) -> String| (0..50_000).map(attribute).collect::<String>();
+        let attributes = format!("<a {}/>", many(&|number| format!("a{number}=\">\" ")));
+        let nested = many(&|number| format!("<a xmlns:n{number}=\"\">")) + &"</a>".repeat(50_000);
+        for xml in [attributes, nested] {
+            let begun = std::time::Instant::now();
+            assert!(to_json(&xml).is_err());
+            assert!(begun.elapsed().as_millis() < 500, "{:?}", begun.elapsed());
+        }
+        let text = "<a>".to_owned() + &"=".repeat(60) + "</a>";
+        assert_eq!(to_json(&text).unwrap(), format!(r#"{{"a":"{}"}}"#, "=".repeat(60)));
     }
 }

@@ -3,6 +3,7 @@
 mod damage;
 mod facts;
 mod guide;
+mod hostile;
 mod lifecycle;
 mod money;
 mod movements;

@@ -18,7 +18,7 @@ create table events (
                       'disputed', 'dispute_won', 'dispute_lost')),
     reference    text collate "C" constraint events_reference_length check (length(reference) between 1 and 255),
     amount       bigint constraint events_amount_not_negative check (amount >= 0),
-    currency     text constraint events_currency_code check (currency ~ '^[A-Z]{3}$'),
+    currency     text constraint events_currency_code check (currency ~ '^[A-Z]{3,4}$'),
     cumulative   boolean not null,
     order_claim  text collate "C" constraint events_order_claim_length check (length(order_claim) between 1 and 255),
     claim_rank   smallint,
@@ -84,7 +84,7 @@ create table orders (
     status         text not null constraint orders_status_known check (status in
                        ('charged_back', 'disputed', 'refunded', 'partially_refunded', 'paid', 'authorized', 'canceled',
                         'failed', 'pending')),
-    currency       text constraint orders_currency_code check (currency ~ '^[A-Z]{3}$'),
+    currency       text constraint orders_currency_code check (currency ~ '^[A-Z]{3,4}$'),
     authorized     bigint not null constraint orders_authorized_not_negative check (authorized >= 0),
     captured       bigint not null constraint orders_captured_not_negative check (captured >= 0),
     refunded       bigint not null constraint orders_refunded_not_negative check (refunded >= 0),

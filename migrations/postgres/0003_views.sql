@@ -1,16 +1,19 @@
 -- Views for people. Amounts are shown in the currency's own decimals.
 
--- The decimals that ISO 4217 gives a currency.
+-- The decimals that ISO 4217 gives a currency, and those of digital assets.
 create function currency_exponent(currency text) returns int language sql immutable as $$
     select case
         when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV',
                           'XAF', 'XOF', 'XPF') then 0
         when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
         when currency in ('CLF', 'UYW') then 4
+        when currency in ('USDC', 'USDT', 'EURC') then 6
+        when currency in ('BTC', 'LTC', 'BCH', 'DOGE') then 8
+        when currency in ('ETH', 'SOL') then 9
         else 2
     end
 $$;
-comment on function currency_exponent is 'The decimals that ISO 4217 gives a currency.';
+comment on function currency_exponent is 'The decimals that ISO 4217 gives a currency, and those of digital assets.';
 
 create function display_amount(amount bigint, currency text) returns text language sql immutable as $$
     select round(amount::numeric / power(10::numeric, currency_exponent(currency)), currency_exponent(currency))::text

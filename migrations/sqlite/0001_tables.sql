@@ -17,7 +17,7 @@ create table events ( -- Every verified event, once, with what was decided and w
     kind         text constraint events_kind_known check (kind in ('authorized', 'captured', 'capture_failed', 'failed', 'canceled', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'dispute_lost')), -- What its fact says happened to money; null if it states none.
     reference    text constraint events_reference_length check (length(reference) between 1 and 255), -- The movement of money: events that state one movement share it.
     amount       integer constraint events_amount_not_negative check (amount >= 0), -- Minor units of the currency.
-    currency     text constraint events_currency_code check (currency glob '[A-Z][A-Z][A-Z]'), -- ISO 4217 code.
+    currency     text constraint events_currency_code check (currency glob '[A-Z][A-Z][A-Z]' or currency glob '[A-Z][A-Z][A-Z][A-Z]'), -- ISO 4217 code.
     cumulative   integer not null constraint events_cumulative_boolean check (cumulative in (0, 1)), -- The amount is a running total of the reference, not its own.
     order_claim  text constraint events_order_claim_length check (length(order_claim) between 1 and 255), -- The merchant's order that it names for its payment.
     claim_rank   integer, -- The rank of the field that named the order; the smallest wins; a source's own fields rank below 0.
@@ -49,7 +49,7 @@ create table orders ( -- What is being paid for: a cache, the fold of all facts 
     order_id       text not null constraint orders_order_id_length check (length(order_id) between 1 and 255), -- The merchant's id of the order; of a payment that names none, the payment's id.
     source         text not null constraint orders_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
     status         text not null constraint orders_status_known check (status in ('charged_back', 'disputed', 'refunded', 'partially_refunded', 'paid', 'authorized', 'canceled', 'failed', 'pending')), -- Where it stands.
-    currency       text constraint orders_currency_code check (currency glob '[A-Z][A-Z][A-Z]'), -- ISO 4217 code of the amounts; facts in another currency are not summed.
+    currency       text constraint orders_currency_code check (currency glob '[A-Z][A-Z][A-Z]' or currency glob '[A-Z][A-Z][A-Z][A-Z]'), -- ISO 4217 code of the amounts; facts in another currency are not summed.
     authorized     integer not null constraint orders_authorized_not_negative check (authorized >= 0), -- Minor units reserved.
     captured       integer not null constraint orders_captured_not_negative check (captured >= 0), -- Minor units captured, less captures that failed.
     refunded       integer not null constraint orders_refunded_not_negative check (refunded >= 0), -- Minor units given back.

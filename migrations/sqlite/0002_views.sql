@@ -7,6 +7,9 @@ with scaled as (
                when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
                when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
                when currency in ('CLF', 'UYW') then 10000
+               when currency in ('USDC', 'USDT', 'EURC') then 1000000
+               when currency in ('BTC', 'LTC', 'BCH', 'DOGE') then 100000000
+               when currency in ('ETH', 'SOL') then 1000000000
                else 100
            end as scale
       from orders o)
@@ -33,6 +36,9 @@ with scaled as (
                when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
                when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
                when currency in ('CLF', 'UYW') then 10000
+               when currency in ('USDC', 'USDT', 'EURC') then 1000000
+               when currency in ('BTC', 'LTC', 'BCH', 'DOGE') then 100000000
+               when currency in ('ETH', 'SOL') then 1000000000
                else 100
            end as scale
       from events e)
@@ -69,6 +75,9 @@ with movements as (
                when e.currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 1
                when e.currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 1000
                when e.currency in ('CLF', 'UYW') then 10000
+               when e.currency in ('USDC', 'USDT', 'EURC') then 1000000
+               when e.currency in ('BTC', 'LTC', 'BCH', 'DOGE') then 100000000
+               when e.currency in ('ETH', 'SOL') then 1000000000
                else 100
            end as scale
       from events e

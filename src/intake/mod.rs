@@ -20,7 +20,6 @@ mod event_lane;
 mod load;
 mod optimistic_insert;
 mod pending;
-mod retry;
 mod tally;
 
 mod redemptions;
@@ -40,7 +39,7 @@ use tokio::time::Instant;
 
 use crate::lock::Locks;
 use crate::order::{Event, Fingerprint, Receipt, Redeemed, Redemption};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 use self::dedup_cache::{DedupCache, EventDigest};
 use self::event_lane::EventLane;
@@ -82,9 +81,6 @@ pub enum Refusal {
     /// The database does not answer.
     #[error("the database is away")]
     DatabaseAway,
-    /// The database answers and cannot be used as it is, or something in it that is not ours blocks the event.
-    #[error("the database cannot be used as it is")]
-    DatabaseUnfit,
     /// The deadline passed. The events may have been stored all the same.
     #[error("the deadline passed")]
     DeadlinePassed,
@@ -94,18 +90,6 @@ pub enum Refusal {
     /// The lane that had them panicked.
     #[error("the lane failed")]
     LaneFailed,
-}
-
-impl From<&StoreError> for Refusal {
-    /// What a sender is told where trying again did not help.
-    fn from(error: &StoreError) -> Self {
-        match error {
-            StoreError::Misconfigured(_) | StoreError::Blocked(_) | StoreError::Refused { .. } => {
-                Self::DatabaseUnfit
-            }
-            StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Stale(_) => Self::DatabaseAway,
-        }
-    }
 }
 
 /// Takes events and answers receipts. Cheap to clone.

@@ -37,7 +37,9 @@ impl OptimisticInsert {
         let result = match saved {
             Ok(()) => "new",
             Err(StoreError::Stale(_)) => "known",
-            Err(_) => "unsaved",
+            Err(StoreError::Refused { .. } | StoreError::Unavailable(_) | StoreError::Misconfigured(_)) => {
+                "unsaved"
+            }
         };
         metrics::counter!("paylatch_unloaded_inserts_total", "result" => result)
             .increment(inserted_unloaded as u64);

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::order::Key;
-use crate::store::{Session, StoreError};
+use crate::store::Session;
 
 /// How often counts are written.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -25,35 +25,21 @@ pub(super) struct Tally(Mutex<HashMap<Key, i64>>);
 impl Tally {
     /// Counts one duplicate.
     pub(super) fn count(&self, event: &Key) {
-        self.count_many(event, 1);
-    }
-
-    /// Counts so many duplicates.
-    pub(super) fn count_many(&self, event: &Key, duplicates: usize) {
-        let duplicates = i64::try_from(duplicates).unwrap_or(i64::MAX);
-        if duplicates == 0 {
-            return;
-        }
         let mut counts = self.lock();
         if let Some(count) = counts.get_mut(event) {
-            *count = count.saturating_add(duplicates);
+            *count = count.saturating_add(1);
         } else if counts.len() < IDS_MAX {
-            counts.insert(event.clone(), duplicates);
+            counts.insert(event.clone(), 1);
         }
     }
 
-    /// Writes what was counted. Counts that are known not to be written wait for the next time; those of a write whose reply
-    /// was lost may be written, and are not counted twice.
+    /// Writes what was counted. Counts that cannot be written wait for the next time.
     async fn write(&self, session: &mut Session) {
         let counts: Vec<(Key, i64)> = std::mem::take(&mut *self.lock()).into_iter().collect();
         for some in counts.chunks(WRITE_IDS_MAX) {
             if let Err(error) = session.count_duplicates(some).await {
-                if matches!(error, StoreError::Unknown(_)) {
-                    tracing::debug!(%error, "duplicates may be counted");
-                } else {
-                    tracing::debug!(%error, "duplicates are counted later");
-                    self.put_back(some);
-                }
+                tracing::debug!(%error, "duplicates are counted later");
+                self.put_back(some);
             }
         }
     }

@@ -150,19 +150,6 @@ async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn each_of_many_deliveries_that_contradict_is_a_conflict_and_none_is_counted_as_a_duplicate() {
-    let world = world(|_| ()).await;
-    assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 10)]).await, [Outcome::Applied]);
-    let sent = (0..12).map(|_| world.outcomes(vec![captured("evt_1", "pi_1", 20)]));
-    let outcomes = futures_util::future::join_all(sent).await.concat();
-    assert_eq!(outcomes, [Outcome::Conflict; 12]);
-
-    let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
-    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [0]);
-}
-
-#[tokio::test]
 async fn a_webhook_that_comes_again_is_found_once_it_is_durable() {
     let world = world(|_| ()).await;
     let (webhook, events) =
@@ -204,18 +191,6 @@ async fn an_event_that_the_database_refuses_is_dead_and_its_neighbours_are_appli
 
     let again = world.outcomes(vec![typed(&"x".repeat(300), "evt_poisoned", "pi_poisoned", 10)]).await;
     assert_eq!(again, [Outcome::Duplicate]);
-}
-
-#[test]
-fn a_dead_event_keeps_no_nul_which_jsonb_does_not_hold() {
-    let mut event = captured("evt_1", "pi_1", 10);
-    let evidence =
-        Evidence { headers: r#"{"a":"x\u0000y","b":"\\u0000"}"#.to_owned(), ..event.evidence().clone() };
-    event = Event::dead(event.key().source.clone(), Some(event.key().id.clone()), "why".to_owned(), evidence);
-    let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-    let room = Arc::new(Room::new(permit(), permit(), &metrics::Gauge::noop()));
-    let dead = Pending::new(event, Instant::now(), room).0.into_dead("refused".to_owned());
-    assert_eq!(dead.event.evidence().headers, r#"{"a":"xy","b":"\\u0000"}"#);
 }
 
 #[tokio::test]

@@ -2,9 +2,19 @@
 
 use std::fmt;
 
-/// An ISO 4217 code, upper case. Shape only: a currency that is new tomorrow must not stop a payment.
+/// An ISO 4217 code, upper case, or that of a digital asset. Of three letters the shape alone counts: a currency that is
+/// new tomorrow must not stop a payment.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Currency([u8; 3]);
+pub struct Currency {
+    /// Filled up with zeros.
+    letters: [u8; LETTERS_MAX],
+    count: u8,
+}
+
+/// The letters of the longest code.
+const LETTERS_MAX: usize = 4;
+/// The letters of an ISO 4217 code.
+const ISO_LETTERS: usize = 3;
 
 /// A non-negative amount of minor units (cents, öre; whole yen) of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,25 +49,44 @@ pub enum BadAmount {
 }
 
 impl Currency {
-    /// Reads a code of three ASCII letters in either case.
+    /// Reads a code of three ASCII letters in either case, or of four where the decimals of such an asset are known.
     #[must_use]
     pub fn new(code: &str) -> Option<Self> {
-        let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
-        letters
-            .iter()
-            .all(u8::is_ascii_alphabetic)
-            .then(|| Self(letters.map(|letter| letter.to_ascii_uppercase())))
+        if code.len() < ISO_LETTERS || !code.bytes().all(|letter| letter.is_ascii_alphabetic()) {
+            return None;
+        }
+        let mut letters = [0; LETTERS_MAX];
+        letters.get_mut(..code.len())?.copy_from_slice(code.as_bytes());
+        let count = u8::try_from(code.len()).ok()?;
+        let currency = Self { letters: letters.map(|letter| letter.to_ascii_uppercase()), count };
+        (code.len() == ISO_LETTERS || currency.asset_exponent().is_some()).then_some(currency)
     }
 
     /// The upper-case code.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        let letters = self.letters.get(..usize::from(self.count)).unwrap_or_default();
+        std::str::from_utf8(letters).unwrap_or_default()
     }
 
-    /// How many decimals ISO 4217 gives the currency: 0, 2 (also for codes unknown here), 3 or 4.
+    /// How many decimals ISO 4217 gives the currency: 0, 2 (also for codes unknown here), 3 or 4; and digital assets have by
+    /// what their smallest unit is called: 8 the satoshi, 9 the gwei.
     #[must_use]
     pub fn exponent(&self) -> u32 {
+        self.asset_exponent().unwrap_or_else(|| self.iso_exponent())
+    }
+
+    /// Those whose amounts providers of webhooks tell. ETH and SOL have more decimals than 63 bits could hold amounts of.
+    fn asset_exponent(&self) -> Option<u32> {
+        match self.as_str() {
+            "USDC" | "USDT" | "EURC" => Some(6),
+            "BTC" | "LTC" | "BCH" | "DOGE" => Some(8),
+            "ETH" | "SOL" => Some(9),
+            _ => None,
+        }
+    }
+
+    fn iso_exponent(&self) -> u32 {
         match self.as_str() {
             "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI"
             | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
@@ -150,6 +179,28 @@ mod tests {
             ("9223372036854775808", 0, Err(BadAmount::TooLarge)),
         ] {
             assert_eq!(minor_units(text, exponent), expected, "{text} with {exponent} decimals");
+        }
+    }
+
+    #[test]
+    fn a_code_is_of_three_letters_or_of_an_asset_whose_decimals_are_known() {
+        for (code, expected) in [
+            ("usd", Some(("USD", 2))),
+            ("BTC", Some(("BTC", 8))),
+            ("usdc", Some(("USDC", 6))),
+            ("ETH", Some(("ETH", 9))),
+            ("XYZ", Some(("XYZ", 2))),
+            ("XYZW", None),
+            ("USDCX", None),
+            ("US", None),
+            ("U1D", None),
+            ("", None),
+        ] {
+            let read = Currency::new(code);
+            assert_eq!(
+                read.map(|own| (own.to_string(), own.exponent())),
+                expected.map(|(own, decimals)| (own.to_owned(), decimals))
+            );
         }
     }
 

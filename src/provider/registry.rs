@@ -82,7 +82,7 @@ impl Providers {
     #[must_use]
     pub fn needs(&self, name: &str) -> Vec<String> {
         let Some(definition) = self.definitions.get(name) else { return Vec::new() };
-        let is_certified = matches!(definition.signature.proof, Proof::Certificate(_));
+        let is_certified = matches!(definition.signature.proof, Proof::Certificate(_) | Proof::Jws(_));
         let mut needs = vec![if is_certified { "cert_dir" } else { SECRETS }.to_owned()];
         if definition.signs_the_url() {
             needs.push("public_url".to_owned());
@@ -97,10 +97,12 @@ impl Providers {
         self.definitions.get(name).map_or_else(Vec::new, |definition| definition.params_with_default(true))
     }
 
-    /// Whether a source of this provider needs nothing but a secret, so that `dev` can offer it.
+    /// Whether a source of this provider needs nothing but a secret that can be made up, so that `dev` can offer it.
     #[must_use]
     pub fn needs_only_a_secret(&self, name: &str) -> bool {
-        self.needs(name) == [SECRETS]
+        let signs_with_it =
+            |definition: &Arc<Definition>| !matches!(definition.signature.proof, Proof::PublicKey(_));
+        self.needs(name) == [SECRETS] && self.definitions.get(name).is_some_and(signs_with_it)
     }
 
     /// The events to subscribe to at the provider.

@@ -67,7 +67,7 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
                 error!(problem, "the database must not be used");
             }
         }
-        Err(error) => {
+        Err(error @ (StoreError::Unavailable(_) | StoreError::Stale(_) | StoreError::Refused { .. })) => {
             if health.database(Database::Away) {
                 warn!(%error, "the database is away");
             }

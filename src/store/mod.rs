@@ -175,9 +175,9 @@ async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(limit, call)
-        .await
-        .unwrap_or_else(|_| Err(StoreError::Unknown(format!("none within {} ms", limit.as_millis()))))
+    timeout(limit, call).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis())))
+    })
 }
 
 /// Never shows the URL: it may hold a password.

@@ -127,25 +127,21 @@ impl Session {
             return Ok(connection);
         }
         let connection = match &self.database {
-            Database::Postgres(own) => Connection::Postgres(self.connected(own.connect()).await?),
-            Database::Sqlite(own) => Connection::Sqlite(self.connected(own.connect()).await?),
+            Database::Postgres(own) => Connection::Postgres(within(self.call_timeout, own.connect()).await?),
+            Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
         };
         self.opened += 1;
         (self.calls, self.renews_plans_after) = (0, 0);
         Ok(connection)
     }
 
-    async fn connected<T>(
-        &self,
-        connect: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        within(self.call_timeout, connect).await.map_err(StoreError::of_connecting)
-    }
-
     /// Keeps the connection only if the database is known to have finished the call.
     fn settle<T>(&mut self, connection: Connection, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        if answer.as_ref().err().is_none_or(StoreError::leaves_connection_usable) {
-            self.connection = Some(connection);
+        match &answer {
+            Ok(_) | Err(StoreError::Stale(_) | StoreError::Refused { .. }) => {
+                self.connection = Some(connection);
+            }
+            Err(StoreError::Unavailable(_) | StoreError::Misconfigured(_)) => drop(connection),
         }
         answer
     }

@@ -46,7 +46,6 @@ mod shutdown;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
-mod triggers;
 
 // A running service, and ways to break it
 mod client;

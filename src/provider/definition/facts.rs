@@ -15,6 +15,9 @@ pub(in crate::provider) struct FactsTable {
     pub(in crate::provider) each: Option<String>,
     /// Where base64 XML is that is the event, where the body is not JSON.
     pub(in crate::provider) xml: Option<String>,
+    /// Texts of the event that are themselves JSON; pointers go on inside them. From the outside in.
+    #[serde(default)]
+    pub(in crate::provider) inside: Vec<InsideTable>,
     /// The event's id; several selectors are joined with `:`. `a|b` is the first that is there.
     pub(in crate::provider) id: Texts,
     /// What happened; several selectors are joined with `.`.
@@ -38,6 +41,27 @@ pub(in crate::provider) struct FactsTable {
     /// Events of one shape; the first family that a type belongs to reads it.
     #[serde(default, rename = "family")]
     pub(in crate::provider) families: Vec<FamilyTable>,
+}
+
+/// `inside = [{ at = .., written = .. }]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct InsideTable {
+    /// The text's pointer.
+    pub(in crate::provider) at: String,
+    pub(in crate::provider) written: Written,
+}
+
+/// How JSON is written inside a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Written {
+    /// As it is.
+    Json,
+    /// As base64, of the standard alphabet or the URL's.
+    Base64,
+    /// As the claims of a JWS in compact form; that its signature holds is for `[signature]` to prove.
+    Jws,
 }
 
 /// `time = [{ from = .., unit = .. }]`
@@ -66,6 +90,8 @@ pub(in crate::provider) enum AmountUnit {
     Minor,
     /// Decimal major units.
     Major,
+    /// Thousandths of a major unit.
+    Milli,
 }
 
 /// `[[facts.family]]`

@@ -10,10 +10,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 
-pub(in crate::provider) use self::facts::{AmountUnit, FactsTable, FamilyTable, RuleTable};
+pub(in crate::provider) use self::facts::{
+    AmountUnit, FactsTable, FamilyTable, InsideTable, RuleTable, Written,
+};
 pub(in crate::provider) use self::signature::{
-    CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, KeyEncoding, Pairs, Proof,
-    SampleTable, Signature, SignatureTime,
+    Algorithm, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof, KeyEncoding,
+    Pairs, Proof, SampleTable, Signature, SignatureTime,
 };
 
 /// One file `providers/NAME.toml`.
@@ -83,6 +85,9 @@ pub(in crate::provider) enum Unit {
     Rfc3339,
     /// Without an offset: UTC.
     Utc,
+    /// Without an offset: UTC+5:30, the clock of India.
+    #[serde(rename = "utc-plus5-30")]
+    UtcPlus530,
     /// Without an offset: UTC+7, the clock of Jakarta.
     UtcPlus7,
     /// Not at all: the time of arrival stands in.

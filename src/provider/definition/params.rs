@@ -23,7 +23,9 @@ impl Definition {
     pub(in crate::provider) fn key_encoding(&self) -> Option<KeyEncoding> {
         match &self.signature.proof {
             Proof::Hmac(hmac) => key_encoding(hmac, &self.settings_of_nobody("definition").ok()?).ok(),
-            Proof::Digest(_) | Proof::Token | Proof::Certificate(_) => None,
+            Proof::Digest(_) | Proof::Token | Proof::Certificate(_) | Proof::PublicKey(_) | Proof::Jws(_) => {
+                None
+            }
         }
     }
 

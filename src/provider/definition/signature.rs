@@ -23,7 +23,7 @@ pub(in crate::provider) struct Signature {
     /// What proves it.
     pub(in crate::provider) proof: Proof,
     /// What proves it beside, for senders that sign with a private key.
-    pub(in crate::provider) public_key: Option<PublicKeyProof>,
+    pub(in crate::provider) public_key: Option<PublicKeyBeside>,
     /// How the provider asks by GET whether the endpoint holds the secret.
     pub(in crate::provider) challenge: Option<ChallengeTable>,
     /// How old a signature may be.
@@ -62,6 +62,8 @@ pub(in crate::provider) enum Format {
     Pairs(Pairs),
     /// `v1,ab v1,cd`
     List(List),
+    /// `1789000000,ab,cd`
+    Sequence(Sequence),
 }
 
 impl Default for Format {
@@ -94,6 +96,19 @@ pub(in crate::provider) struct Pairs {
     /// Otherwise a name that is signed with must not come twice, and any of several signatures may match.
     #[serde(default)]
     pub(in crate::provider) lenient: bool,
+    /// What pairs hold when this program is the sender; the others the time.
+    #[serde(default)]
+    pub(in crate::provider) sample: BTreeMap<String, String>,
+}
+
+/// `format = { sequence = .. }`: a fixed number of named parts, then signatures.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Sequence {
+    /// Between two elements.
+    pub(in crate::provider) separator: char,
+    /// The names of the first elements; any of those after them may be the signature.
+    pub(in crate::provider) parts: Vec<String>,
 }
 
 /// `format = { list = .. }`
@@ -125,6 +140,41 @@ pub(in crate::provider) enum Proof {
     Token,
     /// An RSA signature by a certificate that the webhook names.
     Certificate(CertificateProof),
+    /// A signature under one of the source's secrets, which are public keys of the sender.
+    PublicKey(PublicKeyProof),
+    /// A JWS that carries its certificates.
+    Jws(JwsProof),
+}
+
+/// `proof = { public-key = .. }`: secrets are PEM texts, or the base64 between their lines.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct PublicKeyProof {
+    pub(in crate::provider) algorithm: Algorithm,
+    pub(in crate::provider) encoding: Encoding,
+}
+
+/// How a private key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::provider) enum Algorithm {
+    /// RSA PKCS#1 v1.5 with SHA-256.
+    RsaSha256,
+    /// RSA PKCS#1 v1.5 with SHA-512.
+    RsaSha512,
+    /// ECDSA on P-256 with SHA-256, the signature in ASN.1.
+    EcdsaP256Sha256,
+    Ed25519,
+}
+
+/// `proof = { jws = .. }`: ES256, under the first certificate of the header's `x5c`, which leads to the source's `trust.pem`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct JwsProof {
+    /// The extension that marks the certificates that may sign, as a dotted object identifier.
+    pub(in crate::provider) leaf_extension: String,
+    /// The extension that marks the authorities that may issue those.
+    pub(in crate::provider) issuer_extension: String,
 }
 
 /// `proof = { hmac = .. }`
@@ -164,7 +214,7 @@ pub(in crate::provider) struct CertificateProof {
 /// `public_key = { .. }`: Ed25519, under those of a source's secrets that are public keys.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::provider) struct PublicKeyProof {
+pub(in crate::provider) struct PublicKeyBeside {
     /// What a public key begins with; base64 of its 32 bytes follows.
     pub(in crate::provider) prefix: String,
     /// What the fields of a list's element are that such a key proves; see [`List::only`].
@@ -188,6 +238,8 @@ pub(in crate::provider) struct ChallengeTable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::provider) enum Hash {
+    /// Only for vendors that still sign with it, and only as a digest.
+    Md5,
     Sha1,
     Sha256,
     Sha512,

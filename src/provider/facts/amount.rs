@@ -5,6 +5,9 @@ use super::super::definition::{self, AmountUnit, Texts};
 use super::super::fields::{Selector, Selectors, View};
 use crate::order::{BadAmount, Currency, Money, minor_units};
 
+/// The decimals of an amount in thousandths.
+const MILLI_DECIMALS: u32 = 3;
+
 /// Where an amount and its currency are, and how they are written.
 #[derive(Debug, Clone)]
 pub(super) struct Amounts {
@@ -56,6 +59,7 @@ impl Amounts {
     fn minor(&self, text: &str, currency: Currency) -> Result<i64, BadAmount> {
         match self.unit {
             AmountUnit::Major => minor_units(text, currency.exponent()),
+            AmountUnit::Milli => rescale(minor_units(text, 0)?, MILLI_DECIMALS, currency.exponent()),
             AmountUnit::Minor => {
                 let own = self.exponents.iter().find(|(own, _)| *own == currency);
                 let from = own.map_or(currency.exponent(), |(_, exponent)| *exponent);

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use self::family::Family;
 use super::definition::{self, Definition, Texts, Unit};
-use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, View, to_json};
+use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, Unfold, View, to_json};
 use super::signature::read_if_asked;
 use super::{GENERATION, Mistake, Mode, SourceSettings, Webhook, at};
 use crate::order::{About, Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
@@ -27,6 +27,7 @@ pub(super) struct FactReader {
     headers: Vec<HeaderName>,
     each: Option<Each>,
     xml: Option<Selector>,
+    inside: Unfold,
     id: Vec<Vec<Selector>>,
     type_name: Vec<Vec<Selector>>,
     time: Vec<(Selector, Unit)>,
@@ -56,6 +57,7 @@ impl FactReader {
         let each = at("facts.each", each)?;
         let xml = facts.xml.as_ref().map(|selector| selectors.compile(selector, source)).transpose();
         let xml = at("facts.xml", xml)?;
+        let inside = at("facts.inside", Unfold::new(&facts.inside))?;
         let id = at("facts.id", joined(&facts.id, &mut selectors, source))?;
         let type_name = at("facts.type", joined(&facts.type_name, &mut selectors, source))?;
         let time =
@@ -79,6 +81,7 @@ impl FactReader {
             headers,
             each,
             xml,
+            inside,
             id,
             type_name,
             time,
@@ -127,8 +130,8 @@ impl FactReader {
     /// One event, from the evidence's body.
     fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
         let body = evidence.body.clone();
-        let json = self.json_of(webhook, &body);
-        match json.as_ref().map_err(Clone::clone).and_then(|json| self.selectors.item.read(json)) {
+        let json = self.json_of(webhook, &body).and_then(|json| self.inside.unfold(json));
+        match json.as_ref().map_err(Clone::clone).and_then(|json| read_if_asked(&self.selectors.item, json)) {
             Err(reason) => self.dead(None, reason, evidence),
             Ok(item) => {
                 let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };

@@ -127,6 +127,16 @@ impl<'a> Fields<'a> {
         Self(texts.iter().map(Option::as_deref).collect())
     }
 
+    /// Makes everything at and below a node unreadable.
+    pub(super) fn blur(&mut self, node: &Node) {
+        if let Some(field) = node.slot.and_then(|slot| self.0.get_mut(slot)) {
+            *field = Some("[]");
+        }
+        for (_, child) in &node.children {
+            self.blur(child);
+        }
+    }
+
     /// A value's JSON text.
     pub(in crate::provider) fn json(&self, slot: Slot) -> Option<&'a str> {
         self.0.get(slot.0).copied().flatten()
@@ -150,6 +160,14 @@ pub(in crate::provider) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
+    /// The part of a text that `part` makes of it.
+    pub(in crate::provider) fn map(self, part: impl FnOnce(&str) -> Option<String>) -> Self {
+        match self {
+            Self::Text(text) => part(&text).map_or(Self::Absent, |part| Self::Text(Cow::Owned(part))),
+            other @ (Self::Absent | Self::Unreadable) => other,
+        }
+    }
+
     fn of(json: &'a str) -> Self {
         match json.as_bytes().first() {
             Some(b'n') | None => Self::Absent,

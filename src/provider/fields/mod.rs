@@ -3,7 +3,9 @@
 mod each;
 mod json;
 mod selector;
+mod sorted;
 mod timestamp;
+mod unfold;
 mod view;
 mod walk;
 mod xml;
@@ -11,5 +13,6 @@ mod xml;
 pub(in crate::provider) use self::each::Each;
 pub(in crate::provider) use self::json::{FieldReader, Fields, Scalar};
 pub(in crate::provider) use self::selector::{Condition, Selector, Selectors};
+pub(in crate::provider) use self::unfold::Unfold;
 pub(in crate::provider) use self::view::{Missing, View, only};
 pub(in crate::provider) use self::xml::to_json;

@@ -34,6 +34,12 @@ pub(in crate::provider) enum Selector {
     Crc32,
     /// `body-sha256`: for events that have no id.
     Digest,
+    /// `sorted-body`: the body as JSON with its members sorted.
+    Sorted,
+    /// `headers-named-by:SELECTOR`: the values of the headers whose names another selector lists, joined with dots.
+    Named(Box<Selector>),
+    /// `first-part-of:SELECTOR`: what comes before the first `-`.
+    FirstPart(Box<Selector>),
     /// `last-part-of:SELECTOR`: what comes after the last `/` of a URL.
     LastPart(Box<Selector>),
 }
@@ -90,6 +96,9 @@ impl Selectors {
                     self.compile(selector, source).map_err(|problem| format!("params.{name}: {problem}"))
                 }
             },
+            ("headers-named-by", selector) => Ok(Selector::Named(Box::new(self.compile(selector, source)?))),
+            ("sorted-body", "") => Ok(Selector::Sorted),
+            ("first-part-of", selector) => Ok(Selector::FirstPart(Box::new(self.compile(selector, source)?))),
             ("last-part-of", selector) => Ok(Selector::LastPart(Box::new(self.compile(selector, source)?))),
             ("param", name) => source
                 .params

@@ -10,6 +10,9 @@ use crate::order::UnixMicros;
 /// From here on a number is milliseconds: as seconds it would be the year 5138.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
+/// How far India's clock is ahead of UTC, in seconds.
+const INDIA_SECONDS: i32 = 19_800;
+
 impl Unit {
     /// Reads a time between 1970 and 9999.
     pub(in crate::provider) fn read(self, text: &str) -> Option<UnixMicros> {
@@ -22,6 +25,10 @@ impl Unit {
             }
             Self::Rfc3339 => text.parse::<Timestamp>().ok()?.as_microsecond(),
             Self::Utc => without_offset(text, tz::offset(0))?,
+            Self::UtcPlus530 => {
+                let offset = Offset::from_seconds(INDIA_SECONDS).ok()?;
+                without_offset(text, offset)?
+            }
             Self::UtcPlus7 => without_offset(text, tz::offset(7))?,
             Self::Received => return None,
         };
@@ -58,6 +65,7 @@ mod tests {
             (Unit::Rfc3339, "2026-09-10T00:26:40+02:00", Some(1_788_992_800_000_000)),
             (Unit::Utc, "2026-09-09T22:26:40", Some(1_788_992_800_000_000)),
             (Unit::Utc, "2026-09-10T00:26:40+02:00", Some(1_788_992_800_000_000)),
+            (Unit::UtcPlus530, "2026-09-10 03:56:40", Some(1_788_992_800_000_000)),
             (Unit::UtcPlus7, "2026-09-10 05:26:40", Some(1_788_992_800_000_000)),
         ] {
             assert_eq!(read(unit, text), expected, "{text}");

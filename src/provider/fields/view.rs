@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::super::Webhook;
 use super::json::{Fields, Scalar};
 use super::selector::Selector;
+use super::sorted::sorted;
 
 /// A request, opened as far as selectors need it.
 #[derive(Debug, Clone)]
@@ -28,19 +29,20 @@ impl<'a> View<'a> {
         match selector {
             Selector::Field(slot) => self.item.scalar(*slot),
             Selector::Envelope(slot) => self.envelope.scalar(*slot),
-            Selector::Header(name) => {
-                let mut values = self.webhook.headers.get_all(name).iter();
-                let first = values.next().map(http::HeaderValue::to_str);
-                match (first, values.next()) {
-                    (None, _) => Scalar::Absent,
-                    (Some(Ok(text)), None) => Scalar::Text(Cow::Borrowed(text)),
-                    (Some(_), _) => Scalar::Unreadable,
-                }
+            Selector::Header(name) => self.header(name.as_str()),
+            Selector::Named(selector) => match self.scalar_with(selector, secret) {
+                Scalar::Text(names) => self.headers_named(&names),
+                other @ (Scalar::Absent | Scalar::Unreadable) => other,
+            },
+            Selector::Sorted => {
+                sorted(self.webhook.body).map_or(Scalar::Unreadable, |text| Scalar::Text(Cow::Owned(text)))
             }
             Selector::Query(name) => {
                 let query = self.webhook.path_and_query.split_once('?').map_or("", |(_, query)| query);
                 only(query.as_bytes(), name)
             }
+            // A form cannot begin with a brace: that is JSON, in whose texts anything may look like a field.
+            Selector::Form(_) if self.webhook.body.trim_ascii_start().starts_with(b"{") => Scalar::Absent,
             Selector::Form(name) => only(self.webhook.body, name),
             Selector::Part(at) => self
                 .parts
@@ -56,13 +58,34 @@ impl<'a> View<'a> {
             }),
             Selector::Crc32 => Scalar::Text(Cow::Owned(crc32fast::hash(self.webhook.body).to_string())),
             Selector::Digest => Scalar::Text(Cow::Owned(hex::encode(Sha256::digest(self.webhook.body)))),
-            Selector::LastPart(selector) => match self.scalar_with(selector, secret) {
-                Scalar::Text(url) => Scalar::Text(
-                    url.rsplit('/').next().map(|part| Cow::Owned(part.to_owned())).unwrap_or_default(),
-                ),
-                other @ (Scalar::Absent | Scalar::Unreadable) => other,
-            },
+            Selector::FirstPart(selector) => {
+                self.scalar_with(selector, secret).map(|text| text.split('-').next().map(str::to_owned))
+            }
+            Selector::LastPart(selector) => {
+                self.scalar_with(selector, secret).map(|url| url.rsplit('/').next().map(str::to_owned))
+            }
         }
+    }
+
+    fn header(&self, name: &str) -> Scalar<'a> {
+        let mut values = self.webhook.headers.get_all(name).iter();
+        let first = values.next().map(http::HeaderValue::to_str);
+        match (first, values.next()) {
+            (None, _) => Scalar::Absent,
+            (Some(Ok(text)), None) => Scalar::Text(Cow::Borrowed(text)),
+            (Some(_), _) => Scalar::Unreadable,
+        }
+    }
+
+    /// The values of some headers, joined with dots; one that is absent is empty.
+    fn headers_named(&self, names: &str) -> Scalar<'a> {
+        let value = |name: &str| match self.header(name) {
+            Scalar::Text(text) => Some(text),
+            Scalar::Absent => Some(Cow::Borrowed("")),
+            Scalar::Unreadable => None,
+        };
+        let values: Option<Vec<_>> = names.split(' ').map(value).collect();
+        values.map_or(Scalar::Unreadable, |values| Scalar::Text(Cow::Owned(values.join("."))))
     }
 
     /// The text of the first selector that finds one.

@@ -109,8 +109,10 @@ impl<'a> Walk<'_, '_, 'a> {
                 if own != Ok(Scalar::Text(Cow::Borrowed(value))) {
                     continue;
                 }
+                // Which of two is meant would be a guess: neither can be read, and the rest of the document can.
                 if std::mem::replace(is_found, true) {
-                    return Err(A::Error::custom(format_args!("two elements of a list are `{value}`")));
+                    self.fields.blur(node);
+                    continue;
                 }
                 Walk { node, fields: &mut *self.fields }
                     .deserialize(&mut serde_json::Deserializer::from_str(element.get()))

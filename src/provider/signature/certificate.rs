@@ -65,15 +65,9 @@ impl Certificates {
                 chains.insert(name.to_owned(), read_pem(&path)?);
             }
         }
-        let trusted: Chain =
-            chains.remove(TRUST).ok_or_else(|| format!("{} has no trust.pem", dir.display()))?;
-        let anchors = trusted
-            .iter()
-            .map(|certificate| anchor_from_trusted_cert(certificate).map(|anchor| anchor.to_owned()))
-            .collect::<Result<_, _>>()
-            .map_err(|error| format!("{}/trust.pem: {error}", dir.display()))?;
+        chains.remove(TRUST);
         Ok(Self {
-            anchors,
+            anchors: trusted(dir)?,
             dir: dir.to_owned(),
             chains: Arc::new(Mutex::new(chains)),
             url: selectors.compile(&proof.url, source)?,
@@ -159,6 +153,22 @@ impl Certificates {
         chains.insert(name.to_owned(), chain.clone());
         Ok(chain)
     }
+}
+
+/// The authorities of a directory's `trust.pem`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn trusted(dir: &Path) -> Result<Vec<TrustAnchor<'static>>, String> {
+    let file = dir.join(TRUST).with_extension("pem");
+    if !file.exists() {
+        return Err(format!("{} has no trust.pem", dir.display()));
+    }
+    read_pem(&file)?
+        .iter()
+        .map(|certificate| anchor_from_trusted_cert(certificate).map(|anchor| anchor.to_owned()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{}: {error}", file.display()))
 }
 
 fn stem(path: &Path) -> Option<&str> {

@@ -46,6 +46,18 @@ impl Format {
                 received.candidates.push(bare.ok_or("the prefix is missing")?);
             }
             Self::Pairs(pairs) => read_pairs(pairs, text, parts, &mut received)?,
+            Self::Sequence(sequence) => {
+                let mut elements = text.split(sequence.separator).map(str::trim);
+                for name in &sequence.parts {
+                    let value = elements.next();
+                    if let Some(at) = parts.iter().position(|part| part == name)
+                        && let Some(part) = received.parts.get_mut(at)
+                    {
+                        *part = value;
+                    }
+                }
+                received.candidates.extend(elements);
+            }
             Self::List(list) => {
                 for element in text.split(list.separator) {
                     let fields: Vec<&str> = element.splitn(list.fields.len(), list.field_separator).collect();
@@ -75,6 +87,14 @@ impl Format {
         }
     }
 
+    /// What a named part holds when this program is the sender: the time, where the definition says nothing else.
+    pub(super) fn part<'a>(&'a self, name: &str, now: &'a str) -> &'a str {
+        match self {
+            Self::Pairs(pairs) => pairs.sample.get(name).map_or(now, String::as_str),
+            Self::Plain(_) | Self::List(_) | Self::Sequence(_) => now,
+        }
+    }
+
     /// Writes one signature.
     pub(super) fn render(&self, proof: &str, parts: &[(&str, &str)], settings: &[ListSetting]) -> String {
         match self {
@@ -84,6 +104,12 @@ impl Format {
                     parts.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 written.push(format!("{}={proof}", pairs.take));
                 written.join(&pairs.separator.to_string())
+            }
+            Self::Sequence(sequence) => {
+                let named =
+                    |name: &String| parts.iter().find(|(own, _)| own == name).map_or("", |(_, now)| now);
+                let first = sequence.parts.iter().map(named);
+                first.chain([proof]).collect::<Vec<_>>().join(&sequence.separator.to_string())
             }
             Self::List(list) => {
                 let field = |name: &String| {

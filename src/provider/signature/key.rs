@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
@@ -20,7 +21,7 @@ pub(super) enum Key {
     HmacSha256(Hmac<Sha256>),
     HmacSha512(Hmac<Sha512>),
     /// A plain hash; the template puts the secret into the text.
-    Sha512(Secret),
+    Digest(Hash, Secret),
     /// The secret is the proof.
     Token(Secret),
     /// Only the sender can prove.
@@ -60,6 +61,7 @@ impl Key {
             return Err("is empty".to_owned());
         }
         let key = match hash {
+            Hash::Md5 => return Err("would make an HMAC of MD5; expected sha1, sha256 or sha512".to_owned()),
             Hash::Sha1 => Hmac::new_from_slice(&bytes).map(Self::HmacSha1),
             Hash::Sha256 => Hmac::new_from_slice(&bytes).map(Self::HmacSha256),
             Hash::Sha512 => Hmac::new_from_slice(&bytes).map(Self::HmacSha512),
@@ -79,10 +81,14 @@ impl Key {
             Self::HmacSha1(key) => mac(key.clone(), |sink| write("", sink)),
             Self::HmacSha256(key) => mac(key.clone(), |sink| write("", sink)),
             Self::HmacSha512(key) => mac(key.clone(), |sink| write("", sink)),
-            Self::Sha512(secret) => {
-                let mut digest = Sha512::new();
-                write(secret.expose(), &mut |piece| digest.update(piece))?;
-                Ok(digest.finalize().to_vec())
+            Self::Digest(hash, secret) => {
+                let write = |sink: &mut dyn FnMut(&[u8])| write(secret.expose(), sink);
+                match hash {
+                    Hash::Md5 => digest::<Md5, E>(write),
+                    Hash::Sha1 => digest::<Sha1, E>(write),
+                    Hash::Sha256 => digest::<Sha256, E>(write),
+                    Hash::Sha512 => digest::<Sha512, E>(write),
+                }
             }
             Self::Token(secret) => Ok(secret.expose().as_bytes().to_vec()),
             Self::Public(_) => Ok(Vec::new()),
@@ -96,6 +102,12 @@ fn mac<M: Mac, E>(
 ) -> Result<Vec<u8>, E> {
     write(&mut |piece| mac.update(piece))?;
     Ok(mac.finalize().into_bytes().to_vec())
+}
+
+fn digest<D: Digest, E>(write: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<(), E>) -> Result<Vec<u8>, E> {
+    let mut digest = D::new();
+    write(&mut |piece| digest.update(piece))?;
+    Ok(digest.finalize().to_vec())
 }
 
 impl Encoding {
@@ -126,7 +138,7 @@ pub(super) fn keys(
         }
         let public = definition.signature.public_key.as_ref();
         if let Some(key) = public.and_then(|public| secret.expose().strip_prefix(&public.prefix)) {
-            keys.push(PublicKey::new(key).map(Key::Public).map_err(problem)?);
+            keys.push(PublicKey::bare_ed25519(key).map(Key::Public).map_err(problem)?);
             continue;
         }
         keys.push(match &definition.signature.proof {
@@ -134,13 +146,11 @@ pub(super) fn keys(
                 let encoding = key_encoding(hmac, source)?;
                 Key::hmac(hmac.hash, encoding, &definition.secret_prefix, secret).map_err(problem)?
             }
-            Proof::Digest(digest) => match digest.hash {
-                Hash::Sha512 => Key::Sha512(secret.clone()),
-                Hash::Sha1 | Hash::Sha256 => {
-                    return Err(("signature.proof".to_owned(), "digest knows only sha512".to_owned()));
-                }
-            },
-            Proof::Token | Proof::Certificate(_) => Key::Token(secret.clone()),
+            Proof::Digest(digest) => Key::Digest(digest.hash, secret.clone()),
+            Proof::PublicKey(proof) => {
+                PublicKey::new(secret.expose(), proof.algorithm).map(Key::Public).map_err(problem)?
+            }
+            Proof::Token | Proof::Certificate(_) | Proof::Jws(_) => Key::Token(secret.clone()),
         });
     }
     if keys.is_empty() {
@@ -149,7 +159,8 @@ pub(super) fn keys(
     let encoding = match &definition.signature.proof {
         Proof::Hmac(hmac) => Some(hmac.encoding),
         Proof::Digest(digest) => Some(digest.encoding),
-        Proof::Token | Proof::Certificate(_) => None,
+        Proof::PublicKey(proof) => Some(proof.encoding),
+        Proof::Token | Proof::Certificate(_) | Proof::Jws(_) => None,
     };
     Ok((keys, encoding))
 }

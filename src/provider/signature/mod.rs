@@ -3,6 +3,7 @@
 mod certificate;
 mod challenge;
 mod format;
+mod jws;
 mod key;
 mod proofs;
 mod public_key;
@@ -15,6 +16,7 @@ use subtle::ConstantTimeEq;
 use self::certificate::Certificates;
 use self::challenge::Challenge;
 use self::format::{ListSetting, Received, list_settings};
+use self::jws::Jws;
 pub(super) use self::key::key_encoding;
 use self::key::{Key, keys};
 use self::template::{Template, Unwritable};
@@ -51,6 +53,8 @@ enum Prover {
     /// Each secret's own proof, as text in this encoding, or as it is.
     Keys(Vec<Key>, Option<Encoding>),
     Certificates(Certificates),
+    /// The signature carries its certificates, and the text.
+    Jws(Jws),
 }
 
 impl Prover {
@@ -90,14 +94,15 @@ impl Scheme {
         let public_settings = at("signature.public_key", public_settings)?;
         let list_settings = match &signature.format {
             Format::List(list) => at("signature.format", list_settings(&list.only, source))?,
-            Format::Plain(_) | Format::Pairs(_) => Vec::new(),
+            Format::Plain(_) | Format::Pairs(_) | Format::Sequence(_) => Vec::new(),
         };
         let samples = at("signature.sample", Samples::new(&signature.samples, source))?;
         let prover = match &signature.proof {
             Proof::Certificate(proof) => {
                 Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut selectors, source))?)
             }
-            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token => {
+            Proof::Jws(proof) => Prover::Jws(at("cert_dir", Jws::load(proof, source.cert_dir.as_deref()))?),
+            Proof::Hmac(_) | Proof::Digest(_) | Proof::Token | Proof::PublicKey(_) => {
                 let (keys, encoding) = keys(definition, source)?;
                 Prover::Keys(keys, encoding)
             }
@@ -130,7 +135,7 @@ impl Scheme {
     pub(super) fn secrets(&self) -> usize {
         match &self.prover {
             Prover::Keys(keys, _) => keys.len(),
-            Prover::Certificates(_) => 1,
+            Prover::Certificates(_) | Prover::Jws(_) => 1,
         }
     }
 
@@ -176,6 +181,10 @@ impl Scheme {
                 let candidate = received.candidates.first().copied().unwrap_or_default();
                 certificates.verify(&view, &text, candidate, now).map(|()| 0)?
             }
+            Prover::Jws(jws) => {
+                let candidate = received.candidates.first().copied().unwrap_or_default();
+                jws.verify(candidate, now).map(|()| 0)?
+            }
         };
         self.time.as_ref().map_or(Ok(()), |rule| rule.check(&view, now))?;
         Ok(position)
@@ -210,7 +219,9 @@ impl Scheme {
         for (position, key) in keys.iter().enumerate() {
             if let Key::Public(key) = key {
                 let text = self.signed_text(view).map_err(|Unwritable| unwritable())?;
-                if for_public_keys.iter().any(|signature| key.verifies(&text, signature)) {
+                let encoding = encoding.unwrap_or(Encoding::Base64);
+                let signatures = if self.public_settings.is_some() { for_public_keys } else { candidates };
+                if signatures.iter().any(|signature| key.verifies(&text, signature, encoding)) {
                     return Ok(position);
                 }
                 continue;
@@ -261,8 +272,11 @@ fn selector_names(selectors: &[Selector]) -> String {
         Selector::Header(name) => format!("header {name}"),
         Selector::Query(name) => format!("query field {name}"),
         Selector::Form(name) => format!("form field {name}"),
-        Selector::Body | Selector::Crc32 | Selector::Digest => "body".to_owned(),
-        Selector::LastPart(selector) => selector_names(std::slice::from_ref(selector)),
+        Selector::Body | Selector::Crc32 | Selector::Digest | Selector::Sorted => "body".to_owned(),
+        Selector::Named(_) => "the headers that the signature names".to_owned(),
+        Selector::FirstPart(selector) | Selector::LastPart(selector) => {
+            selector_names(std::slice::from_ref(selector))
+        }
         Selector::Field(_) | Selector::Envelope(_) => "a field of the body".to_owned(),
         Selector::Part(_) | Selector::Setting(_) | Selector::Secret => "a part of the signature".to_owned(),
     };

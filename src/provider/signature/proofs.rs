@@ -17,7 +17,7 @@ impl Scheme {
         match key {
             Key::Token(_) => return Ok(vec![key.prove(|_, _| Ok(()))?]),
             Key::Public(_) => return Ok(Vec::new()),
-            Key::HmacSha1(_) | Key::HmacSha256(_) | Key::HmacSha512(_) | Key::Sha512(_) => {}
+            Key::HmacSha1(_) | Key::HmacSha256(_) | Key::HmacSha512(_) | Key::Digest(..) => {}
         }
         let prove = |template: &Template| {
             let proof = key.prove(|secret, sink| template.write(view, secret, sink))?;
@@ -45,9 +45,15 @@ impl Scheme {
         String::from_utf8(proof).ok()
     }
 
+    /// What a named part of the signature holds when this program is the sender.
+    pub(in crate::provider) fn part<'a>(&'a self, name: &str, now: &'a str) -> &'a str {
+        self.format.part(name, now)
+    }
+
     /// How a proof is written where the signature stands.
     pub(in crate::provider) fn render(&self, proof: &str, now: &str) -> String {
-        let parts: Vec<_> = self.selectors.parts.iter().map(|name| (name.as_str(), now)).collect();
+        let part = |name| (name, self.part(name, now));
+        let parts: Vec<_> = self.selectors.parts.iter().map(String::as_str).map(part).collect();
         self.format.render(proof, &parts, &self.list_settings)
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn set_text(json: &str, path: &[&str], text: &str) -> Option<String> 
 }
 
 /// Replaces `part`, which is a slice of `whole`, wherever else the same text may occur.
-pub(super) fn replace_part(whole: &str, part: &str, new: &str) -> String {
+pub(in crate::provider) fn replace_part(whole: &str, part: &str, new: &str) -> String {
     let from = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
     let before = whole.get(..from).unwrap_or_default();
     let after = whole.get(from + part.len()..).unwrap_or_default();

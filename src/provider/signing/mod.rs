@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+pub(super) use self::insert::replace_part;
 pub(super) use self::sample::Samples;
 use super::fields::{Selector, View};
 use super::signature::{Scheme, read_if_asked};
@@ -48,6 +49,9 @@ impl Scheme {
                 | Selector::Body
                 | Selector::Crc32
                 | Selector::Digest
+                | Selector::Sorted
+                | Selector::Named(_)
+                | Selector::FirstPart(_)
                 | Selector::LastPart(_),
             )
             | None => {}
@@ -102,7 +106,7 @@ impl Scheme {
             webhook: &webhook,
             item: read_if_asked(&self.selectors.item, item).ok()?,
             envelope: read_if_asked(&self.selectors.envelope, body).ok()?,
-            parts: vec![Some(now); self.selectors.parts.len()],
+            parts: self.selectors.parts.iter().map(|name| Some(self.part(name, now))).collect(),
         };
         self.first_proof(&view)
     }

@@ -1,5 +1,6 @@
 //! What providers' webhooks must verify and say, as tables.
 
+mod blocks;
 mod damage;
 mod facts;
 mod guide;

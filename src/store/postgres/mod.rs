@@ -62,10 +62,10 @@ impl Postgres {
                 Err(sqlx::Error::Database(error)) if refuses_options(error.as_ref()) => {
                     self.is_plain.store(true, Ordering::Relaxed);
                 }
-                other => return other.map_err(StoreError::from).map_err(StoreError::of_connecting),
+                other => return Ok(other?),
             }
         }
-        self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting)
+        Ok(self.options.connect().await?)
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
@@ -77,11 +77,10 @@ impl Postgres {
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         let checked = check::check(&self.pool).await;
-        if let Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) = &checked {
+        if let Err(StoreError::Unavailable(_)) = &checked {
             // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
             let (host, port) = (self.options.get_host(), self.options.get_port());
-            let connected =
-                self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting);
+            let connected = self.options.connect().await.map_err(StoreError::from);
             if let Err(StoreError::Unavailable(why)) = connected {
                 return Err(StoreError::Unavailable(format!("{host}:{port}: {why}")));
             }
@@ -130,12 +129,6 @@ fn migrator() -> Migrator {
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
     ])
-}
-
-/// Whether a migration of ours makes the table, the constraint or the function of this name.
-pub(super) fn declares(kind: &str, name: &str) -> bool {
-    let ours = [TABLES_SQL, SAVE_SQL, VIEWS_SQL, LOCK_LEASES_SQL, COUPONS_SQL];
-    ours.into_iter().any(|sql| schema::declares(sql, kind, name))
 }
 
 /// A plan is kept for the session's life, and one that was made when the tables were analysed while empty reads whole indexes:

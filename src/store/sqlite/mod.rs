@@ -29,10 +29,6 @@ const CHECKPOINT_PAGES: &str = "8000";
 /// Pages of 4 KB that a connection keeps: the upper part of all indexes of some million events.
 const CACHE_PAGES: &str = "4000";
 
-const TABLES_SQL: &str = include_str!("../../../migrations/sqlite/0001_tables.sql");
-const VIEWS_SQL: &str = include_str!("../../../migrations/sqlite/0002_views.sql");
-const COUPONS_SQL: &str = include_str!("../../../migrations/sqlite/0003_coupons.sql");
-
 /// Where the file is.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -146,7 +142,7 @@ impl Sqlite {
     pub(super) async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         self.exists()?;
         self.claim()?;
-        self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting)
+        Ok(self.options.connect().await?)
     }
 }
 
@@ -168,20 +164,15 @@ fn lock_name(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Whether a migration of ours makes the table or the constraint of this name.
-pub(super) fn declares(kind: &str, name: &str) -> bool {
-    [TABLES_SQL, VIEWS_SQL, COUPONS_SQL].into_iter().any(|sql| schema::declares(sql, kind, name))
-}
-
 /// The migrations, oldest first. An applied one is never edited; a change is a new file.
 fn migrator() -> Migrator {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(vec![
-        migration(1, "tables", TABLES_SQL),
-        migration(2, "views", VIEWS_SQL),
-        migration(3, "coupons", COUPONS_SQL),
+        migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
+        migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
+        migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
     ])
 }
 

@@ -11,7 +11,7 @@ const KILL_LANES: &str = "select count(pg_terminate_backend(pid)) from pg_stat_a
      where datname = current_database() and pid <> pg_backend_pid()";
 
 #[tokio::test]
-async fn a_killed_connection_is_unknown_once_and_replaced() {
+async fn a_killed_connection_is_unavailable_once_and_replaced() {
     let world = World::new(On::Postgres).await;
     let mut session = world.store.session();
     let event = fact("e", "pay", Kind::Captured, 1, None);
@@ -20,7 +20,7 @@ async fn a_killed_connection_is_unknown_once_and_replaced() {
 
     assert!(world.number(KILL_LANES).await >= 1);
     let answer = session.load(&Wanted::of(&[&event])).await;
-    assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
+    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
     assert!(session.generation() > generation, "what was remembered may not hold");
     once(&mut session, &[&event]).await.unwrap();
     assert!(session.generation() > generation);
@@ -39,7 +39,7 @@ async fn a_call_past_its_deadline_costs_its_connection() {
     let mut blocker = own.pool.begin().await.unwrap();
     sqlx::query("lock table orders in access exclusive mode").execute(&mut *blocker).await.unwrap();
     let answer = session.load(&Wanted::of(&[&event])).await;
-    assert_eq!(answer.unwrap_err(), StoreError::Unknown("none within 300 ms".to_owned()));
+    assert_eq!(answer.unwrap_err(), StoreError::Unavailable("no answer within 300 ms".to_owned()));
     assert!(session.generation() > generation);
     blocker.rollback().await.unwrap();
     once(&mut session, &[&event]).await.unwrap();

@@ -131,7 +131,16 @@ pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
     let shown =
         "select order_id || ' ' || captured || ' ' || refunded || ' ' || payments from v_orders order by 1";
     assert_eq!(world.texts(shown).await, ["order1 10.00 4.00 1", "order2 10.00 15.00 1", "pay3 0.00 0.00 1"]);
-    for (code, amount) in [("JPY", 500), ("KWD", 1), ("USD", 5), ("CLF", 12_345), ("EUR", i64::MAX)] {
+    for (code, amount) in [
+        ("JPY", 500),
+        ("KWD", 1),
+        ("USD", 5),
+        ("CLF", 12_345),
+        ("BTC", 12_345),
+        ("USDC", 1),
+        ("ETH", 7),
+        ("EUR", i64::MAX),
+    ] {
         let currency = crate::order::Currency::new(code).unwrap();
         world
             .sql(&format!(

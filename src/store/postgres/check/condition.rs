@@ -84,7 +84,7 @@ mod tests {
                 "CHECK (((length(event_id) >= 1) AND (length(event_id) <= 255)))",
             ),
             ("check (amount >= 0)", "CHECK ((amount >= 0))"),
-            ("check (currency ~ '^[A-Z]{3}$')", "CHECK ((currency ~ '^[A-Z]{3}$'::text))"),
+            ("check (currency ~ '^[A-Z]{3,4}$')", "CHECK ((currency ~ '^[A-Z]{3,4}$'::text))"),
             (
                 "check (outcome in ('parked', 'dead'))",
                 "CHECK ((outcome = ANY (ARRAY['parked'::text, 'dead'::text])))",

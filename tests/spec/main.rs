@@ -40,6 +40,7 @@ mod optimistic_insert;
 mod payloads;
 mod quickstart;
 mod reload;
+mod rolling_stop;
 mod rollout;
 mod settings;
 mod shutdown;

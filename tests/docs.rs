@@ -240,7 +240,8 @@ fn named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
 }
 
 /// They matter to somebody who is looking for a fault, not at a glance.
-const NOT_ON_THE_DASHBOARD: &[&str] = &["paylatch_lock_extend_total", "paylatch_lock_orphan_cleanup_total"];
+const NOT_ON_THE_DASHBOARD: &[&str] =
+    &["paylatch_build_info", "paylatch_lock_extend_total", "paylatch_lock_orphan_cleanup_total"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

@@ -84,6 +84,7 @@ impl Server {
     /// [`ServerError`], with nothing left running.
     pub async fn start(settings: Settings, store: Store) -> Result<Self, ServerError> {
         let metrics = Metrics::start().map_err(|error| ServerError::Metrics(error.to_string()))?;
+        metrics::gauge!("paylatch_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let locks = Locks::new(&settings.lock)
             .map_err(|problem| ServerError::Setting { setting: "lock", problem })?;
         let lane_runtime = LaneRuntime::start().map_err(ServerError::Threads)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 
 /// How often samples are folded into buckets when nobody asks for them.
 const FOLD_EVERY: Duration = Duration::from_secs(5);
@@ -65,6 +66,7 @@ pub const METERS: &[Meter] = &[
         "paylatch_webhook_seconds",
         "From a webhook's last byte to its answer, of those whose signature holds.",
     ),
+    gauge("paylatch_build_info", "1, with the version that runs."),
     gauge("paylatch_connections", "Open connections."),
     gauge("paylatch_connections_max", "Connections that may be open."),
     counter(
@@ -127,7 +129,11 @@ pub const METERS: &[Meter] = &[
 
 /// The metrics of this process. Cheap to clone.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    counted: PrometheusHandle,
+    /// `process_*`: memory, processor time, open files, as every exporter names them.
+    process: Collector,
+}
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -141,28 +147,31 @@ impl Metrics {
     /// # Errors
     /// When the process counts already.
     pub fn start() -> Result<Self, BuildError> {
-        let handle = recorder()?.install_recorder()?;
+        let counted = recorder()?.install_recorder()?;
+        let process = Collector::default();
         describe();
-        Ok(Self(handle))
+        process.describe();
+        Ok(Self { counted, process })
     }
 
     /// Metrics that nothing is counted in.
     #[cfg(test)]
     pub(crate) fn unheard() -> Self {
-        Self(recorder().unwrap().build_recorder().handle())
+        Self { counted: recorder().unwrap().build_recorder().handle(), process: Collector::default() }
     }
 
     /// All metrics in Prometheus' text format.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.render()
+        self.process.collect();
+        self.counted.render()
     }
 
     /// Keeps the memory of samples bounded while nobody asks for them. Never returns.
     pub async fn keep(self) {
         loop {
             tokio::time::sleep(FOLD_EVERY).await;
-            self.0.run_upkeep();
+            self.counted.run_upkeep();
         }
     }
 }

@@ -87,11 +87,14 @@ async fn send(sender: usize, proxy: SocketAddr, is_over: &AtomicBool) -> Vec<Str
         if is_over.load(Ordering::Relaxed) {
             break;
         }
-        let webhook = payment(&format!("pi_{sender}_{number}")).of_order(&format!("o{sender}-{number}")).succeeded();
+        let webhook =
+            payment(&format!("pi_{sender}_{number}")).of_order(&format!("o{sender}-{number}")).succeeded();
         let place = (proxy, "/webhooks/stripe");
         match client.request(Method::POST, place, &webhook.signed(), webhook.body.clone()).await {
             Ok(answer) if answer.status == 200 => {}
-            Ok(answer) => refused.push(format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))),
+            Ok(answer) => {
+                refused.push(format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)))
+            }
             Err(error) => refused.push(error),
         }
     }

@@ -137,7 +137,7 @@ impl From<StoreError> for Failure {
                     "database_url names the file: `paylatch config` shows it; `paylatch migrate` makes it",
                 )
             }
-            StoreError::Unavailable(why) => {
+            StoreError::Unavailable(why) | StoreError::Unknown(why) => {
                 let failure = Self::new(Exit::Unavailable, "database_unavailable", message)
                     .hint("database_url says where it is: `paylatch config` shows it");
                 if why.starts_with("pool timed out") {
@@ -147,7 +147,9 @@ impl From<StoreError> for Failure {
                 }
             }
             StoreError::Stale(_) => Self::new(Exit::Failed, "raced", message).hint("try again"),
-            StoreError::Refused { .. } => Self::new(Exit::Failed, "database_refused", message),
+            StoreError::Refused { .. } | StoreError::Blocked(_) => {
+                Self::new(Exit::Failed, "database_refused", message)
+            }
         }
     }
 }

@@ -116,6 +116,7 @@ impl From<Refusal> for Code {
             Refusal::QueueFull => Self::QueueFull,
             Refusal::LockBusy => Self::LockBusy,
             Refusal::DatabaseAway => Self::DatabaseAway,
+            Refusal::DatabaseUnfit => Self::DatabaseUnfit,
             Refusal::DeadlinePassed => Self::DeadlinePassed,
             Refusal::ShuttingDown => Self::ShuttingDown,
             Refusal::LaneFailed => Self::LaneFailed,

@@ -1,239 +1,155 @@
 //! What this process committed lately: a duplicate storm then costs no I/O.
 //!
-//! A hint only. It is filled after a commit, holds a bounded number of ids for a bounded time, and is emptied whenever
-//! a database connection is lost or reopened: the database behind the next one may have forgotten.
+//! A hint only. It is filled after a commit, holds a bounded number of ids for a bounded time, and belongs to one epoch of the
+//! database: when that ends, all of it is forgotten, because the next server may have forgotten too. Duplicates are answered
+//! only while the epoch is trusted.
 
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::hash::RandomState;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use foldhash::{HashMap, HashMapExt};
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use crate::order::{Event, Fingerprint, Id, Key, Outcome, Receipt};
+use crate::store::{Epoch, Epochs};
 
-/// Ids in each of the two generations.
-const GENERATION_IDS_MAX: usize = 50_000;
-/// How long a generation is filled; an id is remembered for one to two of these.
-const GENERATION_AGE_MAX: Duration = Duration::from_secs(300);
+use super::generations::{Digest, Entry, EventDigest, Generations, Hash, Hashes};
 
 /// Events and links that were committed lately, and the webhooks that told them.
-#[derive(Debug, Default)]
-pub(super) struct DedupCache(Mutex<Remembered>);
-
-/// Names a stretch of time in which no connection was lost.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Epoch(u64);
-
-#[derive(Debug, Default)]
-struct Remembered {
-    epoch: u64,
-    events: Recent<Key, Digests>,
-    links: Recent<Key, Id>,
-    orders: Recent<Key, ()>,
-    webhooks: Recent<Fingerprint, Arc<[EventDigest]>>,
-}
-
-/// What a webhook said in one of its events, as far as its next delivery needs it.
-#[derive(Debug, Clone)]
-pub(super) struct EventDigest {
-    event: Key,
-    payment: Option<Id>,
-    facts_sha256: [u8; 32],
-}
-
-impl EventDigest {
-    pub(super) fn by(event: &Event) -> Self {
-        Self {
-            event: event.key().clone(),
-            payment: event.payment().cloned(),
-            facts_sha256: event.facts_sha256(),
-        }
-    }
-}
-
 #[derive(Debug)]
-struct Digests {
-    body_sha256: [u8; 32],
-    facts_sha256: [u8; 32],
+pub(super) struct DedupCache {
+    /// Each half of a hash has a key of its own, drawn by this process: nobody can choose ids that meet.
+    halves: [RandomState; 2],
+    epochs: Epochs,
+    generations: Mutex<Generations>,
+}
+
+/// What one look at the cache tells of an event.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// It is known to be durable.
+    Duplicate(Receipt),
+    /// It goes to a lane.
+    New {
+        /// What is leased for it: its order as far as it tells or is remembered, else its payment. Two keys may turn out to be
+        /// one order; its version catches that. `None` when it is about no payment.
+        lock_key: Option<Key>,
+    },
 }
 
 impl DedupCache {
-    /// Whether `event` is a duplicate of one that is known to be durable.
-    pub(super) fn knows(&self, event: &Event) -> bool {
-        self.lock().events.get(event.key(), Instant::now()).is_some_and(|known| {
-            known.body_sha256 == event.evidence().body_sha256 || known.facts_sha256 == event.facts_sha256()
+    pub(super) fn new(epochs: Epochs) -> Self {
+        Self { halves: [RandomState::new(), RandomState::new()], epochs, generations: Mutex::default() }
+    }
+
+    /// What stands for `event` here, computed once on its way.
+    pub(super) fn hashes(&self, event: &Event) -> Hashes {
+        Hashes {
+            event: Hash::of_event(&self.halves, event.key()),
+            payment: event.payment_key().map(|payment| Hash::of_payment(&self.halves, &payment)),
+            order: event.order_key().map(|order| Hash::of_order(&self.halves, &order)),
+            digest: Digest::of(event),
+        }
+    }
+
+    /// Looks up the events of a webhook.
+    pub(super) fn look_up(&self, events: &[Event], hashes: &[Hashes]) -> Vec<Found> {
+        let is_trusted = self.epochs.trusted().is_some();
+        self.within(|generations| {
+            let find = |(event, hashes): (&Event, &Hashes)| {
+                let order = hashes.payment.and_then(|payment| generations.order_of(payment)).cloned();
+                let is_known =
+                    || generations.digest_of(hashes.event).is_some_and(|known| known.is_of(&hashes.digest));
+                if is_trusted && is_known() {
+                    return Found::Duplicate(duplicate(event.key(), order));
+                }
+                let claimed = event.claim().map(|claim| &claim.order).cloned();
+                let lock_key = event.payment_key().map(|payment| match claimed.or(order) {
+                    Some(order) => payment.sibling(&order),
+                    None => payment,
+                });
+                Found::New { lock_key }
+            };
+            events.iter().zip(hashes).map(find).collect()
         })
     }
 
-    /// The receipt of a duplicate.
-    pub(super) fn duplicate_of(&self, event: &Event) -> Receipt {
-        self.lock().duplicate(&EventDigest::by(event), Instant::now())
+    /// The events of a webhook, with their receipts, if all that it said is known to be durable.
+    pub(super) fn find_duplicate(&self, webhook: &Fingerprint) -> Option<Vec<(Key, Receipt)>> {
+        self.epochs.trusted()?;
+        let webhook = Hash::of_webhook(&self.halves, webhook);
+        self.within(|generations| {
+            let told = generations.events_of(webhook)?;
+            let receipt = |told: &EventDigest| {
+                generations.digest_of(told.hash)?.says(&told.digest).then(|| {
+                    let order = told.payment.and_then(|payment| generations.order_of(payment));
+                    (told.event.clone(), duplicate(&told.event, order.cloned()))
+                })
+            };
+            told.iter().map(receipt).collect()
+        })
     }
 
-    /// The events of a webhook, with their receipts, if all that it said is known to be durable.
-    pub(super) fn duplicates_of(&self, webhook: &Fingerprint) -> Option<Vec<(Key, Receipt)>> {
-        let now = Instant::now();
-        let mut remembered = self.lock();
-        let told = Arc::clone(remembered.webhooks.get(webhook, now)?);
-        let is_known = |told: &EventDigest| {
-            remembered
-                .events
-                .get(&told.event, now)
-                .is_some_and(|known| known.facts_sha256 == told.facts_sha256)
-        };
-        told.iter()
-            .all(is_known)
-            .then(|| told.iter().map(|told| (told.event.clone(), remembered.duplicate(told, now))).collect())
+    /// Whether nothing of each event is remembered: not itself, its payment or its order.
+    pub(super) fn look_new<'e>(&self, events: impl Iterator<Item = &'e Hashes>) -> Vec<bool> {
+        self.within(|generations| events.map(|hashes| generations.is_new(hashes)).collect())
+    }
+
+    /// Remembers committed events, unless `epoch`, taken before they were loaded, has ended.
+    pub(super) fn remember<'e>(
+        &self,
+        epoch: Epoch,
+        events: impl Iterator<Item = (&'e Event, &'e Hashes)>,
+        receipts: &[Receipt],
+    ) {
+        let entries = events.zip(receipts).flat_map(|(event, receipt)| self.entries(event, receipt));
+        let entries: Vec<(Hash, Entry)> = entries.collect();
+        self.within(|generations| generations.insert(epoch, entries));
     }
 
     /// Remembers what a webhook said. Whether that is durable, its events' own entries tell.
-    pub(super) fn remember_webhook(&self, webhook: Fingerprint, told: Arc<[EventDigest]>) {
-        self.lock().webhooks.insert(webhook, told, Instant::now());
+    pub(super) fn remember_webhook(&self, webhook: &Fingerprint, told: Box<[EventDigest]>) {
+        let (webhook, epoch) = (Hash::of_webhook(&self.halves, webhook), self.epochs.now());
+        self.within(|generations| generations.insert(epoch, vec![(webhook, Entry::Webhook(told))]));
     }
 
-    /// The order that a payment belonged to when this process last committed one of its events.
-    pub(super) fn order_of(&self, payment: &Key) -> Option<Id> {
-        self.lock().links.get(payment, Instant::now()).cloned()
+    fn entries(
+        &self,
+        (event, hashes): (&Event, &Hashes),
+        receipt: &Receipt,
+    ) -> impl Iterator<Item = (Hash, Entry)> {
+        // A body that contradicts the stored event is none of it.
+        let own =
+            (receipt.outcome != Outcome::Conflict).then_some((hashes.event, Entry::Event(hashes.digest)));
+        let order = hashes.payment.zip(receipt.order.as_ref());
+        let link = order.map(|(payment, order)| (payment, Entry::Payment(order.clone())));
+        let order = order.map(|(_, order)| {
+            let is_told = event.order_key().is_some_and(|told| told.id == *order);
+            let hash = hashes.order.filter(|_| is_told);
+            (hash.unwrap_or_else(|| Hash::of_order(&self.halves, &event.key().sibling(order))), Entry::Order)
+        });
+        own.into_iter().chain(link).chain(order)
     }
 
-    /// What is leased for an event: its order as far as it tells or is remembered, else its payment. Two keys may turn out to
-    /// be one order; its version catches that.
-    pub(super) fn lock_key(&self, event: &Event) -> Option<Key> {
-        let payment = event.payment_key()?;
-        let claimed = event.claim().map(|claim| &claim.order).cloned();
-        let order = claimed.or_else(|| self.order_of(&payment));
-        Some(order.map_or_else(|| payment.clone(), |order| payment.sibling(&order)))
-    }
-
-    /// Whether nothing of `event` is remembered: not itself, its payment or its order.
-    pub(super) fn is_new(&self, event: &Event) -> bool {
-        let now = Instant::now();
-        let mut remembered = self.lock();
-        remembered.events.get(event.key(), now).is_none()
-            && event.payment_key().is_none_or(|payment| remembered.links.get(&payment, now).is_none())
-            && event.order_key().is_none_or(|order| remembered.orders.get(&order, now).is_none())
-    }
-
-    /// To be taken before a batch is loaded.
-    pub(super) fn epoch(&self) -> Epoch {
-        Epoch(self.lock().epoch)
-    }
-
-    /// Remembers committed events, unless a connection was lost since `epoch`.
-    pub(super) fn remember(&self, epoch: Epoch, events: &[&Event], receipts: &[Receipt]) {
-        let now = Instant::now();
-        let mut remembered = self.lock();
-        if remembered.epoch == epoch.0 {
-            for (event, receipt) in events.iter().zip(receipts) {
-                remembered.add(event, receipt, now);
-            }
+    /// Works under the lock, and leaves what was forgotten to be freed outside of it: that takes as long as many look-ups.
+    fn within<T>(&self, work: impl FnOnce(&mut Generations) -> T) -> T {
+        let (epoch, now) = (self.epochs.now(), Instant::now());
+        let mut generations = self.lock();
+        generations.renew(epoch, now);
+        let answer = work(&mut generations);
+        let forgotten = generations.take_forgotten();
+        drop(generations);
+        if let (false, Ok(runtime)) = (forgotten.is_empty(), Handle::try_current()) {
+            drop(runtime.spawn_blocking(move || drop(forgotten)));
         }
+        answer
     }
 
-    /// Forgets everything.
-    pub(super) fn forget(&self) {
-        let mut remembered = self.lock();
-        *remembered = Remembered { epoch: remembered.epoch.wrapping_add(1), ..Remembered::default() };
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Remembered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Remembered {
-    fn add(&mut self, event: &Event, receipt: &Receipt, now: Instant) {
-        if receipt.outcome != Outcome::Conflict {
-            let evidence = event.evidence();
-            let digests = Digests { body_sha256: evidence.body_sha256, facts_sha256: event.facts_sha256() };
-            self.events.insert(event.key().clone(), digests, now);
-        }
-        if let (Some(payment), Some(order)) = (event.payment_key(), &receipt.order) {
-            self.orders.insert(payment.sibling(order), (), now);
-            self.links.insert(payment, order.clone(), now);
-        }
-    }
-
-    fn duplicate(&mut self, EventDigest { event, payment, .. }: &EventDigest, now: Instant) -> Receipt {
-        let payment = payment.as_ref().map(|payment| event.sibling(payment));
-        let order = payment.and_then(|payment| self.links.get(&payment, now).cloned());
-        Receipt { event: event.id.clone(), order, outcome: Outcome::Duplicate, reason: None }
-    }
-}
-
-/// A map that forgets by generations: at most two, each bounded in count and age.
-#[derive(Debug)]
-struct Recent<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-    /// When the young generation began.
-    since: Option<Instant>,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), since: None }
-    }
-}
-
-impl<K: Eq + Hash, V> Recent<K, V> {
-    fn get(&mut self, key: &K, now: Instant) -> Option<&V> {
-        self.age(now);
-        self.young.get(key).or_else(|| self.old.get(key))
-    }
-
-    fn insert(&mut self, key: K, value: V, now: Instant) {
-        self.age(now);
-        if self.young.len() >= GENERATION_IDS_MAX {
-            self.turn(now);
-        }
-        self.since.get_or_insert(now);
-        self.young.insert(key, value);
-    }
-
-    fn age(&mut self, now: Instant) {
-        let Some(since) = self.since else { return };
-        let age = now.saturating_duration_since(since);
-        if age >= GENERATION_AGE_MAX.saturating_mul(2) {
-            *self = Self::default();
-        } else if age >= GENERATION_AGE_MAX {
-            self.turn(since + GENERATION_AGE_MAX);
-        }
-    }
-
-    fn turn(&mut self, since: Instant) {
-        self.old = std::mem::take(&mut self.young);
-        self.since = Some(since);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_forgotten_after_ten_minutes_at_most() {
-        let start = Instant::now();
-        let at = |seconds| start + Duration::from_secs(seconds);
-        let mut recent = Recent::default();
-        recent.insert("evt_1", (), start);
-        recent.insert("evt_2", (), at(299));
-        assert_eq!(recent.get(&"evt_1", at(550)), Some(&()));
-        recent.insert("evt_3", (), at(551));
-        assert_eq!(recent.get(&"evt_2", at(600)), None);
-        assert_eq!(recent.get(&"evt_3", at(600)), Some(&()));
-        assert_eq!(recent.get(&"evt_3", at(1151)), None);
-    }
-
-    #[test]
-    fn a_map_never_holds_more_than_two_generations() {
-        let now = Instant::now();
-        let mut recent = Recent::default();
-        for id in 0..GENERATION_IDS_MAX * 3 {
-            recent.insert(id, (), now);
-        }
-        assert_eq!((recent.young.len(), recent.old.len()), (GENERATION_IDS_MAX, GENERATION_IDS_MAX));
-        assert!(recent.get(&0, now).is_none() && recent.get(&(GENERATION_IDS_MAX * 3 - 1), now).is_some());
-    }
+fn duplicate(event: &Key, order: Option<Id>) -> Receipt {
+    Receipt { event: event.id.clone(), order, outcome: Outcome::Duplicate, reason: None }
 }

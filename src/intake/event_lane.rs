@@ -28,7 +28,7 @@ pub(super) struct EventLane {
     /// Events whose order is held by another, until they are due again.
     deferred: Vec<Pending>,
     locks: Locks,
-    database: Store,
+    pub(super) database: Store,
     pub(super) session: Session,
     pub(super) optimistic_insert: OptimisticInsert,
     pub(super) shared: Arc<Shared>,
@@ -70,7 +70,8 @@ impl EventLane {
     }
 
     async fn work(&mut self, batch: Vec<Pending>) {
-        let orders = self.orders_of(&batch);
+        let orders: Vec<Option<String>> =
+            batch.iter().map(|pending| Some(pending.lock_key.as_ref()?.to_string())).collect();
         let (leased, loaded) = self.lease_and_load(&batch, &orders).await;
         let (batch, lease) = self.free_of(batch, &orders, leased);
         if !batch.is_empty() {
@@ -117,12 +118,6 @@ impl EventLane {
         let mut due: Vec<Pending> = self.deferred.extract_if(.., is_due).collect();
         self.deferred.extend(due.split_off(due.len().min(events_max)));
         due
-    }
-
-    /// What is leased for each event.
-    fn orders_of(&self, batch: &[Pending]) -> Vec<Option<String>> {
-        let order = |pending: &Pending| Some(self.shared.cache.lock_key(&pending.event)?.to_string());
-        batch.iter().map(order).collect()
     }
 
     /// Asks for the leases of the batch's orders and loads what is stored of them, at once: what another changes before his

@@ -4,9 +4,8 @@ use foldhash::HashSet;
 use tracing::{Instrument, debug_span};
 
 use crate::order::{Event, Key, Snapshot};
-use crate::store::{StoreError, Wanted};
+use crate::store::{Epoch, StoreError, Wanted};
 
-use super::dedup_cache::Epoch;
 use super::event_lane::EventLane;
 use super::optimistic_insert::{can_be_first_event, is_new_to};
 use super::pending::Pending;
@@ -17,49 +16,38 @@ pub(super) struct Loaded {
     /// Events that were not looked up.
     pub(super) inserted_unloaded: HashSet<Key>,
     pub(super) epoch: Epoch,
-    /// Of the connection.
-    pub(super) generation: u64,
 }
 
 impl EventLane {
-    /// All that the batch touches and that is not presumed to be new.
+    /// All that the batch touches and that is not inserted without a load.
     pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
-        let (epoch, generation) = (self.shared.cache.epoch(), self.session.generation());
-        let looks_new = |pending: &&Pending| {
+        // Opening a connection begins an epoch; what is loaded by it belongs to that one.
+        self.session.connect().await?;
+        let epoch = self.database.epochs().now();
+        let is_unknown = self.shared.cache.look_new(batch.iter().map(|pending| &pending.hashes));
+        let (mut new, mut others) = (Vec::new(), Vec::new());
+        for (pending, is_unknown) in batch.iter().zip(is_unknown) {
             let event = &pending.event;
-            pending.lock_wait.is_none() && can_be_first_event(event) && self.shared.cache.is_new(event)
-        };
-        let (new, others): (Vec<&Pending>, Vec<&Pending>) = batch.iter().partition(looks_new);
-        if self.optimistic_insert.allows(new.len(), epoch) {
-            let snapshot = self.look_up(others, generation).await?;
-            let inserted_unloaded = new.into_iter().map(|pending| pending.event.key().clone()).collect();
-            return Ok(Loaded { snapshot, inserted_unloaded, epoch, generation });
+            let looks_new = is_unknown && pending.lock_wait.is_none() && can_be_first_event(event);
+            if looks_new { new.push(event) } else { others.push(event) }
         }
-        let snapshot = self.look_up(batch, generation).await?;
-        let all_are_new = new.iter().all(|pending| is_new_to(&snapshot, &pending.event));
+        if self.optimistic_insert.allows(new.len(), epoch) {
+            let snapshot = self.look_up(&others).await?;
+            let inserted_unloaded = new.into_iter().map(|event| event.key().clone()).collect();
+            return Ok(Loaded { snapshot, inserted_unloaded, epoch });
+        }
+        others.extend(&new);
+        let snapshot = self.look_up(&others).await?;
+        let all_are_new = new.iter().all(|event| is_new_to(&snapshot, event));
         self.optimistic_insert.note(all_are_new, new.len(), epoch);
-        Ok(Loaded { snapshot, inserted_unloaded: HashSet::default(), epoch, generation })
+        Ok(Loaded { snapshot, inserted_unloaded: HashSet::default(), epoch })
     }
 
-    async fn look_up<'b>(
-        &mut self,
-        batch: impl IntoIterator<Item = &'b Pending>,
-        generation: u64,
-    ) -> Result<Snapshot, StoreError> {
-        let events: Vec<&Event> = batch.into_iter().map(|pending| &pending.event).collect();
+    async fn look_up(&mut self, events: &[&Event]) -> Result<Snapshot, StoreError> {
         if events.is_empty() {
             return Ok(Snapshot::default());
         }
         let span = debug_span!("load", events = events.len());
-        let loaded = self.session.load(&Wanted::of(&events)).instrument(span).await;
-        self.forget_unless(generation);
-        loaded
-    }
-
-    /// The database behind another connection may have forgotten.
-    pub(super) fn forget_unless(&self, generation: u64) {
-        if self.session.generation() != generation {
-            self.shared.cache.forget();
-        }
+        self.session.load(&Wanted::of(events)).instrument(span).await
     }
 }

@@ -17,10 +17,14 @@ mod lane;
 mod commit;
 mod dedup_cache;
 mod event_lane;
+mod generations;
 mod load;
+mod milestones;
 mod optimistic_insert;
 mod pending;
+mod retry;
 mod tally;
+mod upkeep;
 
 mod redemptions;
 mod replace;
@@ -38,12 +42,14 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::lock::Locks;
-use crate::order::{Event, Fingerprint, Receipt, Redeemed, Redemption};
-use crate::store::Store;
+use crate::order::{Event, Fingerprint, Key, Receipt, Redeemed, Redemption};
+use crate::store::{Store, StoreError};
 
-use self::dedup_cache::{DedupCache, EventDigest};
+use self::dedup_cache::{DedupCache, Found};
 use self::event_lane::EventLane;
+use self::generations::{EventDigest, Hashes};
 use self::lane::{hand_over, supervised};
+use self::milestones::Milestones;
 use self::pending::{Answer, Pending, Room};
 use self::redemptions::{RedemptionLane, RedemptionRequest};
 pub use self::replace::{Replaced, replace};
@@ -81,6 +87,9 @@ pub enum Refusal {
     /// The database does not answer.
     #[error("the database is away")]
     DatabaseAway,
+    /// The database answers and cannot be used as it is, or something in it that is not ours blocks the event.
+    #[error("the database cannot be used as it is")]
+    DatabaseUnfit,
     /// The deadline passed. The events may have been stored all the same.
     #[error("the deadline passed")]
     DeadlinePassed,
@@ -90,6 +99,18 @@ pub enum Refusal {
     /// The lane that had them panicked.
     #[error("the lane failed")]
     LaneFailed,
+}
+
+impl From<&StoreError> for Refusal {
+    /// What a sender is told where trying again did not help.
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Misconfigured(_) | StoreError::Blocked(_) | StoreError::Refused { .. } => {
+                Self::DatabaseUnfit
+            }
+            StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Stale(_) => Self::DatabaseAway,
+        }
+    }
 }
 
 /// Takes events and answers receipts. Cheap to clone.
@@ -109,10 +130,8 @@ struct Shared {
     settings: IntakeSettings,
     cache: DedupCache,
     tally: Tally,
+    milestones: Milestones,
 }
-
-/// An event, and its webhook's room in the queue, unless it is remembered and needs none.
-type Admitted = (Event, Option<Arc<Room>>);
 
 impl Intake {
     /// Starts the lanes. The task that is returned ends when all clones are dropped and every lane has drained;
@@ -122,8 +141,9 @@ impl Intake {
         let lanes = settings.lanes.clamp(1, store.lanes_max());
         let shared = Arc::new(Shared {
             settings: IntakeSettings { lanes, ..settings.clone() },
-            cache: DedupCache::default(),
+            cache: DedupCache::new(store.epochs().clone()),
             tally: Tally::default(),
+            milestones: Milestones::default(),
         });
         let mut tasks = JoinSet::new();
         let senders = (0..lanes).map(|_| {
@@ -144,14 +164,14 @@ impl Intake {
             shared: Arc::clone(&shared),
         };
         let session = store.session();
-        let ended = tokio::spawn(async move { tally::keep(&shared.tally, session, tasks).await });
+        let ended = tokio::spawn(async move { upkeep::keep(&shared, session, tasks).await });
         (intake, ended)
     }
 
     /// The receipts of a webhook that was delivered before, if this process knows that all its events are durable.
     #[must_use]
     pub fn find_duplicate(&self, webhook: &Fingerprint) -> Option<Vec<Receipt>> {
-        let duplicates = self.shared.cache.duplicates_of(webhook)?;
+        let duplicates = self.shared.cache.find_duplicate(webhook)?;
         let counted = duplicates.into_iter().map(|(event, receipt)| {
             self.shared.tally.count(&event);
             receipt
@@ -169,9 +189,10 @@ impl Intake {
         events: Vec<Event>,
         last_byte_at: Instant,
     ) -> Result<Vec<Receipt>, Refusal> {
-        let told = events.iter().map(EventDigest::by).collect();
-        let receipts = self.process(events, last_byte_at).await?;
-        self.shared.cache.remember_webhook(webhook, told);
+        let hashes = self.hashes(&events);
+        let told = events.iter().zip(&hashes).map(|(event, hashes)| EventDigest::of(event, hashes)).collect();
+        let receipts = self.process_hashed(events, hashes, last_byte_at).await?;
+        self.shared.cache.remember_webhook(&webhook, told);
         Ok(receipts)
     }
 
@@ -182,16 +203,44 @@ impl Intake {
     /// # Errors
     /// [`Refusal`] when one of them is not known to be durable; the others may be.
     pub async fn process(&self, events: Vec<Event>, last_byte_at: Instant) -> Result<Vec<Receipt>, Refusal> {
+        let hashes = self.hashes(&events);
+        self.process_hashed(events, hashes, last_byte_at).await
+    }
+
+    async fn process_hashed(
+        &self,
+        events: Vec<Event>,
+        hashes: Vec<Hashes>,
+        last_byte_at: Instant,
+    ) -> Result<Vec<Receipt>, Refusal> {
         let deadline = last_byte_at + self.shared.settings.deadline;
+        let found = self.shared.cache.look_up(&events, &hashes);
+        let room = self.room_for(&events, &found)?;
         let mut answers = Vec::with_capacity(events.len());
-        for (event, room) in self.admit(events)? {
-            answers.push(self.submit(event, room, deadline)?);
+        for ((event, hashes), found) in events.into_iter().zip(hashes).zip(found) {
+            answers.push(match found {
+                Found::Duplicate(receipt) => {
+                    self.shared.tally.count(event.key());
+                    Answer::Known(receipt)
+                }
+                Found::New { lock_key } => {
+                    let lane = self.lane_of(lock_key.as_ref().unwrap_or(event.key()))?;
+                    let room = room.clone().ok_or(Refusal::QueueFull)?;
+                    let (pending, answer) = Pending::new((event, hashes), lock_key, deadline, room);
+                    hand_over(lane, pending)?;
+                    answer
+                }
+            });
         }
         let mut receipts = Vec::with_capacity(answers.len());
         for answer in answers {
             receipts.push(answer.receipt(deadline).await?);
         }
         Ok(receipts)
+    }
+
+    fn hashes(&self, events: &[Event]) -> Vec<Hashes> {
+        events.iter().map(|event| self.shared.cache.hashes(event)).collect()
     }
 
     /// Redeems a coupon, in a group with all who ask at the same time.
@@ -203,13 +252,12 @@ impl Intake {
         redemptions::redeem(&self.redemptions, redemption, deadline).await
     }
 
-    /// Takes room for those events that are not remembered; remembered ones need none.
-    fn admit(&self, events: Vec<Event>) -> Result<Vec<Admitted>, Refusal> {
-        let is_new: Vec<bool> = events.iter().map(|event| !self.shared.cache.knows(event)).collect();
-        let new = || events.iter().zip(&is_new).filter(|(_, new)| **new).map(|(event, _)| event);
+    /// Takes room for those events that are not known; known ones need none.
+    fn room_for(&self, events: &[Event], found: &[Found]) -> Result<Option<Arc<Room>>, Refusal> {
+        let is_new = |found: &Found| matches!(found, Found::New { .. });
+        let new = || events.iter().zip(found).filter(|(_, found)| is_new(found)).map(|(event, _)| event);
         let (count, bytes) = (new().count(), new().map(|event| event.evidence().body.len()).sum::<usize>());
-        let room = (count > 0).then(|| self.room(count, bytes)).transpose()?.map(Arc::new);
-        Ok(events.into_iter().zip(is_new).map(|(event, new)| (event, room.clone().filter(|_| new))).collect())
+        (count > 0).then(|| self.room(count, bytes).map(Arc::new)).transpose()
     }
 
     /// A webhook that is larger than all the room there is gets all of it, or it could never be taken.
@@ -224,22 +272,10 @@ impl Intake {
         Ok(Room::new(events, bytes, &self.queued))
     }
 
-    /// Answers from memory, or hands the event to its lane.
-    fn submit(&self, event: Event, room: Option<Arc<Room>>, deadline: Instant) -> Result<Answer, Refusal> {
-        let Some(room) = room else {
-            self.shared.tally.count(event.key());
-            return Ok(Answer::Known(self.shared.cache.duplicate_of(&event)));
-        };
-        let lane = self.lane_of(&event).ok_or(Refusal::ShuttingDown)?;
-        let (pending, answer) = Pending::new(event, deadline, room);
-        hand_over(lane, pending)?;
-        Ok(answer)
-    }
-
     /// Events that need one lease are in one lane; an event without a payment goes by its own id.
-    fn lane_of(&self, event: &Event) -> Option<&mpsc::Sender<Pending>> {
-        let leased = self.shared.cache.lock_key(event).unwrap_or_else(|| event.key().clone());
+    fn lane_of(&self, leased: &Key) -> Result<&mpsc::Sender<Pending>, Refusal> {
         let lane = FixedState::default().hash_one(leased) % self.lanes.len().max(1) as u64;
-        self.lanes.get(usize::try_from(lane).unwrap_or_default())
+        let lane = usize::try_from(lane).unwrap_or_default();
+        self.lanes.get(lane).ok_or(Refusal::ShuttingDown)
     }
 }

@@ -6,9 +6,7 @@
 //! batch is decided again from a load.
 
 use crate::order::{Event, Kind, Snapshot};
-use crate::store::StoreError;
-
-use super::dedup_cache::Epoch;
+use crate::store::{Epoch, StoreError};
 
 /// So many events must have proved new since the last that did not, for each event that is presumed to be: a save in vain,
 /// which leaves dead rows behind, is paid for by so many times the loads that were spared.
@@ -37,9 +35,7 @@ impl OptimisticInsert {
         let result = match saved {
             Ok(()) => "new",
             Err(StoreError::Stale(_)) => "known",
-            Err(StoreError::Refused { .. } | StoreError::Unavailable(_) | StoreError::Misconfigured(_)) => {
-                "unsaved"
-            }
+            Err(_) => "unsaved",
         };
         metrics::counter!("paylatch_unloaded_inserts_total", "result" => result)
             .increment(inserted_unloaded as u64);

@@ -1,5 +1,6 @@
 //! An event on its way through a lane, with those who wait for its receipt.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashMapExt};
@@ -8,9 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::{Span, debug_span};
 
-use crate::order::{Event, Key, Outcome, Receipt};
+use crate::order::{Event, Evidence, Key, Outcome, Receipt};
 
 use super::Refusal;
+use super::generations::Hashes;
 use super::lane::answered;
 
 /// The room that a webhook takes in the queue until the last of its events is answered.
@@ -38,6 +40,10 @@ impl Drop for Room {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) event: Event,
+    /// What stands for it in the cache.
+    pub(super) hashes: Hashes,
+    /// What is leased for it.
+    pub(super) lock_key: Option<Key>,
     /// When its sender is told 503, whatever happens.
     pub(super) deadline: Instant,
     /// Its order was held by another: since when, and when to try again.
@@ -77,24 +83,34 @@ impl Answer {
 }
 
 impl Pending {
-    pub(super) fn new(event: Event, deadline: Instant, room: Arc<Room>) -> (Self, Answer) {
+    pub(super) fn new(
+        (event, hashes): (Event, Hashes),
+        lock_key: Option<Key>,
+        deadline: Instant,
+        room: Arc<Room>,
+    ) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
         let span = Span::current();
-        let pending =
-            Self { event, deadline, lock_wait: None, repeats: Vec::new(), reply, span, _room: room };
+        let pending = Self {
+            event,
+            hashes,
+            lock_key,
+            deadline,
+            lock_wait: None,
+            repeats: Vec::new(),
+            reply,
+            span,
+            _room: room,
+        };
         (pending, Answer::Awaited(answer))
     }
 
-    /// Tells the sender, and those of its repeats that they were duplicates. A sender that hung up is told by its
+    /// Tells the sender, and those of its repeats that they were duplicates, or conflicts as it was one. A sender that hung up is told by its
     /// provider's next delivery.
     pub(super) fn answer(self, answer: Result<Receipt, Refusal>) {
         for repeat in self.repeats {
             let repeated = answer.clone();
-            repeat.answer(repeated.map(|receipt| Receipt {
-                outcome: Outcome::Duplicate,
-                reason: None,
-                ..receipt
-            }));
+            repeat.answer(repeated.map(of_repeat));
         }
         drop(self.reply.send(answer));
     }
@@ -112,9 +128,9 @@ impl Pending {
 
     /// Replaces the event by what can be stored of it.
     pub(super) fn into_dead(mut self, reason: String) -> Self {
-        let key = self.event.key();
-        self.event =
-            Event::dead(key.source.clone(), Some(key.id.clone()), reason, self.event.evidence().clone());
+        let (key, evidence) = (self.event.key(), self.event.evidence());
+        let evidence = Evidence { headers: without_nul(&evidence.headers), ..evidence.clone() };
+        self.event = Event::dead(key.source.clone(), Some(key.id.clone()), reason, evidence);
         self
     }
 
@@ -122,6 +138,24 @@ impl Pending {
         self.event.evidence().body_sha256 == first.evidence().body_sha256
             || self.event.facts_sha256() == first.facts_sha256()
     }
+}
+
+/// The receipt of one more delivery of what was just answered.
+fn of_repeat(first: Receipt) -> Receipt {
+    match first.outcome {
+        Outcome::Conflict => first,
+        _ => Receipt { outcome: Outcome::Duplicate, reason: None, ..first },
+    }
+}
+
+/// Kept headers that every database can hold: Postgres' jsonb has no NUL, although JSON has.
+fn without_nul(headers: &str) -> String {
+    let mut kept: BTreeMap<String, String> = serde_json::from_str(headers).unwrap_or_default();
+    for value in kept.values_mut() {
+        value.retain(|char| char != '\0');
+    }
+    kept.retain(|name, _| !name.contains('\0'));
+    serde_json::to_string(&kept).unwrap_or_else(|_| "{}".to_owned())
 }
 
 /// The span of a batch. It belongs to the trace of its first webhook, and names those of the others.

@@ -71,8 +71,9 @@ impl RedemptionLane {
             }
             Err(error) => {
                 tracing::warn!(%error, redemptions = redemptions.len(), "not redeemed; the callers are told to ask again");
+                let refusal = Refusal::from(&error);
                 for reply in waiting.into_iter().flatten() {
-                    let _ = reply.send(Err(Refusal::DatabaseAway));
+                    let _ = reply.send(Err(refusal));
                 }
             }
         }
@@ -82,11 +83,8 @@ impl RedemptionLane {
         let mut tries = 1;
         loop {
             match self.session.redeem(redemptions).await {
-                Err(StoreError::Stale(_) | StoreError::Refused { .. } | StoreError::Unavailable(_))
-                    if tries < TRIES_MAX =>
-                {
-                    tries += 1;
-                }
+                Err(StoreError::Misconfigured(why)) => return Err(StoreError::Misconfigured(why)),
+                Err(_) if tries < TRIES_MAX => tries += 1,
                 answer => return answer,
             }
         }

@@ -1,18 +1,12 @@
 //! Duplicates, counted in memory and added to `events.duplicates` at most once a second and at shutdown.
 
-use std::panic::resume_unwind;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use foldhash::HashMap;
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::order::Key;
-use crate::store::Session;
+use crate::store::{Session, StoreError};
 
-/// How often counts are written.
-const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Ids counted between two writes; duplicates of further ids are seen in the metrics only.
 const IDS_MAX: usize = 20_000;
 /// Ids written by one statement.
@@ -25,21 +19,35 @@ pub(super) struct Tally(Mutex<HashMap<Key, i64>>);
 impl Tally {
     /// Counts one duplicate.
     pub(super) fn count(&self, event: &Key) {
+        self.count_many(event, 1);
+    }
+
+    /// Counts so many duplicates.
+    pub(super) fn count_many(&self, event: &Key, duplicates: usize) {
+        let duplicates = i64::try_from(duplicates).unwrap_or(i64::MAX);
+        if duplicates == 0 {
+            return;
+        }
         let mut counts = self.lock();
         if let Some(count) = counts.get_mut(event) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(duplicates);
         } else if counts.len() < IDS_MAX {
-            counts.insert(event.clone(), 1);
+            counts.insert(event.clone(), duplicates);
         }
     }
 
-    /// Writes what was counted. Counts that cannot be written wait for the next time.
-    async fn write(&self, session: &mut Session) {
+    /// Writes what was counted. Counts that are known not to be written wait for the next time; those of a write whose reply
+    /// was lost may be written, and are not counted twice.
+    pub(super) async fn write(&self, session: &mut Session) {
         let counts: Vec<(Key, i64)> = std::mem::take(&mut *self.lock()).into_iter().collect();
         for some in counts.chunks(WRITE_IDS_MAX) {
             if let Err(error) = session.count_duplicates(some).await {
-                tracing::debug!(%error, "duplicates are counted later");
-                self.put_back(some);
+                if matches!(error, StoreError::Unknown(_)) {
+                    tracing::debug!(%error, "duplicates may be counted");
+                } else {
+                    tracing::debug!(%error, "duplicates are counted later");
+                    self.put_back(some);
+                }
             }
         }
     }
@@ -57,25 +65,4 @@ impl Tally {
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, i64>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Writes the tally until all lanes have drained, and once more then. A lane that gives up takes this task with it.
-pub(super) async fn keep(tally: &Tally, mut session: Session, mut lanes: JoinSet<()>) {
-    let mut tick = interval(WRITE_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            ended = lanes.join_next() => match ended {
-                None => break,
-                Some(Ok(())) => {}
-                Some(Err(failed)) => {
-                    if let Ok(panic) = failed.try_into_panic() {
-                        resume_unwind(panic);
-                    }
-                }
-            },
-            _ = tick.tick() => tally.write(&mut session).await,
-        }
-    }
-    tally.write(&mut session).await;
 }

@@ -57,6 +57,14 @@ fn locks() -> Locks {
 }
 
 impl World {
+    /// Waits until every connection is open and the server was looked at: from then on what is committed is remembered.
+    async fn settled(&self) {
+        self.send(vec![captured("evt_first", "pi_first", 10)]).await.unwrap();
+        while self.store.epochs().trusted().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     async fn send(&self, events: Vec<Event>) -> Result<Vec<Receipt>, Refusal> {
         self.intake.process(events, Instant::now()).await
     }
@@ -150,8 +158,22 @@ async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
 }
 
 #[tokio::test]
+async fn each_of_many_deliveries_that_contradict_is_a_conflict_and_none_is_counted_as_a_duplicate() {
+    let world = world(|_| ()).await;
+    assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 10)]).await, [Outcome::Applied]);
+    let sent = (0..12).map(|_| world.outcomes(vec![captured("evt_1", "pi_1", 20)]));
+    let outcomes = futures_util::future::join_all(sent).await.concat();
+    assert_eq!(outcomes, [Outcome::Conflict; 12]);
+
+    let (store, _directory) = world.drained().await;
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [0]);
+}
+
+#[tokio::test]
 async fn a_webhook_that_comes_again_is_found_once_it_is_durable() {
     let world = world(|_| ()).await;
+    world.settled().await;
     let (webhook, events) =
         (Fingerprint([1; 32]), vec![captured("evt_1", "pi_1", 10), captured("evt_2", "pi_2", 10)]);
     assert_eq!(world.intake.find_duplicate(&webhook), None);
@@ -166,7 +188,43 @@ async fn a_webhook_that_comes_again_is_found_once_it_is_durable() {
 
     let (store, _directory) = world.drained().await;
     let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
-    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [1, 1]);
+    let duplicates = |id: &str| events.iter().find(|event| event.event_id == id).unwrap().duplicates;
+    assert_eq!(["evt_1", "evt_2", "evt_first"].map(duplicates), [1, 1, 0]);
+}
+
+#[tokio::test]
+async fn what_was_committed_before_a_connection_was_lost_is_asked_of_the_database_again() {
+    let world = world(|_| ()).await;
+    world.settled().await;
+    let webhook = Fingerprint([1; 32]);
+    let events = || vec![captured("evt_1", "pi_1", 10)];
+    world.intake.process_webhook(webhook, events(), Instant::now()).await.unwrap();
+    assert!(world.intake.find_duplicate(&webhook).is_some());
+
+    world.store.epochs().end();
+
+    assert_eq!(world.intake.find_duplicate(&webhook), None);
+    let hashes = world.intake.hashes(&events());
+    let found = world.intake.shared.cache.look_up(&events(), &hashes);
+    assert!(matches!(found[0], Found::New { .. }), "{found:?}");
+    assert_eq!(world.outcomes(events()).await, [Outcome::Duplicate]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_answered_from_memory_once_the_last_look_at_the_server_is_two_seconds_old() {
+    let epochs = crate::store::Epochs::default();
+    let cache = DedupCache::new(epochs.clone());
+    let event = captured("evt_1", "pi_1", 10);
+    let hashes = [cache.hashes(&event)];
+    let order = event.order_key().map(|order| order.id);
+    let stored = Receipt { event: event.key().id.clone(), order, outcome: Outcome::Applied, reason: None };
+    cache.remember(epochs.now(), [(&event, &hashes[0])].into_iter(), &[stored]);
+    let is_found = || matches!(cache.look_up(std::slice::from_ref(&event), &hashes)[0], Found::Duplicate(_));
+    assert!(!is_found(), "nobody has looked at the server yet");
+    epochs.looked_at_one_server();
+    assert!(is_found());
+    tokio::time::advance(Duration::from_secs(2)).await;
+    assert!(!is_found());
 }
 
 #[tokio::test]
@@ -191,6 +249,19 @@ async fn an_event_that_the_database_refuses_is_dead_and_its_neighbours_are_appli
 
     let again = world.outcomes(vec![typed(&"x".repeat(300), "evt_poisoned", "pi_poisoned", 10)]).await;
     assert_eq!(again, [Outcome::Duplicate]);
+}
+
+#[test]
+fn a_dead_event_keeps_no_nul_which_jsonb_does_not_hold() {
+    let mut event = captured("evt_1", "pi_1", 10);
+    let evidence =
+        Evidence { headers: r#"{"a":"x\u0000y","b":"\\u0000"}"#.to_owned(), ..event.evidence().clone() };
+    event = Event::dead(event.key().source.clone(), Some(event.key().id.clone()), "why".to_owned(), evidence);
+    let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let room = Arc::new(Room::new(permit(), permit(), &metrics::Gauge::noop()));
+    let hashes = DedupCache::new(crate::store::Epochs::default()).hashes(&event);
+    let dead = Pending::new((event, hashes), None, Instant::now(), room).0.into_dead("refused".to_owned());
+    assert_eq!(dead.event.evidence().headers, r#"{"a":"xy","b":"\\u0000"}"#);
 }
 
 #[tokio::test]
@@ -233,7 +304,12 @@ async fn a_sender_that_goes_away_cuts_nothing_and_the_lanes_drain_before_they_en
 fn deliveries_that_gathered_while_their_order_was_busy_are_all_counted() {
     let permit = || Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let room = Arc::new(Room::new(permit(), permit(), &metrics::Gauge::noop()));
-    let delivery = || Pending::new(captured("evt_1", "pi_1", 10), Instant::now(), Arc::clone(&room)).0;
+    let cache = DedupCache::new(crate::store::Epochs::default());
+    let delivery = || {
+        let event = captured("evt_1", "pi_1", 10);
+        let hashes = cache.hashes(&event);
+        Pending::new((event, hashes), None, Instant::now(), Arc::clone(&room)).0
+    };
     let (defer, _) = fold_repeats(vec![delivery(), delivery(), delivery()]);
     let (folded, _) = fold_repeats([delivery()].into_iter().chain(defer).collect());
     assert_eq!(folded.iter().map(Pending::repeats).collect::<Vec<_>>(), [3]);

@@ -67,7 +67,7 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
                 error!(problem, "the database must not be used");
             }
         }
-        Err(error @ (StoreError::Unavailable(_) | StoreError::Stale(_) | StoreError::Refused { .. })) => {
+        Err(error) => {
             if health.database(Database::Away) {
                 warn!(%error, "the database is away");
             }

@@ -117,8 +117,7 @@ pub(super) async fn redeem_postgres(
         .fetch_one(connection)
         .await?;
     let redeemed: Option<Vec<Redeemed>> = words.iter().map(|word| Redeemed::from_word(word)).collect();
-    redeemed
-        .ok_or_else(|| StoreError::Unavailable("redeem_batch answered words that are not known".to_owned()))
+    redeemed.ok_or_else(|| StoreError::Unknown("redeem_batch answered words that are not known".to_owned()))
 }
 
 /// The same under the write lock, one by one.

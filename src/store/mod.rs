@@ -2,6 +2,7 @@
 
 mod clock;
 mod coupons;
+mod epoch;
 mod error;
 mod inspect;
 mod moment;
@@ -23,6 +24,7 @@ use crate::order::{Event, Key, Link};
 use crate::secret::Secret;
 
 pub use coupons::CouponRow;
+pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use inspect::{
     AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter,
@@ -59,6 +61,7 @@ impl StoreSettings {
 pub struct Store {
     database: Database,
     call_timeout: Duration,
+    epochs: Epochs,
 }
 
 #[derive(Debug, Clone)]
@@ -101,9 +104,10 @@ impl Store {
     /// [`StoreError::Misconfigured`] when the URL is none.
     pub fn open(settings: &StoreSettings) -> Result<Self, StoreError> {
         let url = settings.url.expose();
+        let epochs = Epochs::default();
         let database = match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {
-                Database::Postgres(postgres::Postgres::open(url, settings.call_timeout)?)
+                Database::Postgres(postgres::Postgres::open(url, settings.call_timeout, &epochs)?)
             }
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
@@ -111,7 +115,7 @@ impl Store {
             }
             Some(_) | None => return Err(bad_url("its scheme is neither postgres nor sqlite")),
         };
-        Ok(Self { database, call_timeout: settings.call_timeout })
+        Ok(Self { database, call_timeout: settings.call_timeout, epochs })
     }
 
     /// Applies the migrations that are missing; says which. Safe from several replicas at once.
@@ -139,7 +143,17 @@ impl Store {
                 Database::Sqlite(own) => own.check().await,
             }
         };
-        within(CHECK_TIMEOUT, work).await
+        let checked = within(CHECK_TIMEOUT, work).await;
+        if matches!(checked, Err(StoreError::Unavailable(_) | StoreError::Unknown(_))) {
+            self.epochs.end();
+        }
+        checked
+    }
+
+    /// The stretches of time over which this process may remember what is stored.
+    #[must_use]
+    pub fn epochs(&self) -> &Epochs {
+        &self.epochs
     }
 
     /// Makes this process the only one that serves from a SQLite file, until the last clone of the store is dropped.
@@ -157,7 +171,7 @@ impl Store {
     /// A session for a lane.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session::new(self.database.clone(), self.call_timeout)
+        Session::new(self.database.clone(), self.call_timeout, self.epochs.clone())
     }
 
     /// How many lanes this database serves at once: SQLite has one writer.
@@ -175,9 +189,9 @@ async fn within<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    timeout(limit, call).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(format!("no answer within {} ms", limit.as_millis())))
-    })
+    timeout(limit, call)
+        .await
+        .unwrap_or_else(|_| Err(StoreError::Unknown(format!("none within {} ms", limit.as_millis()))))
 }
 
 /// Never shows the URL: it may hold a password.

@@ -62,11 +62,11 @@ fn failed(error: MigrateError) -> StoreError {
         MigrateError::VersionMismatch(version) => edited(version),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
             match StoreError::from(error) {
-                StoreError::Unavailable(why) => StoreError::Unavailable(why),
-                StoreError::Misconfigured(why) => StoreError::Misconfigured(why),
-                StoreError::Stale(why) | StoreError::Refused { message: why, .. } => {
-                    StoreError::Misconfigured(why)
-                }
+                error @ (StoreError::Unavailable(_) | StoreError::Unknown(_)) => error,
+                StoreError::Misconfigured(why)
+                | StoreError::Stale(why)
+                | StoreError::Blocked(why)
+                | StoreError::Refused { message: why, .. } => StoreError::Misconfigured(why),
             }
         }
         other => StoreError::Misconfigured(other.to_string()),
@@ -90,6 +90,13 @@ pub(super) fn compare(migrator: &Migrator, applied: Vec<(i64, Vec<u8>)>) -> Resu
         }
     }
     Ok(Schema { unknown_migrations: applied.len().saturating_sub(migrator.iter().count()) })
+}
+
+/// Whether `sql` makes the table, the constraint or the function of this name.
+pub(super) fn declares(sql: &str, kind: &str, name: &str) -> bool {
+    let ends = |rest: &str| !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_');
+    let declaration = format!("{kind} {name}");
+    sql.match_indices(&declaration).any(|(at, found)| ends(sql.get(at + found.len()..).unwrap_or_default()))
 }
 
 /// Something is missing or changed that a migration made.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use sqlx::{PgConnection, SqliteConnection};
+use tokio::time::Instant;
 
 use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
 
 use super::coupons::{redeem_postgres, redeem_sqlite};
+use super::epoch::{Continuity, Epochs, Server};
 use super::replace::{replace_postgres, replace_sqlite};
 use super::{Database, StoreError, StoredEvent, Wanted, postgres, sqlite, within};
 
@@ -19,8 +21,7 @@ pub struct Session {
     database: Database,
     call_timeout: Duration,
     connection: Option<Connection>,
-    /// How many connections were opened.
-    opened: u64,
+    epochs: Epochs,
     /// How often the present one has loaded and saved.
     calls: u64,
     /// A load after so many of them makes plans anew.
@@ -34,8 +35,8 @@ enum Connection {
 }
 
 impl Session {
-    pub(super) fn new(database: Database, call_timeout: Duration) -> Self {
-        Self { database, call_timeout, connection: None, opened: 0, calls: 0, renews_plans_after: 0 }
+    pub(super) fn new(database: Database, call_timeout: Duration, epochs: Epochs) -> Self {
+        Self { database, call_timeout, connection: None, epochs, calls: 0, renews_plans_after: 0 }
     }
 
     /// Everything that a batch touches, in one statement and so one snapshot.
@@ -116,10 +117,39 @@ impl Session {
         self.settle(connection, answer)
     }
 
-    /// Grows each time that a connection is lost or reopened: what was remembered before may not hold.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.opened + u64::from(self.connection.is_none())
+    /// Opens the connection if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connect(&mut self) -> Result<(), StoreError> {
+        let connection = self.take().await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Looks at the server, and tells whether it is the one that was seen before. To be called once a second.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing that was remembered holds.
+    pub async fn look_at_server(&mut self) -> Result<Continuity, StoreError> {
+        let asked_at = Instant::now();
+        let server = self.server().await;
+        match server {
+            Ok(server) => Ok(self.epochs.looked(server, asked_at)),
+            Err(error) => {
+                self.epochs.lost_sight();
+                Err(error)
+            }
+        }
+    }
+
+    async fn server(&mut self) -> Result<Server, StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => within(self.call_timeout, postgres::look(own)).await,
+            Connection::Sqlite(own) => within(self.call_timeout, sqlite::look(own)).await,
+        };
+        self.settle(connection, answer)
     }
 
     async fn take(&mut self) -> Result<Connection, StoreError> {
@@ -127,21 +157,28 @@ impl Session {
             return Ok(connection);
         }
         let connection = match &self.database {
-            Database::Postgres(own) => Connection::Postgres(within(self.call_timeout, own.connect()).await?),
-            Database::Sqlite(own) => Connection::Sqlite(within(self.call_timeout, own.connect()).await?),
+            Database::Postgres(own) => Connection::Postgres(self.connected(own.connect()).await?),
+            Database::Sqlite(own) => Connection::Sqlite(self.connected(own.connect()).await?),
         };
-        self.opened += 1;
+        // Behind a new connection may be another server, which has forgotten.
+        self.epochs.end();
         (self.calls, self.renews_plans_after) = (0, 0);
         Ok(connection)
     }
 
+    async fn connected<T>(
+        &self,
+        connect: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        within(self.call_timeout, connect).await.map_err(StoreError::of_connecting)
+    }
+
     /// Keeps the connection only if the database is known to have finished the call.
     fn settle<T>(&mut self, connection: Connection, answer: Result<T, StoreError>) -> Result<T, StoreError> {
-        match &answer {
-            Ok(_) | Err(StoreError::Stale(_) | StoreError::Refused { .. }) => {
-                self.connection = Some(connection);
-            }
-            Err(StoreError::Unavailable(_) | StoreError::Misconfigured(_)) => drop(connection),
+        if answer.as_ref().err().is_none_or(StoreError::leaves_connection_usable) {
+            self.connection = Some(connection);
+        } else {
+            self.epochs.end();
         }
         answer
     }

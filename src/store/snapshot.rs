@@ -50,7 +50,7 @@ fn unreadable((tag, id, source, payment, ..): LoadRow<'_>) -> StoreError {
         (_, None) => format!("payment {}", name(payment)),
         (_, Some(_)) => format!("event {} or its payment {}", name(id), name(payment)),
     };
-    StoreError::Misconfigured(format!(
+    StoreError::Blocked(format!(
         "{row} holds a value that this version cannot read; run the version that wrote it, or a newer one"
     ))
 }

@@ -88,6 +88,10 @@ pub const METERS: &[Meter] = &[
         "paylatch_unloaded_inserts_total",
         "Events decided without a load: `new` as presumed; `known` and refused, so decided again from one; or `unsaved`.",
     ),
+    gauge(
+        "paylatch_events_missing_since_seconds",
+        "Unix time from which on acknowledged events are missing, because another server or an older state took the database's place. Absent if never.",
+    ),
     counter("paylatch_database_errors_total", "Loads and saves that failed for want of the database."),
     counter("paylatch_lane_panics_total", "Lanes that failed and were started again."),
     counter(

@@ -73,6 +73,11 @@ impl Answer {
         answer["receipts"][0]["outcome"].as_str().expect("an outcome").to_owned()
     }
 
+    /// The stable word of a refusal.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().expect("a code").to_owned()
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()

@@ -30,6 +30,7 @@ mod chaos;
 mod check;
 mod cut_reply;
 mod every_provider;
+mod failover;
 mod flood;
 mod frozen;
 mod hang_up;
@@ -47,6 +48,7 @@ mod shutdown;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;
+mod triggers;
 
 // A running service, and ways to break it
 mod client;

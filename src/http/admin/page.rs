@@ -79,11 +79,11 @@ pub(super) fn cut<T>(found: &mut Vec<T>, rows: u32, cursor: impl Fn(&T) -> Strin
 impl From<StoreError> for Problem {
     fn from(refused: StoreError) -> Self {
         match refused {
-            StoreError::Unavailable(reason) => {
+            StoreError::Unavailable(reason) | StoreError::Unknown(reason) => {
                 warn!(reason, "a question to the database failed");
                 Self::new(Code::DatabaseAway)
             }
-            StoreError::Misconfigured(reason) => {
+            StoreError::Misconfigured(reason) | StoreError::Blocked(reason) => {
                 warn!(reason, "the database cannot be used");
                 Self::new(Code::DatabaseUnfit)
             }

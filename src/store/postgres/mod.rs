@@ -2,6 +2,7 @@
 
 mod check;
 mod save;
+mod server;
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use sqlx::{ConnectOptions, Executor, PgConnection, SqlSafeStr};
 
 use crate::order::{Changes, Key, Snapshot};
 
+pub(in crate::store) use self::server::look;
+use super::epoch::Epochs;
 use super::snapshot::assemble;
 use super::{Schema, StoreError, Wanted, schema};
 
@@ -41,16 +44,21 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn open(url: &str, call_timeout: Duration) -> Result<Self, StoreError> {
+    pub(super) fn open(url: &str, call_timeout: Duration, epochs: &Epochs) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| super::bad_url("it does not read as a Postgres URL"))?
             .application_name("paylatch")
             .extra_float_digits(None);
+        let epochs = epochs.clone();
         let pool = PgPoolOptions::new()
             .max_connections(INSPECTION_CONNECTIONS_MAX)
             .acquire_timeout(INSPECTION_ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_connect(move |_, _| {
+                epochs.end();
+                Box::pin(async { Ok(()) })
+            })
             .connect_lazy_with(options.clone());
         Ok(Self { options, pool, call_timeout, is_plain: Arc::default() })
     }
@@ -62,10 +70,10 @@ impl Postgres {
                 Err(sqlx::Error::Database(error)) if refuses_options(error.as_ref()) => {
                     self.is_plain.store(true, Ordering::Relaxed);
                 }
-                other => return Ok(other?),
+                other => return other.map_err(StoreError::from).map_err(StoreError::of_connecting),
             }
         }
-        Ok(self.options.connect().await?)
+        self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting)
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
@@ -77,10 +85,11 @@ impl Postgres {
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         let checked = check::check(&self.pool).await;
-        if let Err(StoreError::Unavailable(_)) = &checked {
+        if let Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) = &checked {
             // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
             let (host, port) = (self.options.get_host(), self.options.get_port());
-            let connected = self.options.connect().await.map_err(StoreError::from);
+            let connected =
+                self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting);
             if let Err(StoreError::Unavailable(why)) = connected {
                 return Err(StoreError::Unavailable(format!("{host}:{port}: {why}")));
             }
@@ -129,6 +138,12 @@ fn migrator() -> Migrator {
         migration(4, "lock_leases", LOCK_LEASES_SQL),
         migration(5, "coupons", COUPONS_SQL),
     ])
+}
+
+/// Whether a migration of ours makes the table, the constraint or the function of this name.
+pub(super) fn declares(kind: &str, name: &str) -> bool {
+    let ours = [TABLES_SQL, SAVE_SQL, VIEWS_SQL, LOCK_LEASES_SQL, COUPONS_SQL];
+    ours.into_iter().any(|sql| schema::declares(sql, kind, name))
 }
 
 /// A plan is kept for the session's life, and one that was made when the tables were analysed while empty reads whole indexes:

@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
 use crate::order::{Changes, Key, Snapshot};
 
 pub(super) use self::save::save_within;
+use super::epoch::Server;
 use super::snapshot::assemble;
 use super::{Schema, StoreError, Wanted, schema};
 
@@ -28,6 +29,10 @@ const INSPECTION_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const CHECKPOINT_PAGES: &str = "8000";
 /// Pages of 4 KB that a connection keeps: the upper part of all indexes of some million events.
 const CACHE_PAGES: &str = "4000";
+
+const TABLES_SQL: &str = include_str!("../../../migrations/sqlite/0001_tables.sql");
+const VIEWS_SQL: &str = include_str!("../../../migrations/sqlite/0002_views.sql");
+const COUPONS_SQL: &str = include_str!("../../../migrations/sqlite/0003_coupons.sql");
 
 /// Where the file is.
 #[derive(Debug, Clone)]
@@ -142,7 +147,7 @@ impl Sqlite {
     pub(super) async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         self.exists()?;
         self.claim()?;
-        Ok(self.options.connect().await?)
+        self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting)
     }
 }
 
@@ -164,16 +169,27 @@ fn lock_name(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// Whether a migration of ours makes the table or the constraint of this name.
+pub(super) fn declares(kind: &str, name: &str) -> bool {
+    [TABLES_SQL, VIEWS_SQL, COUPONS_SQL].into_iter().any(|sql| schema::declares(sql, kind, name))
+}
+
 /// The migrations, oldest first. An applied one is never edited; a change is a new file.
 fn migrator() -> Migrator {
     let migration = |version, name: &'static str, sql: &'static str| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(vec![
-        migration(1, "tables", include_str!("../../../migrations/sqlite/0001_tables.sql")),
-        migration(2, "views", include_str!("../../../migrations/sqlite/0002_views.sql")),
-        migration(3, "coupons", include_str!("../../../migrations/sqlite/0003_coupons.sql")),
+        migration(1, "tables", TABLES_SQL),
+        migration(2, "views", VIEWS_SQL),
+        migration(3, "coupons", COUPONS_SQL),
     ])
+}
+
+/// The file has one server, this process, for as long as it is claimed: all there is to see is that it can be read.
+pub(super) async fn look(connection: &mut SqliteConnection) -> Result<Server, StoreError> {
+    sqlx::query("select 1 from events limit 1").fetch_optional(connection).await?;
+    Ok(Server { started: String::new(), system: None, timeline: None, log_position: None })
 }
 
 pub(super) async fn load(connection: &mut SqliteConnection, wanted: &Wanted) -> Result<Snapshot, StoreError> {

@@ -11,19 +11,19 @@ const KILL_LANES: &str = "select count(pg_terminate_backend(pid)) from pg_stat_a
      where datname = current_database() and pid <> pg_backend_pid()";
 
 #[tokio::test]
-async fn a_killed_connection_is_unavailable_once_and_replaced() {
+async fn a_killed_connection_is_unknown_once_and_replaced() {
     let world = World::new(On::Postgres).await;
     let mut session = world.store.session();
     let event = fact("e", "pay", Kind::Captured, 1, None);
     deliver(&mut session, &[&event]).await;
-    let generation = session.generation();
+    let epoch = world.store.epochs().now();
 
     assert!(world.number(KILL_LANES).await >= 1);
     let answer = session.load(&Wanted::of(&[&event])).await;
-    assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
-    assert!(session.generation() > generation, "what was remembered may not hold");
+    assert!(matches!(answer, Err(StoreError::Unknown(_))), "{answer:?}");
+    assert!(world.store.epochs().now() > epoch, "what was remembered may not hold");
     once(&mut session, &[&event]).await.unwrap();
-    assert!(session.generation() > generation);
+    assert!(world.store.epochs().now() > epoch);
 }
 
 #[tokio::test]
@@ -33,14 +33,14 @@ async fn a_call_past_its_deadline_costs_its_connection() {
     let mut session = store.session();
     let event = fact("e", "pay", Kind::Captured, 1, None);
     deliver(&mut session, &[&event]).await;
-    let generation = session.generation();
+    let epoch = world.store.epochs().now();
 
     let Database::Postgres(own) = &world.store.database else { panic!("a Postgres") };
     let mut blocker = own.pool.begin().await.unwrap();
     sqlx::query("lock table orders in access exclusive mode").execute(&mut *blocker).await.unwrap();
     let answer = session.load(&Wanted::of(&[&event])).await;
-    assert_eq!(answer.unwrap_err(), StoreError::Unavailable("no answer within 300 ms".to_owned()));
-    assert!(session.generation() > generation);
+    assert_eq!(answer.unwrap_err(), StoreError::Unknown("none within 300 ms".to_owned()));
+    assert!(world.store.epochs().now() > epoch);
     blocker.rollback().await.unwrap();
     once(&mut session, &[&event]).await.unwrap();
 }
@@ -52,14 +52,14 @@ async fn a_call_that_is_dropped_midway_costs_its_connection() {
         let mut session = world.store.session();
         let event = fact("e", "pay", Kind::Captured, 1, None);
         let (_, changes) = decide(session.load(&Wanted::of(&[&event])).await.unwrap(), &[&event]);
-        let generation = session.generation();
+        let epoch = world.store.epochs().now();
         {
             let mut save = std::pin::pin!(session.save(&changes));
             let polled = futures_util::poll!(&mut save);
             assert!(polled.is_pending());
         }
-        assert!(session.generation() > generation, "{on:?}");
         deliver(&mut session, &[&event]).await;
+        assert!(world.store.epochs().now() > epoch, "{on:?}");
         assert_eq!(world.rows().await, Rows::expected(&[event]), "{on:?}");
     }
 }

@@ -165,8 +165,8 @@ async fn acknowledge(
         match attempt(world, driver, session, batch, random).await {
             Ok(()) => return,
             Err(StoreError::Stale(what)) => assert!(!what.contains("deadlock"), "{what}"),
-            Err(StoreError::Unavailable(_)) => {}
-            Err(error @ (StoreError::Refused { .. } | StoreError::Misconfigured(_))) => panic!("{error}"),
+            Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 }
@@ -202,7 +202,7 @@ async fn attempt(
         let patience = Duration::from_micros(random.random_range(0..3000));
         return tokio::time::timeout(patience, session.save(&changes))
             .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("nobody waited for the answer".to_owned())));
+            .unwrap_or_else(|_| Err(StoreError::Unknown("nobody waited for the answer".to_owned())));
     }
     session.save(&changes).await
 }

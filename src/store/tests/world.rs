@@ -204,8 +204,8 @@ pub(super) async fn deliver(session: &mut Session, events: &[&Event]) -> Vec<Rec
     loop {
         match once(session, events).await {
             Ok(receipts) => return receipts,
-            Err(StoreError::Stale(_) | StoreError::Unavailable(_)) => {}
-            Err(error @ (StoreError::Refused { .. } | StoreError::Misconfigured(_))) => panic!("{error}"),
+            Err(StoreError::Stale(_) | StoreError::Unavailable(_) | StoreError::Unknown(_)) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 }

@@ -40,7 +40,7 @@ fn find(program: &str, usual: &[PathBuf]) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// A server that is given instead of a private one.
-fn given(variable: &str) -> Option<String> {
+/// What the environment gives: a server instead of a private one, a seed.
+pub fn given(variable: &str) -> Option<String> {
     std::env::var_os(variable).map(|url| url.into_string().expect("a URL is text"))
 }

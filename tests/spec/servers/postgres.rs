@@ -117,6 +117,21 @@ impl Postgres {
         cluster.server = Some(server);
     }
 
+    /// A copy of the data of a server that does not run.
+    pub fn copy_data(&mut self) -> PathBuf {
+        let cluster = self.cluster();
+        let (data, copy) = (cluster.directory.path().join("data"), cluster.directory.path().join("copy"));
+        cluster.programs.run("cp", |cp| cp.arg("-Rp").args([&data, &copy]));
+        copy
+    }
+
+    /// Puts a copy in the place of the data; the server must not run.
+    pub fn replace_data(&mut self, copy: &Path) {
+        let data = self.cluster().directory.path().join("data");
+        fs::remove_dir_all(&data).expect("the old data goes");
+        fs::rename(copy, &data).expect("the copy takes its place");
+    }
+
     /// Everything that it has logged.
     pub fn log(&mut self) -> String {
         self.cluster().log()

@@ -8,7 +8,6 @@
 
 mod gateway;
 mod login;
-mod members;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::world::{Plan, World};
 
-/// Nobody but PayPal can sign for it.
-const CANNOT_BE_SIGNED: &str = "paypal";
+/// Nobody else can sign for them.
+const CANNOT_BE_SIGNED: [&str; 2] = ["apple-app-store", "paypal"];
 /// Hexadecimal and base64, as the providers want theirs.
 const SECRET: &str = "c0dec0dec0dec0dec0dec0dec0dec0de";
 
@@ -16,6 +16,8 @@ const SECRET: &str = "c0dec0dec0dec0dec0dec0dec0dec0de";
 const SETTINGS: &[(&str, &[(&str, &str)])] = &[
     ("authorizenet", &[("params.currency", "'USD'")]),
     ("braintree", &[("params.public_key", "'plfix_public_key'")]),
+    ("flutterwave-v4", &[("params.currency", "'NGN'")]),
+    ("mollie", &[("params.payment_links", "'link'")]),
     ("square", &[("public_url", "'https://shop.example/webhooks/square'")]),
     ("standard-webhooks", SENDER),
     ("svix", SENDER),
@@ -94,7 +96,7 @@ pub fn providers() -> Vec<String> {
     let files = std::fs::read_dir(root().join("providers")).unwrap();
     let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let mut names: Vec<String> = files.map(|file| stem(file.unwrap().path())).collect();
-    names.retain(|name| name != CANNOT_BE_SIGNED);
+    names.retain(|name| !CANNOT_BE_SIGNED.contains(&name.as_str()));
     names.sort();
     names
 }

@@ -14,8 +14,8 @@ pub(in crate::provider) use self::facts::{
     AmountUnit, FactsTable, FamilyTable, InsideTable, RuleTable, Written,
 };
 pub(in crate::provider) use self::signature::{
-    Algorithm, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof, KeyEncoding,
-    Pairs, Proof, SampleTable, Signature, SignatureTime,
+    Algorithm, AudienceTable, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof,
+    KeyEncoding, Pairs, Proof, SampleTable, Signature, SignatureTime,
 };
 
 /// One file `providers/NAME.toml`.

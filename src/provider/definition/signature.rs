@@ -175,6 +175,18 @@ pub(in crate::provider) struct JwsProof {
     pub(in crate::provider) leaf_extension: String,
     /// The extension that marks the authorities that may issue those.
     pub(in crate::provider) issuer_extension: String,
+    /// Whom the claims must name, where the authority signs for many receivers alike.
+    pub(in crate::provider) audience: Option<AudienceTable>,
+}
+
+/// `audience = { at = .., is = .. }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct AudienceTable {
+    /// Pointers into the claims: the first that is there.
+    pub(in crate::provider) at: Texts,
+    /// The param of the source that lists who it may be, separated by commas: `param:NAME`.
+    pub(in crate::provider) is: String,
 }
 
 /// `proof = { hmac = .. }`

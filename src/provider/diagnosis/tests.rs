@@ -155,7 +155,11 @@ fn of_every_provider_that_signs_the_body_a_fixture_written_again_is_recognised()
         let mut files: Vec<_> =
             std::fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
-        let compact: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[0]).unwrap()).unwrap();
+        // A form has no other way to be written.
+        let Ok(compact) = serde_json::from_slice::<serde_json::Value>(&std::fs::read(&files[0]).unwrap())
+        else {
+            continue;
+        };
         // What is sent is compact; a proxy indents it.
         let sent = Bytes::from(serde_json::to_vec(&compact).unwrap());
         let source = source(settings(name));

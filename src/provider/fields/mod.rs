@@ -11,7 +11,7 @@ mod walk;
 mod xml;
 
 pub(in crate::provider) use self::each::Each;
-pub(in crate::provider) use self::json::{FieldReader, Fields, Scalar};
+pub(in crate::provider) use self::json::{FieldReader, Fields, Scalar, Slot};
 pub(in crate::provider) use self::selector::{Condition, Selector, Selectors};
 pub(in crate::provider) use self::unfold::Unfold;
 pub(in crate::provider) use self::view::{Missing, View, only};

@@ -3,7 +3,6 @@
 //! Nothing is fetched and nothing that the header names is trusted: the chain must lead to a certificate of the source's
 //! `trust.pem`, be in date, and bear the extensions that mark the provider's signing certificates.
 
-use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,8 +16,9 @@ use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::der::oid::ObjectIdentifier;
 
-use super::super::Rejection;
-use super::super::definition::JwsProof;
+use super::super::definition::{AudienceTable, JwsProof};
+use super::super::fields::{FieldReader, Scalar, Slot};
+use super::super::{Rejection, SourceSettings};
 use super::certificate::trusted;
 
 /// The signatures that an authority's certificates may be made with.
@@ -35,6 +35,15 @@ pub(super) struct Jws {
     anchors: Vec<TrustAnchor<'static>>,
     leaf_extension: ObjectIdentifier,
     issuer_extension: ObjectIdentifier,
+    audience: Option<Audience>,
+}
+
+/// Whom the claims must name.
+#[derive(Debug, Clone)]
+struct Audience {
+    reader: FieldReader,
+    at: Vec<Slot>,
+    is: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,14 +58,18 @@ impl Jws {
     ///
     /// # Errors
     /// What is wrong with the directory or the definition.
-    pub(super) fn load(proof: &JwsProof, cert_dir: Option<&Path>) -> Result<Self, String> {
-        let dir = cert_dir.ok_or("expected a directory with trust.pem: the authority's root certificate")?;
+    pub(super) fn load(proof: &JwsProof, source: &SourceSettings) -> Result<Self, String> {
+        let dir = source
+            .cert_dir
+            .as_deref()
+            .ok_or("expected a directory with trust.pem: the authority's root certificate")?;
         let identifier =
             |text: &str| ObjectIdentifier::new(text).map_err(|_| format!("`{text}` is no object identifier"));
         Ok(Self {
             anchors: trusted(dir)?,
             leaf_extension: identifier(&proof.leaf_extension)?,
             issuer_extension: identifier(&proof.issuer_extension)?,
+            audience: proof.audience.as_ref().map(|table| Audience::new(table, source)).transpose()?,
         })
     }
 
@@ -68,7 +81,8 @@ impl Jws {
         let malformed = |problem: &str| Rejection::new("signature_malformed", problem);
         let (signed, signature) =
             text.rsplit_once('.').ok_or_else(|| malformed("it is no JWS in compact form"))?;
-        let (header, _) = signed.split_once('.').ok_or_else(|| malformed("it is no JWS in compact form"))?;
+        let (header, claims) =
+            signed.split_once('.').ok_or_else(|| malformed("it is no JWS in compact form"))?;
         if header.len() > HEADER_CHARS_MAX {
             return Err(malformed("the JWS header is too long"));
         }
@@ -86,7 +100,13 @@ impl Jws {
             URL_SAFE_NO_PAD.decode(signature).map_err(|_| malformed("the signature is not base64url"))?;
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key)
             .verify(signed.as_bytes(), &signature)
-            .map_err(|_| Rejection::new("signature_mismatch", "the certificate did not sign this"))
+            .map_err(|_| Rejection::new("signature_mismatch", "the certificate did not sign this"))?;
+        match &self.audience {
+            Some(audience) if !audience.is_named(claims) => {
+                Err(Rejection::new("signature_mismatch", "it is signed for another receiver"))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The first certificate of a chain that leads to a trusted one.
@@ -120,6 +140,24 @@ impl Jws {
         let issuer = issuers.first().and_then(|issuer| with_extension(issuer, self.issuer_extension));
         issuer.ok_or_else(|| untrusted("its issuer is for another purpose".to_owned()))?;
         leaf.map_err(|problem| untrusted(problem.to_owned()))
+    }
+}
+
+impl Audience {
+    fn new(table: &AudienceTable, source: &SourceSettings) -> Result<Self, String> {
+        let mut reader = FieldReader::default();
+        let at = table.at.0.iter().map(|pointer| reader.slot(pointer)).collect::<Result<_, _>>()?;
+        let name = table.is.strip_prefix("param:").ok_or("`audience.is` expects param:NAME")?;
+        let is = source.params.get(name).ok_or_else(|| format!("param `{name}` is not declared"))?;
+        Ok(Self { reader, at, is: is.split(',').map(|one| one.trim().to_owned()).collect() })
+    }
+
+    /// Whether the claims name one of them.
+    fn is_named(&self, claims: &str) -> bool {
+        let Ok(claims) = URL_SAFE_NO_PAD.decode(claims) else { return false };
+        let Ok(fields) = self.reader.read(&claims) else { return false };
+        let named = self.at.iter().map(|slot| fields.scalar(*slot)).find(|named| *named != Scalar::Absent);
+        matches!(named, Some(Scalar::Text(named)) if self.is.iter().any(|own| *own == named))
     }
 }
 

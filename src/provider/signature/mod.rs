@@ -101,7 +101,7 @@ impl Scheme {
             Proof::Certificate(proof) => {
                 Prover::Certificates(at("cert_dir", Certificates::load(proof, &mut selectors, source))?)
             }
-            Proof::Jws(proof) => Prover::Jws(at("cert_dir", Jws::load(proof, source.cert_dir.as_deref()))?),
+            Proof::Jws(proof) => Prover::Jws(at("cert_dir", Jws::load(proof, source))?),
             Proof::Hmac(_) | Proof::Digest(_) | Proof::Token | Proof::PublicKey(_) => {
                 let (keys, encoding) = keys(definition, source)?;
                 Prover::Keys(keys, encoding)

@@ -46,6 +46,12 @@ const PLACES: &[(&str, &str, &str, &str)] = &[
     ("coinbase-commerce", "03", "/event/data/pricing/local/amount", "/event/data/pricing/local/currency"),
     ("mollie", "01", "/_embedded/entity/amount/value", "/_embedded/entity/amount/currency"),
     ("flutterwave-v4", "01", "/data/amount", "/data/currency"),
+    ("cashfree", "01", "/data/payment/payment_amount", "/data/payment/payment_currency"),
+    ("payu-eu", "02", "/order/totalAmount", "/order/currencyCode"),
+    ("nowpayments", "02", "/price_amount", "/price_currency"),
+    ("btcpay", "03", "/payment/value", "/paymentMethodId"),
+    ("coinbase-business", "01", "/settlement/totalAmount", "/currency"),
+    ("globalpayments", "02", "/amount", "/currency"),
 ];
 const ADYEN_VALUE: &str = "/notificationItems/0/NotificationRequestItem/amount/value";
 const ADYEN_CURRENCY: &str = "/notificationItems/0/NotificationRequestItem/amount/currency";
@@ -79,6 +85,12 @@ fn every_provider_s_own_way_of_writing_amounts_comes_to_minor_units_of_iso_4217(
         ("coinbase-commerce", json!("0.5"), "USD", 50),
         ("mollie", json!("10.1"), "EUR", 1_010),
         ("flutterwave-v4", json!(10.9), "GHS", 1_090),
+        ("cashfree", json!(170), "INR", 17_000),
+        ("payu-eu", json!("21000"), "CZK", 21_000),
+        ("nowpayments", json!(0.00012345), "BTC", 12_345),
+        ("btcpay", json!("1.5"), "LTC", 150_000_000),
+        ("coinbase-business", json!("0.000001"), "USDC", 1),
+        ("globalpayments", json!("1999"), "JPY", 1_999),
     ] {
         let &(_, number, amount_at, currency_at) =
             PLACES.iter().find(|(name, ..)| *name == provider).unwrap();

@@ -70,10 +70,12 @@ impl Vector {
 
     /// A `cert_dir` that holds the vector's certificate under the name that its URL ends with.
     fn certificates(&self, file: &File) -> Option<tempfile::TempDir> {
-        let certificate = &file.certs[self.params.get("cert")?];
         let trust = file.trust[self.params.get("trust")?].join("\n");
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("trust.pem"), trust).unwrap();
+        let Some(certificate) = self.params.get("cert").map(|name| &file.certs[name]) else {
+            return Some(dir);
+        };
         let url = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("paypal-cert-url"));
         let name = url.map_or("none", |(_, url)| url.rsplit('/').next().unwrap());
         std::fs::write(dir.path().join(format!("{name}.pem")), certificate).unwrap();

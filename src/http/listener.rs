@@ -54,7 +54,7 @@ const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// What one listener is called, how much it takes, and what it is secured with.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct ListenerOptions {
     /// The listener's name in metrics and logs: `public` or `admin`.
     pub name: &'static str,
     /// Connections open at once; more wait in the kernel's queue until one ends.
@@ -65,15 +65,20 @@ pub struct Door {
 
 /// Serves `app` until `shutdown`; then stops accepting, ends idle connections, and returns when every request is
 /// answered. The caller puts a deadline around it.
-pub async fn serve(listener: TcpListener, app: Router, door: Door, shutdown: CancellationToken) {
-    let Door { name, connections_max, tls } = door;
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    options: ListenerOptions,
+    shutdown: CancellationToken,
+) {
+    let ListenerOptions { name, connections_max, tls } = options;
     let slots = Arc::new(Semaphore::new(connections_max));
     let tasks = TaskTracker::new();
     gauge!("paylatch_connections_max", "listener" => name).set(connections_max as f64);
     while let Some(open) = shutdown.run_until_cancelled(accept(&listener, &slots, name)).await {
         let Open { socket, peer, slot } = open;
-        let conversation = Conversation { app: app.clone(), peer, begun: Instant::now() };
-        let held = timeout(CONNECTION_CUT_AFTER, conversation.begin(socket, tls.clone(), shutdown.clone()));
+        let connection = Connection { app: app.clone(), peer, begun: Instant::now() };
+        let held = timeout(CONNECTION_CUT_AFTER, connection.begin(socket, tls.clone(), shutdown.clone()));
         tasks.spawn(async move {
             let _counted = Counted::new(name);
             if held.await.is_err() {
@@ -122,20 +127,20 @@ fn is_the_clients(error: &io::Error) -> bool {
 
 /// One connection and what its requests are answered with.
 #[derive(Clone)]
-struct Conversation {
+struct Connection {
     app: Router,
     peer: SocketAddr,
     begun: Instant,
 }
 
-impl Conversation {
-    /// Secures the connection if it is to be, and holds it.
+impl Connection {
+    /// Secures the connection if it is to be, and serves it.
     async fn begin(self, socket: TcpStream, tls: Option<Tls>, shutdown: CancellationToken) {
         let _ = socket.set_nodelay(true);
-        let Some(tls) = tls else { return self.hold(socket, shutdown).await };
+        let Some(tls) = tls else { return self.serve(socket, shutdown).await };
         let handshake = timeout(HANDSHAKE_MAX, tls.accept(socket));
         let why = match shutdown.run_until_cancelled(handshake).await {
-            Some(Ok(Ok(secured))) => return self.hold(secured, shutdown).await,
+            Some(Ok(Ok(secured))) => return self.serve(secured, shutdown).await,
             Some(Ok(Err(error))) => error.to_string(),
             Some(Err(_)) => format!("not done within {} s", HANDSHAKE_MAX.as_secs()),
             None => return,
@@ -145,7 +150,7 @@ impl Conversation {
     }
 
     /// Answers requests until either side ends the connection.
-    async fn hold(self, socket: impl AsyncRead + AsyncWrite + Unpin + Send, shutdown: CancellationToken) {
+    async fn serve(self, socket: impl AsyncRead + AsyncWrite + Unpin + Send, shutdown: CancellationToken) {
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_READ_MAX)

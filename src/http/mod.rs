@@ -9,29 +9,29 @@
 //! Knows no SQL and no lock service. Every refusal is a [`Problem`]; the table of them is `problem.rs`.
 
 mod admin;
+mod arrival;
 mod body;
-mod clock;
 mod diagnoses;
 mod health;
 mod listener;
+mod observer;
 mod problem;
 mod public;
 mod request_id;
 mod sources;
 mod tls;
 mod webhooks;
-mod witness;
 
 #[cfg(test)]
 mod tests;
 
 pub use admin::{AdminSettings, admin};
-pub use clock::received_now;
+pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
-pub use listener::{Door, serve};
+pub use listener::{ListenerOptions, serve};
+pub use observer::{AnswerObserver, ObservedAnswer, Refusal};
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
 pub use sources::Sources;
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsFiles, TlsProblem};
-pub use witness::{Refusal, Seen, Witness};

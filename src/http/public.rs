@@ -9,12 +9,12 @@ use axum::{Extension, Router};
 
 use super::body::BodyLimits;
 use super::health::{Health, livez, readyz};
+use super::observer::AnswerObserver;
 use super::problem::{Code, Problem};
 use super::request_id::RequestId;
 use super::sources::Sources;
 use super::tls::Tls;
-use super::webhooks::{Desk, receive};
-use super::witness::Witness;
+use super::webhooks::{WebhookHandler, receive};
 use crate::intake::Intake;
 
 /// The table `[http]` of the settings.
@@ -30,30 +30,30 @@ pub struct HttpSettings {
     pub tls: Option<Tls>,
 }
 
-/// The routes of the public listener. A `witness` sees every answer to a provider.
+/// The routes of the public listener. An `observer` sees every answer to a provider.
 pub fn public(
     settings: &HttpSettings,
     sources: Sources,
     intake: Intake,
     health: Health,
-    witness: Option<Witness>,
+    observer: Option<AnswerObserver>,
 ) -> Router {
     let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
-    let desk = Arc::new(Desk::new(sources, limits, intake, witness));
-    with_health(Router::new().fallback(webhooks).with_state(desk), health)
+    let handler = Arc::new(WebhookHandler::new(sources, limits, intake, observer));
+    with_health(Router::new().fallback(webhooks).with_state(handler), health)
 }
 
 /// `/webhooks/{source}`, by hand: a router would decode and allocate for each webhook what is plain text here.
 async fn webhooks(
-    State(desk): State<Arc<Desk>>,
+    State(handler): State<Arc<WebhookHandler>>,
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Response {
     let name = request.uri().path().strip_prefix("/webhooks/");
     match name.filter(|name| !name.is_empty() && !name.contains('/')) {
         Some(name) => {
-            let served = desk.source(name);
-            receive(&desk, served, id, request).await
+            let served = handler.source(name);
+            receive(&handler, served, id, request).await
         }
         None => nothing_here().await.into_response(),
     }

@@ -16,13 +16,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
 
+use super::arrival::received_now;
 use super::body::{BodyLimits, Held};
-use super::clock::received_now;
 use super::diagnoses::Diagnoses;
+use super::observer::{AnswerObserver, ObservedAnswer, Refusal};
 use super::problem::{Code, Problem};
 use super::request_id::RequestId;
 use super::sources::{Served, Sources};
-use super::witness::{Refusal, Seen, Witness};
 use crate::intake::Intake;
 use crate::order::{Event, Receipt, UnixMicros};
 use crate::provider::{Rejection, Source, Verified, Webhook};
@@ -32,22 +32,22 @@ const UNKNOWN_SOURCE: &str = "unknown";
 
 /// What webhooks are taken with.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct WebhookHandler {
     sources: Sources,
     limits: BodyLimits,
     intake: Intake,
     diagnoses: Diagnoses,
-    witness: Option<Witness>,
+    observer: Option<AnswerObserver>,
 }
 
-impl Desk {
+impl WebhookHandler {
     pub(super) fn new(
         sources: Sources,
         limits: BodyLimits,
         intake: Intake,
-        witness: Option<Witness>,
+        observer: Option<AnswerObserver>,
     ) -> Self {
-        Self { sources, limits, intake, diagnoses: Diagnoses::default(), witness }
+        Self { sources, limits, intake, diagnoses: Diagnoses::default(), observer }
     }
 
     /// The source that webhooks to `name` are for.
@@ -78,7 +78,7 @@ impl From<Rejection> for Refused {
 
 /// Takes a webhook and answers when all its events are durable, or why they are not.
 pub(super) async fn receive(
-    desk: &Desk,
+    handler: &WebhookHandler,
     served: Option<Arc<Served>>,
     id: RequestId,
     request: Request,
@@ -91,12 +91,12 @@ pub(super) async fn receive(
                 return answer.into_response();
             }
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
-            take(desk, served, request).instrument(span).await.map(|receipts| (served, receipts))
+            take(handler, served, request).instrument(span).await.map(|receipts| (served, receipts))
         }
         None => Err(Code::UnknownSource.into()),
     };
-    if let Some(witness) = &desk.witness {
-        witness.tell(seen(name, &answer, begun));
+    if let Some(observer) = &handler.observer {
+        observer.notify(observed(name, &answer, begun));
     }
     match answer {
         Ok((served, receipts)) => accept(&id, served, &receipts),
@@ -110,22 +110,26 @@ fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
     source.answer_challenge(path_and_query.as_str())
 }
 
-fn seen(source: &str, answer: &Result<(&Served, Vec<Receipt>), Refused>, begun: Instant) -> Seen {
+fn observed(
+    source: &str,
+    answer: &Result<(&Served, Vec<Receipt>), Refused>,
+    begun: Instant,
+) -> ObservedAnswer {
     let refusal = |Refused { problem, reason, detail }: &Refused| Refusal {
         status: problem.status(),
         reason,
         detail: detail.clone(),
     };
-    Seen {
+    ObservedAnswer {
         source: source.to_owned(),
         answer: answer.as_ref().map(|(_, receipts)| receipts.clone()).map_err(refusal),
         took: begun.elapsed(),
     }
 }
 
-async fn take(desk: &Desk, served: &Served, request: Request) -> Result<Vec<Receipt>, Refused> {
+async fn take(handler: &WebhookHandler, served: &Served, request: Request) -> Result<Vec<Receipt>, Refused> {
     let Served { source, meters } = served;
-    let (head, body) = admit(&desk.limits, request).instrument(debug_span!("read")).await?;
+    let (head, body) = admit(&handler.limits, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
     let received_at = received_now();
@@ -133,12 +137,12 @@ async fn take(desk: &Desk, served: &Served, request: Request) -> Result<Vec<Rece
     match debug_span!("verify").in_scope(|| source.verify(&webhook, now)) {
         Ok(verified) => {
             meters.secret(verified.secret_position);
-            let receipts = store(desk, &verified, received_at, body.last_byte_at).await;
+            let receipts = store(handler, &verified, received_at, body.last_byte_at).await;
             meters.webhook_seconds.record(body.last_byte_at.elapsed());
             receipts
         }
         Err(rejection) => {
-            desk.diagnoses.look_into(source, &desk.sources, &rejection, (head, body), now);
+            handler.diagnoses.look_into(source, &handler.sources, &rejection, (head, body), now);
             Err(rejection.into())
         }
     }
@@ -167,18 +171,18 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
 
 /// Makes durable what the webhook says, unless it is known to be.
 async fn store(
-    desk: &Desk,
+    handler: &WebhookHandler,
     verified: &Verified<'_>,
     received_at: UnixMicros,
     last_byte_at: Instant,
 ) -> Result<Vec<Receipt>, Refused> {
     let fingerprint = verified.fingerprint();
-    if let Some(duplicates) = desk.intake.find_duplicate(&fingerprint) {
+    if let Some(duplicates) = handler.intake.find_duplicate(&fingerprint) {
         return Ok(duplicates);
     }
     let events = verified.events(received_at);
     tell_span(&events);
-    let stored = desk.intake.process_webhook(fingerprint, events, last_byte_at);
+    let stored = handler.intake.process_webhook(fingerprint, events, last_byte_at);
     stored.instrument(debug_span!("store")).await.map_err(|refusal| Code::from(refusal).into())
 }
 

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, Database, Door, Health, Sources, Tls, Witness};
+use crate::http::{self, AnswerObserver, Database, Health, ListenerOptions, Sources, Tls};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -52,7 +52,7 @@ pub struct Server {
     metrics: Metrics,
     lane_runtime: LaneRuntime,
     settings: Settings,
-    witness: Option<Witness>,
+    observer: Option<AnswerObserver>,
 }
 
 /// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
@@ -111,7 +111,7 @@ impl Server {
             metrics,
             lane_runtime,
             settings,
-            witness: None,
+            observer: None,
         })
     }
 
@@ -133,10 +133,10 @@ impl Server {
         ReloadHandle { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
     }
 
-    /// Lets `witness` see every answer to a provider.
+    /// Lets `observer` see every answer to a provider.
     #[must_use]
-    pub fn seen_by(self, witness: Witness) -> Self {
-        Self { witness: Some(witness), ..self }
+    pub fn observed_by(self, observer: AnswerObserver) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -166,14 +166,15 @@ impl Server {
             (Intake::start(&self.settings.intake, &self.locks, &self.store), tokio::spawn(checks))
         };
         let health = self.health.clone();
-        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.witness);
+        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
         let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin.token);
         let http::HttpSettings { connections_max, tls, .. } = self.settings.http;
-        let public_door = Door { name: "public", connections_max, tls };
-        let admin_door = Door { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };
+        let public_options = ListenerOptions { name: "public", connections_max, tls };
+        let admin_options =
+            ListenerOptions { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };
         Running {
-            public: tokio::spawn(http::serve(self.public, public, public_door, stop.clone())),
-            admin: tokio::spawn(http::serve(self.admin, admin, admin_door, stop.clone())),
+            public: tokio::spawn(http::serve(self.public, public, public_options, stop.clone())),
+            admin: tokio::spawn(http::serve(self.admin, admin, admin_options, stop.clone())),
             lanes,
             checks,
             upkeep: tokio::spawn(self.metrics.keep()),

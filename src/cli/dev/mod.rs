@@ -18,7 +18,7 @@ use super::output::{Output, printable, table};
 use super::replay::why;
 use super::send::{Sender, Sent};
 use crate::config::{Needs, Settings};
-use crate::http::Witness;
+use crate::http::AnswerObserver;
 use crate::provider::{Providers, Source};
 use crate::server::Server;
 use crate::store::Store;
@@ -56,7 +56,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     store.migrate().await?;
     let sources = settings.sources.clone();
     let server = Server::start(settings, store.clone()).await?;
-    let (witness, mut seen) = Witness::new();
+    let (observer, mut seen) = AnswerObserver::new();
     let (public, admin) = (server.public_address(), server.admin_address());
     let tell_banner = || banner::tell(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);
@@ -73,7 +73,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
         webhook_log::show(context.output, &store, seen).await;
         std::future::pending().await
     };
-    let ended = server.seen_by(witness).run(done).await;
+    let ended = server.observed_by(observer).run(done).await;
     if let Some(traces) = traces {
         traces.end().await;
     }

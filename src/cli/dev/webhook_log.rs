@@ -8,14 +8,14 @@ use tokio::sync::mpsc::Receiver;
 
 use crate::cli::listing::amount;
 use crate::cli::output::{Output, Tone, printable};
-use crate::http::{Refusal, Seen};
+use crate::http::{ObservedAnswer, Refusal};
 use crate::order::{Outcome, Receipt};
 use crate::store::{EventFilter, OrderFilter, OrderRow, Store};
 
 /// Prints a pair of lines for each event of what is seen. Returns when nothing more can be seen.
-pub(super) async fn show(output: Output, store: &Store, mut seen: Receiver<Seen>) {
+pub(super) async fn show(output: Output, store: &Store, mut seen: Receiver<ObservedAnswer>) {
     let mut statuses = HashMap::new();
-    while let Some(Seen { source, answer, took }) = seen.recv().await {
+    while let Some(ObservedAnswer { source, answer, took }) = seen.recv().await {
         let took = format!("{:.1} ms", took.as_secs_f64() * 1_000.0);
         match answer {
             Ok(receipts) => {

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::BodyLimits;
 use super::health::Health;
-use super::listener::{Door, apart, serve};
+use super::listener::{ListenerOptions, apart, serve};
 use super::public::{nothing_here, with_health};
 use super::tls::Tls;
 use super::webhooks::admit;
@@ -62,8 +62,8 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let door = Door { name: "public", connections_max, tls };
-        let served = tokio::spawn(serve(listener, app, door, shutdown.clone()));
+        let options = ListenerOptions { name: "public", connections_max, tls };
+        let served = tokio::spawn(serve(listener, app, options, shutdown.clone()));
         Self { address, shutdown, served }
     }
 

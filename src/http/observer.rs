@@ -11,7 +11,7 @@ const UNSEEN_MAX: usize = 1_024;
 
 /// One answer to a provider.
 #[derive(Debug)]
-pub struct Seen {
+pub struct ObservedAnswer {
     /// The source, or the word for none.
     pub source: String,
     /// The receipts, or why there are none.
@@ -33,18 +33,18 @@ pub struct Refusal {
 
 /// Hands over what it sees. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Witness(Sender<Seen>);
+pub struct AnswerObserver(Sender<ObservedAnswer>);
 
-impl Witness {
-    /// A witness, and where it tells.
+impl AnswerObserver {
+    /// An observer, and where it tells.
     #[must_use]
-    pub fn new() -> (Self, Receiver<Seen>) {
+    pub fn new() -> (Self, Receiver<ObservedAnswer>) {
         let (sender, receiver) = channel(UNSEEN_MAX);
         (Self(sender), receiver)
     }
 
     /// Never waits: who reads too slowly misses something.
-    pub(super) fn tell(&self, seen: Seen) {
-        let _missed = self.0.try_send(seen);
+    pub(super) fn notify(&self, answer: ObservedAnswer) {
+        let _missed = self.0.try_send(answer);
     }
 }

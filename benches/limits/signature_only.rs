@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
-use paylatch::http::{Door, received_now, serve};
+use paylatch::http::{ListenerOptions, received_now, serve};
 use paylatch::order::Id;
 use paylatch::provider::{Providers, Source, SourceSettings, Webhook};
 use paylatch::secret::Secret;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: signature_only ADDRESS SECRET; benches/compare/run starts it".into());
     };
     let app = Router::new().route("/webhooks/stripe", post(verify)).with_state(stripe(secret)?);
-    let limits = Door { name: "public", connections_max: 1_024, tls: None };
+    let limits = ListenerOptions::new("public", 1_024);
     serve(TcpListener::bind(address).await?, app, limits, CancellationToken::new()).await;
     Ok(())
 }

@@ -1,20 +1,49 @@
-//! Where the time of arrival enters.
+//! Where time enters: the machine's clock, which may be set back, and the moment by which a webhook is known.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::order::UnixMicros;
 
-/// The latest moment that was given out.
+/// The latest moment of arrival that was given out.
 static LATEST: AtomicI64 = AtomicI64::new(0);
+
+/// Reads a clock: the machine's, save in tests.
+pub(super) type Clock = fn() -> UnixMicros;
+
+/// When a webhook came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival {
+    /// By the wall clock, for what is signed with a time. It goes back when the clock does: a clock that was ahead once must
+    /// not refuse every webhook until time has caught up.
+    pub(super) now: UnixMicros,
+    /// Never the same for two webhooks, and never earlier than that of the one before.
+    pub(super) received_at: UnixMicros,
+}
+
+impl Arrival {
+    pub(super) fn by(clock: Clock) -> Self {
+        let now = clock();
+        Self { now, received_at: unique(&LATEST, now.0) }
+    }
+
+    /// Unix seconds of the wall clock.
+    pub(super) fn now_s(self) -> i64 {
+        self.now.0.div_euclid(1_000_000)
+    }
+}
 
 /// The present moment. No two calls in one process get the same one, so it names the webhook that it is given to.
 #[must_use]
 pub fn received_now() -> UnixMicros {
+    Arrival::by(machine_clock).received_at
+}
+
+/// The machine's wall clock.
+pub(super) fn machine_clock() -> UnixMicros {
     #[allow(clippy::disallowed_methods, reason = "the edge: from here time is passed down")]
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
-    unique(&LATEST, now)
+    UnixMicros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// `now`, or the moment after the latest when the clock stands still or was set back.

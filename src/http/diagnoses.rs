@@ -1,8 +1,9 @@
 //! Looks into webhooks that do not verify, and logs what is found. Never for the caller: it was answered before.
 //!
 //! A diagnosis costs some dozen times what refusing costs, and anybody can send what does not verify. So they are rationed:
-//! one at a time, one of a source and a reason within [`OF_ONE_SOURCE_EVERY`], and after each a rest that keeps all of them
-//! together below two in a hundred of one processor's time.
+//! one at a time, one of a source and a reason within [`OF_ONE_SOURCE_EVERY`], [`OF_ONE_CLIENT`] of a client within
+//! [`OF_ONE_CLIENT_EVERY`], and after each a rest that keeps all of them together below two in a hundred of one processor's
+//! time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,21 +14,39 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::body::Held;
+use super::peers::Peer;
+use super::ration::Ration;
 use super::sources::Sources;
 use crate::order::Id;
 use crate::provider::{Rejection, Source, Webhook};
 
 /// How often a source's webhooks are looked into that are refused for the same reason.
 const OF_ONE_SOURCE_EVERY: Duration = Duration::from_secs(1);
+/// How many of one client's, so that one that floods us leaves some for the others.
+const OF_ONE_CLIENT: u32 = 5;
+const OF_ONE_CLIENT_EVERY: Duration = Duration::from_secs(10);
 /// The rest after a diagnosis, in times of how long it took.
 const REST_FACTOR: u32 = 50;
 
 /// What was looked into. Cheap to clone: all clones share the ration.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Diagnoses(Arc<Mutex<Ration>>);
+#[derive(Debug, Clone)]
+pub(super) struct Diagnoses(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    turns: Mutex<Turns>,
+    of_clients: Ration,
+}
+
+impl Default for Diagnoses {
+    fn default() -> Self {
+        let of_clients = Ration::new(OF_ONE_CLIENT, u32::MAX, OF_ONE_CLIENT_EVERY);
+        Self(Arc::new(Shared { turns: Mutex::default(), of_clients }))
+    }
+}
 
 #[derive(Debug, Default)]
-struct Ration {
+struct Turns {
     is_busy: bool,
     rests_until: Option<Instant>,
     last: HashMap<(Id, &'static str), Instant>,
@@ -38,14 +57,14 @@ impl Diagnoses {
     /// bodies in work until then.
     pub(super) fn look_into(
         &self,
-        source: &Source,
-        sources: &Sources,
+        (source, sources): (&Source, &Sources),
         rejection: &Rejection,
-        (head, body): (Parts, Held),
+        (client, head, body): (Peer, Parts, Held),
         now: i64,
     ) {
         let begun = Instant::now();
-        if !self.ration().allows((source.name(), rejection.reason), begun) {
+        let is_left_to_client = || self.0.of_clients.take(client, begun);
+        if !self.turns().allows((source.name(), rejection.reason), begun, is_left_to_client) {
             return;
         }
         let turn = Turn { diagnoses: self.clone(), begun };
@@ -61,8 +80,8 @@ impl Diagnoses {
         });
     }
 
-    fn ration(&self) -> std::sync::MutexGuard<'_, Ration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn turns(&self) -> std::sync::MutexGuard<'_, Turns> {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,17 +93,24 @@ struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.diagnoses.ration().ended(self.begun, Instant::now());
+        self.diagnoses.turns().ended(self.begun, Instant::now());
     }
 }
 
-impl Ration {
-    fn allows(&mut self, (source, reason): (&Id, &'static str), now: Instant) -> bool {
+impl Turns {
+    /// Whether one may be looked into now; only then is the client's own ration asked for one.
+    fn allows(
+        &mut self,
+        (source, reason): (&Id, &'static str),
+        now: Instant,
+        is_left_to_client: impl FnOnce() -> bool,
+    ) -> bool {
         let key = (source.clone(), reason);
         let is_early = |last: &Instant| now.duration_since(*last) < OF_ONE_SOURCE_EVERY;
         if self.is_busy
             || self.rests_until.is_some_and(|until| now < until)
             || self.last.get(&key).is_some_and(is_early)
+            || !is_left_to_client()
         {
             return false;
         }
@@ -102,38 +128,39 @@ impl Ration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Id, Instant, Ration};
+    use super::{Duration, Id, Instant, Turns};
 
     #[test]
     fn diagnoses_take_two_hundredths_of_a_processor_whatever_is_sent() {
-        let (mut ration, start) = (Ration::default(), Instant::now());
+        let (mut turns, start) = (Turns::default(), Instant::now());
         let [one, other] = ["one", "other"].map(|name| Id::new(name).unwrap());
         let at = |ms| start + Duration::from_millis(ms);
 
-        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        let mut allows = |source, reason, ms| turns.allows((source, reason), at(ms), || true);
         assert!(allows(&one, "a", 0));
         assert!(!allows(&other, "a", 1), "one at a time");
-        ration.ended(at(0), at(10));
-        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        turns.ended(at(0), at(10));
+        let mut allows = |source, reason, ms| turns.allows((source, reason), at(ms), || true);
         assert!(!allows(&other, "a", 509), "it rests fifty times as long as it took");
         assert!(allows(&other, "a", 510));
-        ration.ended(at(510), at(511));
-        let mut allows = |source, reason, ms| ration.allows((source, reason), at(ms));
+        turns.ended(at(510), at(511));
+        let mut allows = |source, reason, ms| turns.allows((source, reason), at(ms), || true);
         assert!(!allows(&one, "a", 999), "a source waits for its turn");
         assert!(allows(&one, "b", 999), "but for another reason");
-        ration.ended(at(999), at(999));
-        assert!(ration.allows((&one, "a"), at(1_000)));
+        turns.ended(at(999), at(999));
+        assert!(!turns.allows((&one, "a"), at(1_000), || false), "nothing is left to the client");
+        assert!(turns.allows((&one, "a"), at(1_000), || true));
     }
 
     #[test]
     fn sources_that_are_gone_take_no_memory() {
-        let (mut ration, start) = (Ration::default(), Instant::now());
+        let (mut turns, start) = (Turns::default(), Instant::now());
         for number in 0..100_u64 {
             let now = start + Duration::from_secs(20 * number);
             let source = Id::new(&format!("source-{number}")).unwrap();
-            assert!(ration.allows((&source, "a"), now));
-            ration.ended(now, now);
+            assert!(turns.allows((&source, "a"), now, || true));
+            turns.ended(now, now);
         }
-        assert_eq!(ration.last.len(), 1);
+        assert_eq!(turns.last.len(), 1);
     }
 }

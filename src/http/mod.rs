@@ -1,7 +1,8 @@
 //! HTTP: the listeners, their limits, and the one place that turns meaning into status codes.
 //!
 //! ```text
-//! listener    accepts, bounds every connection in number and time, closes in order
+//! listener    accepts, bounds connections in number: of all, and of each peer
+//!   connection  answers requests, bounds them in time, ends in order
 //!   public    /webhooks/{source}, /livez, /readyz
 //!     webhooks  source -> body within limits -> signature -> intake -> receipts
 //! ```
@@ -10,13 +11,21 @@
 
 mod admin;
 mod arrival;
+mod bodies;
 mod body;
+mod connection;
+mod connections;
 mod diagnoses;
 mod health;
 mod listener;
 mod observer;
+mod paced;
+mod peers;
 mod problem;
+mod progress;
 mod public;
+mod ration;
+mod refusals;
 mod request_id;
 mod sources;
 mod tls;
@@ -30,6 +39,7 @@ pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};
 pub use observer::{AnswerObserver, ObservedAnswer, Refusal};
+pub use peers::{Network, TrustedProxies};
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
 pub use sources::Sources;

@@ -1,6 +1,7 @@
 //! The public listener's routes. It takes webhooks and says whether it can; nothing can be read here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +11,7 @@ use axum::{Extension, Router};
 use super::body::BodyLimits;
 use super::health::{Health, livez, readyz};
 use super::observer::AnswerObserver;
+use super::peers::{Peer, TrustedProxies};
 use super::problem::{Code, Problem};
 use super::request_id::RequestId;
 use super::sources::Sources;
@@ -24,10 +26,29 @@ pub struct HttpSettings {
     pub body_bytes_max: usize,
     /// Connections open at once, of the public listener.
     pub connections_max: usize,
+    /// Of these, connections of one peer; 0 is no limit. One client may then use half of the memory of bodies in work.
+    pub connections_per_peer_max: usize,
+    /// How long a connection may wait for another request.
+    pub idle: Duration,
+    /// Proxies that are not counted as a peer, and whose word for their client's address is taken.
+    pub trusted_proxies: TrustedProxies,
+    /// How long webhooks are still taken after a signal to end, while `/readyz` says that it drains.
+    pub drain: Duration,
     /// The bodies of all requests in work together, in bytes. At least `body_bytes_max`.
     pub body_bytes_in_flight_max: usize,
     /// What the public listener is secured with; `None` is plain HTTP.
     pub tls: Option<Tls>,
+}
+
+impl HttpSettings {
+    /// The bodies in work of one client: half of all, so that no client can have those of others refused, and room for the
+    /// largest.
+    fn body_bytes_of_client_max(&self) -> usize {
+        match self.connections_per_peer_max {
+            0 => usize::MAX,
+            _ => self.body_bytes_max.max(self.body_bytes_in_flight_max / 2),
+        }
+    }
 }
 
 /// The routes of the public listener. An `observer` sees every answer to a provider.
@@ -38,22 +59,31 @@ pub fn public(
     health: Health,
     observer: Option<AnswerObserver>,
 ) -> Router {
-    let limits = BodyLimits::new(settings.body_bytes_max, settings.body_bytes_in_flight_max);
-    let handler = Arc::new(WebhookHandler::new(sources, limits, intake, observer));
-    with_health(Router::new().fallback(webhooks).with_state(handler), health)
+    let limits = BodyLimits::new(
+        settings.body_bytes_max,
+        settings.body_bytes_in_flight_max,
+        settings.body_bytes_of_client_max(),
+    );
+    routes(WebhookHandler::new(sources, limits, intake, observer), health)
+}
+
+/// The same, with what takes the webhooks.
+pub(super) fn routes(handler: WebhookHandler, health: Health) -> Router {
+    with_health(Router::new().fallback(webhooks).with_state(Arc::new(handler)), health)
 }
 
 /// `/webhooks/{source}`, by hand: a router would decode and allocate for each webhook what is plain text here.
 async fn webhooks(
     State(handler): State<Arc<WebhookHandler>>,
     Extension(id): Extension<RequestId>,
+    Extension(client): Extension<Peer>,
     request: Request,
 ) -> Response {
     let name = request.uri().path().strip_prefix("/webhooks/");
     match name.filter(|name| !name.is_empty() && !name.contains('/')) {
         Some(name) => {
             let served = handler.source(name);
-            receive(&handler, served, id, request).await
+            receive(&handler, served, (id, client), request).await
         }
         None => nothing_here().await.into_response(),
     }

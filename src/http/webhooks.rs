@@ -16,11 +16,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
 
-use super::arrival::received_now;
+use super::arrival::{Arrival, Clock, machine_clock};
 use super::body::{BodyLimits, Held};
 use super::diagnoses::Diagnoses;
 use super::observer::{AnswerObserver, ObservedAnswer, Refusal};
+use super::peers::Peer;
 use super::problem::{Code, Problem};
+use super::refusals::RefusalLog;
 use super::request_id::RequestId;
 use super::sources::{Served, Sources};
 use crate::intake::Intake;
@@ -37,6 +39,8 @@ pub(super) struct WebhookHandler {
     limits: BodyLimits,
     intake: Intake,
     diagnoses: Diagnoses,
+    refusals: RefusalLog,
+    clock: Clock,
     observer: Option<AnswerObserver>,
 }
 
@@ -47,7 +51,31 @@ impl WebhookHandler {
         intake: Intake,
         observer: Option<AnswerObserver>,
     ) -> Self {
-        Self { sources, limits, intake, diagnoses: Diagnoses::default(), observer }
+        Self {
+            sources,
+            limits,
+            intake,
+            diagnoses: Diagnoses::default(),
+            refusals: RefusalLog::default(),
+            clock: machine_clock,
+            observer,
+        }
+    }
+
+    /// The same, by another clock.
+    #[cfg(test)]
+    pub(super) fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// Counts a refusal, and logs it unless its client has had many.
+    fn refuse(&self, (id, client): (&RequestId, Peer), source: &str, refused: Refused) -> Response {
+        let Refused { problem, reason, detail } = refused;
+        counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
+        if self.refusals.may_log(client) {
+            info!(request = %id, source, %client, reason, detail, "webhook refused");
+        }
+        problem.into_response()
     }
 
     /// The source that webhooks to `name` are for.
@@ -80,7 +108,7 @@ impl From<Rejection> for Refused {
 pub(super) async fn receive(
     handler: &WebhookHandler,
     served: Option<Arc<Served>>,
-    id: RequestId,
+    (id, client): (RequestId, Peer),
     request: Request,
 ) -> Response {
     let begun = Instant::now();
@@ -91,7 +119,7 @@ pub(super) async fn receive(
                 return answer.into_response();
             }
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
-            take(handler, served, request).instrument(span).await.map(|receipts| (served, receipts))
+            take(handler, served, client, request).instrument(span).await.map(|receipts| (served, receipts))
         }
         None => Err(Code::UnknownSource.into()),
     };
@@ -100,7 +128,7 @@ pub(super) async fn receive(
     }
     match answer {
         Ok((served, receipts)) => accept(&id, served, &receipts),
-        Err(refused) => refuse(&id, name, refused),
+        Err(refused) => handler.refuse((&id, client), name, refused),
     }
 }
 
@@ -127,29 +155,38 @@ fn observed(
     }
 }
 
-async fn take(handler: &WebhookHandler, served: &Served, request: Request) -> Result<Vec<Receipt>, Refused> {
+async fn take(
+    handler: &WebhookHandler,
+    served: &Served,
+    client: Peer,
+    request: Request,
+) -> Result<Vec<Receipt>, Refused> {
     let Served { source, meters } = served;
-    let (head, body) = admit(&handler.limits, request).instrument(debug_span!("read")).await?;
+    let (head, body) = admit(&handler.limits, client, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
     let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
-    let received_at = received_now();
-    let now = received_at.0.div_euclid(1_000_000);
+    let arrival = Arrival::by(handler.clock);
+    let now = arrival.now_s();
     match debug_span!("verify").in_scope(|| source.verify(&webhook, now)) {
         Ok(verified) => {
             meters.secret(verified.secret_position);
-            let receipts = store(handler, &verified, received_at, body.last_byte_at).await;
+            let receipts = store(handler, &verified, arrival.received_at, body.last_byte_at).await;
             meters.webhook_seconds.record(body.last_byte_at.elapsed());
             receipts
         }
         Err(rejection) => {
-            handler.diagnoses.look_into(source, &handler.sources, &rejection, (head, body), now);
+            handler.diagnoses.look_into((source, &handler.sources), &rejection, (client, head, body), now);
             Err(rejection.into())
         }
     }
 }
 
 /// Checks what can be told without the signature, and reads the body.
-pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Parts, Held), Refused> {
+pub(super) async fn admit(
+    limits: &BodyLimits,
+    client: Peer,
+    request: Request,
+) -> Result<(Parts, Held), Refused> {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         let problem = Problem::method_not_allowed("POST");
@@ -158,7 +195,7 @@ pub(super) async fn admit(limits: &BodyLimits, request: Request) -> Result<(Part
     if head.headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Code::ContentEncoded.into());
     }
-    match limits.read(body).await {
+    match limits.read(body, client).await {
         Ok(body) => Ok((head, body)),
         Err(Code::BodyTooLarge) => {
             let limit = format!("at most {} bytes", limits.bytes_max());
@@ -205,12 +242,6 @@ fn accept(id: &RequestId, Served { source, meters }: &Served, receipts: &[Receip
         Some(body) => body.to_owned().into_response(),
         None => Json(Receipts { receipts: receipts.iter().map(ReceiptBody::from).collect() }).into_response(),
     }
-}
-
-fn refuse(id: &RequestId, source: &str, Refused { problem, reason, detail }: Refused) -> Response {
-    counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
-    info!(request = %id, source, reason, detail, "webhook refused");
-    problem.into_response()
 }
 
 /// The body of a 200.

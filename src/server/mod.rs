@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -33,7 +33,7 @@ use self::lanes::LaneRuntime;
 use self::signals::Signals;
 use self::watch::keep_checking;
 
-/// From the first signal to the end.
+/// From the first signal to the end, beside `http.drain_ms`.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 /// The longest check before serving begins; a database that takes longer is away.
 const FIRST_CHECK_MAX: Duration = Duration::from_secs(3);
@@ -71,6 +71,8 @@ struct Running {
     upkeep: JoinHandle<()>,
     locks: Locks,
     health: Health,
+    drain: Duration,
+    draining: CancellationToken,
     stop: CancellationToken,
     _lane_runtime: LaneRuntime,
 }
@@ -148,10 +150,14 @@ impl Server {
         let mut running = self.spawn();
         tokio::select! {
             ended = running.any_end() => return Err(ended),
-            name = signals.next() => info!(signal = name, "ending: no new webhooks are taken"),
+            name = signals.next() => info!(signal = name, "told to end"),
             () = done => {}
         }
         supervisor::stopping();
+        tokio::select! {
+            () = running.drain() => {}
+            _ = signals.next() => return Err(ServerError::Cut),
+        }
         tokio::select! {
             ended = timeout(SHUTDOWN_MAX, running.end()) => ended.map_err(|_| ServerError::Overdue),
             _ = signals.next() => Err(ServerError::Cut),
@@ -168,10 +174,17 @@ impl Server {
         let health = self.health.clone();
         let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
         let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin.token);
-        let http::HttpSettings { connections_max, tls, .. } = self.settings.http;
-        let public_options = ListenerOptions { name: "public", connections_max, tls };
-        let admin_options =
-            ListenerOptions { name: "admin", connections_max: ADMIN_CONNECTIONS_MAX, tls: None };
+        let draining = CancellationToken::new();
+        let settings = self.settings.http;
+        let public_options = ListenerOptions {
+            connections_per_peer_max: settings.connections_per_peer_max,
+            idle_max: settings.idle,
+            trusted_proxies: settings.trusted_proxies,
+            tls: settings.tls,
+            draining: draining.clone(),
+            ..ListenerOptions::new("public", settings.connections_max)
+        };
+        let admin_options = ListenerOptions::new("admin", ADMIN_CONNECTIONS_MAX);
         Running {
             public: tokio::spawn(http::serve(self.public, public, public_options, stop.clone())),
             admin: tokio::spawn(http::serve(self.admin, admin, admin_options, stop.clone())),
@@ -180,6 +193,8 @@ impl Server {
             upkeep: tokio::spawn(self.metrics.keep()),
             locks: self.locks,
             health: self.health,
+            drain: settings.drain,
+            draining,
             stop,
             _lane_runtime: self.lane_runtime,
         }
@@ -208,9 +223,20 @@ impl Running {
         }
     }
 
+    /// Goes on for a while, so that whoever routes webhooks here sees that it should not: `/readyz` says so, and each answer
+    /// is the last of its connection.
+    async fn drain(&self) {
+        self.health.draining();
+        self.draining.cancel();
+        if !self.drain.is_zero() {
+            info!(drain_ms = self.drain.as_millis(), "draining: webhooks are still taken, /readyz says 503");
+            sleep(self.drain).await;
+        }
+        info!("ending: no new webhooks are taken");
+    }
+
     /// Ends every part, in the order of the webhooks' way through them.
     async fn end(self) {
-        self.health.draining();
         self.stop.cancel();
         let (public, admin) = tokio::join!(self.public, self.admin);
         let lanes = self.lanes.await;

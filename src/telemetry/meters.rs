@@ -70,6 +70,22 @@ pub const METERS: &[Meter] = &[
     gauge("paylatch_connections", "Open connections."),
     gauge("paylatch_connections_max", "Connections that may be open."),
     counter(
+        "paylatch_connections_refused_total",
+        "Connections closed at once, because their peer had all it may have.",
+    ),
+    counter(
+        "paylatch_connections_given_way_total",
+        "Waiting connections that were ended, because there was no room for another.",
+    ),
+    counter(
+        "paylatch_refusals_held_back_total",
+        "Refusals that were answered a second late, because their client had many.",
+    ),
+    counter(
+        "paylatch_refusals_unlogged_total",
+        "Refused webhooks without a line in the log, because too many came.",
+    ),
+    counter(
         "paylatch_accept_errors_total",
         "Connections that could not be accepted, for want of file descriptors.",
     ),

@@ -1,12 +1,18 @@
 //! What a stranger sends cannot stop it: no input ends the process, and a request that is refused costs little.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use http::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+use tokio::time::sleep;
 
 use crate::every_provider;
 use crate::webhooks::payment;
-use crate::world::World;
+use crate::world::{Plan, World};
 
 /// Beyond what any stack holds, in half of the longest body.
 const LEVELS: usize = 500_000;
@@ -78,4 +84,81 @@ async fn the_command_that_verifies_a_body_of_half_a_million_levels_says_that_it_
             assert_eq!(output.status.code(), Some(1), "{provider}: {output:?}");
         }
     }
+}
+
+/// How long the attacks below last.
+const ATTACK: Duration = Duration::from_secs(5);
+
+/// Whether each of the webhooks that are sent while `attack` goes on is taken; how many there were.
+async fn taken_during(world: &World, attack: impl Future<Output = ()>) -> usize {
+    let honest = async {
+        let (end, mut taken) = (Instant::now() + ATTACK, 0);
+        while Instant::now() < end {
+            let webhook = payment(&format!("pi_{taken}")).succeeded();
+            assert_eq!(world.send(&webhook).await.outcome(), "applied");
+            taken += 1;
+            sleep(Duration::from_millis(20)).await;
+        }
+        taken
+    };
+    tokio::select! {
+        taken = honest => taken,
+        () = attack => unreachable!("it goes on"),
+    }
+}
+
+/// Connections from 127.0.0.2 that send `request` and wait, again and again.
+async fn attack(address: SocketAddr, connections: usize, request: &[u8]) {
+    let one = async || loop {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+        if let Ok(mut socket) = socket.connect(address).await {
+            let _ = socket.write_all(request).await;
+            let _ = socket.read(&mut [0; 1_024]).await;
+        }
+        sleep(Duration::from_millis(10)).await;
+    };
+    join_all((0..connections).map(|_| one())).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_announced_and_never_sent_have_no_webhook_refused() {
+    let world = Plan::sqlite().start().await;
+    let head = b"POST /webhooks/stripe HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n";
+    let taken = taken_during(&world, attack(world.replicas[0].address(), 40, head)).await;
+    assert!(taken > 20, "{taken}");
+}
+
+#[tokio::test]
+async fn a_flood_of_unsigned_webhooks_has_no_webhook_refused_and_no_line_of_the_log_each() {
+    let world = Plan::sqlite().start().await;
+    let request = b"POST /webhooks/stripe HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+    let taken = taken_during(&world, attack(world.replicas[0].address(), 200, request)).await;
+    let refused = world.replicas[0].metric("paylatch_rejections_total", &["signature_missing"]).await;
+    let logged = world.replicas[0].output().matches("webhook refused").count();
+    println!("{taken} webhooks taken beside {refused} that were refused, of which {logged} are logged");
+    assert!(taken > 20, "{taken}");
+    assert!(refused > 400.0 && logged <= 20, "{refused} refused, {logged} logged");
+    let unlogged = world.replicas[0].metric("paylatch_refusals_unlogged_total", &[]).await;
+    assert!(unlogged >= refused - 20.0, "{unlogged} of {refused}");
+}
+
+#[tokio::test]
+async fn connections_that_wait_take_the_place_of_nobody() {
+    let world = Plan::sqlite().set("http.connections_max", "64").start().await;
+    let keep = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+    let hoard = async {
+        let mut hoard = Vec::new();
+        loop {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(([127, 0, 0, 2 + (hoard.len() % 8) as u8], 0).into()).unwrap();
+            if let Ok(mut socket) = socket.connect(world.replicas[0].address()).await {
+                let _ = socket.write_all(keep).await;
+                hoard.push(socket);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let taken = taken_during(&world, hoard).await;
+    assert!(taken > 20, "{taken}");
 }

@@ -104,3 +104,21 @@ async fn a_second_signal_ends_it_at_once_and_says_that_work_was_cut() {
     assert_eq!(world.deliver(&webhook).await.status, 200, "its provider sends it again");
     world.audit_is_clean().await;
 }
+
+#[tokio::test]
+async fn while_it_drains_webhooks_are_taken_and_readyz_says_that_no_more_should_come() {
+    let world = Plan::sqlite().set("http.drain_ms", "3000").start().await;
+    let replica = &world.replicas[0];
+    let started = Instant::now();
+    replica.terminate();
+    replica.says("draining").await;
+
+    let ready = replica.request(http::Method::GET, "/readyz").await.unwrap();
+    let answer = replica.send(&payment("pi_1").succeeded()).await;
+
+    assert_eq!((ready.status.as_u16(), &ready.json()["draining"]), (503, &true.into()));
+    assert_eq!((answer.outcome().as_str(), answer.header("connection")), ("applied", Some("close")));
+    let status = replica.ended().await;
+    assert!(status.success(), "{status}");
+    assert!(started.elapsed() > Duration::from_millis(2_900), "{:?}", started.elapsed());
+}

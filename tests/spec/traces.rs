@@ -37,7 +37,7 @@ impl Collector {
         tokio::spawn(paylatch::http::serve(
             listener,
             app,
-            paylatch::http::ListenerOptions { name: "collector", connections_max: 8, tls: None },
+            paylatch::http::ListenerOptions::new("collector", 8),
             tokio_util::sync::CancellationToken::new(),
         ));
         address

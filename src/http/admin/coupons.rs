@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::http::body::BodyLimits;
-use crate::http::listener::apart;
+use crate::http::connection::apart;
+use crate::http::peers::Peer;
 use crate::http::problem::Body;
 use crate::http::public::only_get;
 use crate::http::{Code, Problem};
@@ -91,7 +92,11 @@ pub(super) fn routes(store: Store, intake: Intake) -> Router {
         .route("/api/v1/coupons/{code}", get(one).fallback(only_get))
         .route("/api/v1/coupons/{code}/redemptions", post(redeem).fallback(only_post))
         .route("/api/v1/coupons/{code}/redemptions/{redeemer}", delete(give_back).fallback(only_delete))
-        .with_state(Till { store, intake, limits: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX) })
+        .with_state(Till {
+            store,
+            intake,
+            limits: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
+        })
         .layer(from_fn(apart))
 }
 
@@ -202,7 +207,8 @@ async fn read<T: DeserializeOwned>(limits: &BodyLimits, request: Request) -> Res
     if !is_json(request.headers()) {
         return Err(Code::NotJson.into());
     }
-    let body = limits.read(request.into_body()).await?;
+    let client = *request.extensions().get::<Peer>().ok_or(Code::Internal)?;
+    let body = limits.read(request.into_body(), client).await?;
     let Json(value) = Json::from_bytes(&body.bytes).map_err(|rejection| invalid(rejection.body_text()))?;
     Ok(value)
 }

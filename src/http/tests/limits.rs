@@ -84,27 +84,78 @@ async fn heads_are_limited_in_bytes_in_lines_and_in_their_uri() {
 async fn bodies_beyond_the_memory_of_all_are_told_to_come_again_before_they_are_read() {
     let world = World::start().await;
     let mut stalled = Vec::new();
-    for _ in 0..3 {
-        let mut socket = world.connect().await;
-        let head = format!(
-            "POST /length HTTP/1.1\r\nContent-Length: {BODY_BYTES_MAX}\r\nExpect: 100-continue\r\n\r\n"
-        );
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let mut proceed = [0; 25];
-        socket.read_exact(&mut proceed).await.unwrap();
-        assert_eq!(&proceed, b"HTTP/1.1 100 Continue\r\n\r\n", "its memory is reserved");
+    for client in 2..5 {
+        let mut socket = world.connect_from(client).await;
+        socket.write_all(&all_but_the_last_byte()).await.unwrap();
         stalled.push(socket);
     }
-    for request in [post("Content-Length: 1\r\n", ""), chunked(1)] {
-        let answer = world.exchange(request).await;
-        assert_eq!((statuses(&answer), &body(&answer)["code"]), (vec![503], &"memory_full".into()));
+    for request in [post("Content-Length: 1\r\n", "x"), chunked(1)] {
+        let answer = refused_for_memory(&world, &request).await;
         assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
     }
     let mut first = stalled.remove(0);
-    first.write_all(&vec![b'x'; BODY_BYTES_MAX]).await.unwrap();
+    first.write_all(b"x").await.unwrap();
     let mut answer = [0; 15];
     first.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    let answer = world.exchange(post("Content-Length: 1\r\n", "x")).await;
+    assert!(answer.ends_with("length=1"), "{answer}");
+}
+
+/// A request whose body stalls before its end, with nearly all of its memory taken.
+fn all_but_the_last_byte() -> Vec<u8> {
+    let head = format!("POST /length HTTP/1.1\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n");
+    [head.into_bytes(), vec![b'x'; BODY_BYTES_MAX - 1]].concat()
+}
+
+/// The answer once there is no memory: how far others' bodies have come is told by nothing that a test could wait for.
+async fn refused_for_memory(world: &World, request: &str) -> String {
+    let refused = async {
+        loop {
+            let answer = world.exchange(request).await;
+            if statuses(&answer) == [503] {
+                assert_eq!(body(&answer)["code"], "memory_full");
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), refused).await.expect("the memory is taken")
+}
+
+#[tokio::test]
+async fn bodies_that_are_announced_and_not_sent_take_no_memory() {
+    let world = World::start().await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        let mut socket = world.connect().await;
+        let head = format!("POST /length HTTP/1.1\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        idle.push(socket);
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let request = post(&format!("Content-Length: {BODY_BYTES_MAX}\r\n"), &"x".repeat(BODY_BYTES_MAX));
+    assert_eq!(statuses(&world.exchange(&request).await), [200]);
+}
+
+#[tokio::test]
+async fn the_bodies_of_one_client_leave_memory_for_those_of_others() {
+    let world = World::start().await;
+    let mut greedy = Vec::new();
+    for _ in 0..2 {
+        let mut socket = world.connect_from(2).await;
+        socket.write_all(&all_but_the_last_byte()).await.unwrap();
+        greedy.push(socket);
+    }
+    let third = async {
+        loop {
+            let mut socket = world.connect_from(2).await;
+            let _ = socket.write_all(post("Content-Length: 1\r\n", "x").as_bytes()).await;
+            if statuses(&super::read_all(&mut socket).await) == [503] {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(2), third).await.expect("its share is taken");
     let answer = world.exchange(post("Content-Length: 1\r\n", "x")).await;
     assert!(answer.ends_with("length=1"), "{answer}");
 }

@@ -1,7 +1,9 @@
 //! What senders see, over raw sockets: no client library that would tidy up what is sent.
 
 mod hostile;
+mod keep_alive;
 mod limits;
+mod peers;
 mod slow;
 #[cfg(feature = "tls")]
 mod tls;
@@ -24,8 +26,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::body::BodyLimits;
+use super::connection::apart;
 use super::health::Health;
-use super::listener::{ListenerOptions, apart, serve};
+use super::listener::{ListenerOptions, serve};
+use super::peers::Peer;
 use super::public::{nothing_here, with_health};
 use super::tls::Tls;
 use super::webhooks::admit;
@@ -34,8 +38,10 @@ use super::webhooks::admit;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// All bodies in work together, in bytes: three of the largest.
 const IN_FLIGHT_BYTES_MAX: usize = 3 * BODY_BYTES_MAX;
+/// Those of one client.
+const OF_CLIENT_BYTES_MAX: usize = 2 * BODY_BYTES_MAX;
 /// No test waits longer for the server.
-const PATIENCE: Duration = Duration::from_secs(12);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running listener.
 pub(super) struct World {
@@ -59,16 +65,29 @@ impl World {
     }
 
     async fn behind(connections_max: usize, app: Router, tls: Option<Tls>) -> Self {
+        // Tests read until the server closes.
+        let idle_max = Duration::from_secs(3);
+        let options = ListenerOptions { tls, idle_max, ..ListenerOptions::new("public", connections_max) };
+        Self::with(options, app).await
+    }
+
+    async fn with(options: ListenerOptions, app: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let options = ListenerOptions { name: "public", connections_max, tls };
         let served = tokio::spawn(serve(listener, app, options, shutdown.clone()));
         Self { address, shutdown, served }
     }
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// As the client at 127.0.0.`client`.
+    async fn connect_from(&self, client: u8) -> TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, client], 0).into()).unwrap();
+        socket.connect(self.address).await.unwrap()
     }
 
     /// Sends `bytes` and reads until the server closes.
@@ -81,7 +100,7 @@ impl World {
 }
 
 fn routes(health: Health) -> Router {
-    let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX);
+    let limits = BodyLimits::new(BODY_BYTES_MAX, IN_FLIGHT_BYTES_MAX, OF_CLIENT_BYTES_MAX);
     with_health(Router::new(), health)
         .route("/length", any(async move |request: Request| length(&limits, request).await))
         .route("/panic", get(panics))
@@ -90,7 +109,8 @@ fn routes(health: Health) -> Router {
 }
 
 async fn length(limits: &BodyLimits, request: Request) -> Response {
-    match admit(limits, request).await {
+    let client = *request.extensions().get::<Peer>().unwrap();
+    match admit(limits, client, request).await {
         Ok((_, body)) => format!("length={}", body.bytes.len()).into_response(),
         Err(refused) => refused.problem.into_response(),
     }

@@ -1,6 +1,7 @@
 //! Webhooks through the real routes: Stripe's definition, a SQLite database, locks of this process.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,10 +9,14 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{World, body, statuses};
-use crate::http::{Health, HttpSettings, Sources, public, received_now};
+use crate::http::arrival::{Clock, machine_clock};
+use crate::http::body::BodyLimits;
+use crate::http::public::routes;
+use crate::http::webhooks::WebhookHandler;
+use crate::http::{Health, Sources};
 use crate::intake::{self, Intake};
 use crate::lock::{self, Locks};
-use crate::order::Id;
+use crate::order::{Id, UnixMicros};
 use crate::provider::{Providers, Source, SourceSettings};
 use crate::secret::Secret;
 use crate::store::{self, Store};
@@ -27,6 +32,10 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
+        Self::by(machine_clock).await
+    }
+
+    async fn by(clock: Clock) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", directory.path().join("paylatch.db").display());
         let store = Store::open(&store::StoreSettings {
@@ -38,19 +47,15 @@ impl Shop {
         let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store);
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
-        let limits = HttpSettings {
-            body_bytes_max: 65_536,
-            connections_max: 64,
-            body_bytes_in_flight_max: 1 << 20,
-            tls: None,
-        };
-        let app = public(&limits, sources.clone(), intake, Health::new(), None);
+        let limits = BodyLimits::new(65_536, 1 << 20, 1 << 20);
+        let handler = WebhookHandler::new(sources.clone(), limits, intake, None).with_clock(clock);
+        let app = routes(handler, Health::new());
         Self { world: World::serving(app).await, sources, stripe, _directory: directory }
     }
 
     /// Posts `content` with the headers that `source` signs it with, `age_s` seconds ago.
     async fn post(&self, source: &Source, content: &str, age_s: i64) -> String {
-        let now = received_now().0 / 1_000_000;
+        let now = machine_clock().0 / 1_000_000;
         let signed = source.sign(&Bytes::copy_from_slice(content.as_bytes()), now - age_s);
         let headers: String =
             signed.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -66,7 +71,7 @@ impl Shop {
 
     fn signature(&self, content: &str) -> String {
         let signed =
-            self.stripe.sign(&Bytes::copy_from_slice(content.as_bytes()), received_now().0 / 1_000_000);
+            self.stripe.sign(&Bytes::copy_from_slice(content.as_bytes()), machine_clock().0 / 1_000_000);
         signed.headers.into_iter().map(|(_, value)| value).next().unwrap()
     }
 }
@@ -193,4 +198,22 @@ async fn sources_are_replaced_while_webhooks_come_in() {
     assert_eq!(statuses(&shop.post(&source("whsec_canary_new"), &captured("evt_1"), 0).await), [200]);
     shop.sources.replace(HashMap::new());
     assert_eq!(statuses(&shop.post(&source("whsec_canary_new"), &captured("evt_1"), 0).await), [404]);
+}
+
+/// Seconds that the clock of the test below is ahead of the machine's.
+static AHEAD_S: AtomicI64 = AtomicI64::new(0);
+
+fn moved_clock() -> UnixMicros {
+    UnixMicros(machine_clock().0 + AHEAD_S.load(Ordering::Relaxed) * 1_000_000)
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_and_is_set_right_refuses_no_webhook() {
+    let shop = Shop::by(moved_clock).await;
+    for (number, ahead_s) in [0, 3_600, 0, 0, -30].into_iter().enumerate() {
+        AHEAD_S.store(ahead_s, Ordering::Relaxed);
+        let content = captured(&format!("evt_{number}"));
+        let answer = shop.post(&shop.stripe, &content, -ahead_s).await;
+        assert_eq!(statuses(&answer), [200], "{ahead_s} s ahead: {answer}");
+    }
 }

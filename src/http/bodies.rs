@@ -1,0 +1,99 @@
+//! Bodies that tell what their connection is doing: one that arrives, whether all of it was read, and one that answers,
+//! when it is sent.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Error;
+use axum::body::{Body, HttpBody};
+use bytes::Bytes;
+use hyper::body::{Frame, Incoming, SizeHint};
+
+use super::progress::{Doing, Progress};
+
+/// A request in work, until its answer is written; then its connection waits for another.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Progress>);
+
+impl Busy {
+    pub(super) fn begin(progress: &Arc<Progress>) -> Self {
+        progress.set(Doing::Busy);
+        Self(Arc::clone(progress))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.set(Doing::Idle);
+    }
+}
+
+/// The body of a request.
+pub(super) struct Arriving {
+    body: Incoming,
+    progress: Arc<Progress>,
+}
+
+impl Arriving {
+    pub(super) fn new(body: Incoming, progress: &Arc<Progress>) -> Self {
+        progress.set_body_is_unread(!body.is_end_stream());
+        Self { body, progress: Arc::clone(progress) }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(frame, Poll::Ready(None)) {
+            self.progress.set_body_is_unread(false);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of an answer.
+pub(super) struct Answering {
+    body: Body,
+    _busy: Busy,
+}
+
+impl Answering {
+    pub(super) fn new(body: Body, busy: Busy) -> Self {
+        Self { body, _busy: busy }
+    }
+}
+
+impl HttpBody for Answering {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
 use paylatch::http::Code;
-use paylatch::order::{Anomaly, Kind, Outcome, Status};
+use paylatch::order::{Anomaly, Basis, Kind, Outcome, Status};
 use paylatch::provider::Cause;
 use paylatch::telemetry::{self, METERS};
 use serde_json::Value;
@@ -32,6 +32,10 @@ fn the_lifecycle_page_lists_the_words_of_the_code_in_their_order() {
     assert_eq!(
         table("lifecycle.md", "Kinds of fact"),
         words(Kind::ALL.iter().map(|kind| kind.as_str()).collect())
+    );
+    assert_eq!(
+        table("lifecycle.md", "Basis"),
+        words(Basis::ALL.iter().map(|basis| basis.as_str()).collect())
     );
     assert_eq!(
         table("lifecycle.md", "Status"),

@@ -14,22 +14,27 @@ create table events ( -- Every verified event, once, with what was decided and w
     outcome      text not null constraint events_outcome_known check (outcome in ('applied', 'restated', 'noted', 'parked', 'dead')), -- What became of it.
     reason       text, -- Why, where the outcome does not say it.
     payment_id   text constraint events_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's payment that it is about.
+    account      text constraint events_account_length check (length(account) between 1 and 255), -- The merchant's account at the provider that it is about, where one endpoint serves several.
     kind         text constraint events_kind_known check (kind in ('authorized', 'captured', 'capture_failed', 'failed', 'canceled', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'dispute_lost')), -- What its fact says happened to money; null if it states none.
+    basis        text constraint events_basis_known check (basis in ('own', 'total', 'presumed', 'adjusting', 'standalone', 'unreferenced', 'reversal')), -- How the amount is to be taken.
     reference    text constraint events_reference_length check (length(reference) between 1 and 255), -- The movement of money: events that state one movement share it.
-    amount       integer constraint events_amount_not_negative check (amount >= 0), -- Minor units of the currency.
+    amount       integer constraint events_amount_not_negative check (amount >= 0), -- Minor units of the currency; null where a failed or canceled fact says nothing of it.
     currency     text constraint events_currency_code check (currency glob '[A-Z][A-Z][A-Z]' or currency glob '[A-Z][A-Z][A-Z][A-Z]'), -- ISO 4217 code.
-    cumulative   integer not null constraint events_cumulative_boolean check (cumulative in (0, 1)), -- The amount is a running total of the reference, not its own.
     order_claim  text constraint events_order_claim_length check (length(order_claim) between 1 and 255), -- The merchant's order that it names for its payment.
-    claim_rank   integer, -- The rank of the field that named the order; the smallest wins; a source's own fields rank below 0.
+    claim_rank   integer, -- The rank of the field that named the order; the smallest wins; a source's own fields rank below 0. -32768: a person assigned it; the latest of these holds.
     occurred_at  text not null constraint events_occurred_at_length check (length(occurred_at) = 27), -- When it happened, by the provider's clock.
     received_at  text not null constraint events_received_at_length check (length(received_at) = 27), -- When the delivery that is stored here arrived.
     duplicates   integer not null default 0 constraint events_duplicates_not_negative check (duplicates >= 0), -- How often it came again, counted about once a second.
+    read_by      integer, -- The generation of definitions that read it; null if none did.
     facts_sha256 blob not null constraint events_facts_sha256_length check (length(facts_sha256) = 32), -- The digest of everything that the event says.
     body_sha256  blob not null constraint events_body_sha256_length check (length(body_sha256) = 32), -- The digest of its bytes.
     headers      text not null default '{}' constraint events_headers_json check (json_valid(headers)), -- The headers that the provider's definition reads; never signatures or tokens.
     payload      blob, -- The exact bytes that were verified; null after a purge.
     constraint events_pkey primary key (event_id, source),
-    constraint events_fact_whole check ((kind is null) + (reference is null) + (amount is null) + (currency is null) in (0, 4)),
+    constraint events_fact_whole check ((kind is null) + (basis is null) + (reference is null) in (0, 3)),
+    constraint events_amount_whole check ((amount is null) = (currency is null)),
+    constraint events_amount_of_fact check (amount is null or kind is not null),
+    constraint events_fact_with_amount check (amount is not null or kind is null or kind in ('failed', 'canceled')),
     constraint events_claim_whole check ((order_claim is null) = (claim_rank is null)),
     constraint events_fact_or_claim_of_payment check (payment_id is not null or (kind is null and order_claim is null))
 ) strict;
@@ -40,7 +45,7 @@ create table payments ( -- Which order each payment belongs to: a cache of the c
     payment_id text not null constraint payments_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's id of the payment.
     source     text not null constraint payments_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
     order_id   text not null constraint payments_order_id_length check (length(order_id) between 1 and 255), -- The order; while no event has named one, the payment's own id.
-    link       text not null constraint payments_link_known check (link in ('known', 'provisional')), -- Whether an event named the order.
+    link       text not null constraint payments_link_known check (link in ('known', 'provisional', 'assigned')), -- Whether an event named the order, or a person did.
     constraint payments_pkey primary key (payment_id, source)
 ) strict;
 create index payments_order on payments (order_id, source);
@@ -50,11 +55,14 @@ create table orders ( -- What is being paid for: a cache, the fold of all facts 
     source         text not null constraint orders_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
     status         text not null constraint orders_status_known check (status in ('charged_back', 'disputed', 'refunded', 'partially_refunded', 'paid', 'authorized', 'canceled', 'failed', 'pending')), -- Where it stands.
     currency       text constraint orders_currency_code check (currency glob '[A-Z][A-Z][A-Z]' or currency glob '[A-Z][A-Z][A-Z][A-Z]'), -- ISO 4217 code of the amounts; facts in another currency are not summed.
-    authorized     integer not null constraint orders_authorized_not_negative check (authorized >= 0), -- Minor units reserved.
+    authorized     integer not null constraint orders_authorized_not_negative check (authorized >= 0), -- Minor units that were ever reserved.
+    reserved       integer not null constraint orders_reserved_not_negative check (reserved >= 0), -- Minor units that are reserved now, and may still be captured.
     captured       integer not null constraint orders_captured_not_negative check (captured >= 0), -- Minor units captured, less captures that failed.
     refunded       integer not null constraint orders_refunded_not_negative check (refunded >= 0), -- Minor units given back.
     disputed       integer not null constraint orders_disputed_not_negative check (disputed >= 0), -- Minor units in disputes that are open or lost.
-    anomaly        text constraint orders_anomaly_known check (anomaly in ('amount_overflow', 'currency_mismatch', 'refund_exceeds_capture', 'capture_exceeds_authorization', 'order_mismatch', 'amount_restated')), -- What a person should look at; null if nothing.
+    lost           integer not null constraint orders_lost_not_negative check (lost >= 0), -- Minor units in disputes that are lost. What is held is captured - refunded - lost.
+    anomaly        text constraint orders_anomaly_known check (anomaly in ('amount_overflow', 'currency_mismatch', 'account_mismatch', 'refund_exceeds_capture', 'given_back_twice', 'capture_exceeds_authorization', 'failed_after_captured', 'order_mismatch', 'amount_restated')), -- What a person should look at, the first of anomalies; null if nothing.
+    anomalies      text not null default '[]' constraint orders_anomalies_json check (json_valid(anomalies)), -- All that a person should look at, each with the sums that say why: [{"anomaly", "detail"}].
     version        integer not null, -- Changes with every write: who decided from another version writes nothing.
     first_event_at text not null constraint orders_first_event_at_length check (length(first_event_at) = 27), -- When the earliest event that tells of its payments happened.
     last_event_at  text not null constraint orders_last_event_at_length check (length(last_event_at) = 27), -- When the latest did.
@@ -78,10 +86,11 @@ create table conflicts ( -- Bodies that came under the id of a stored event and 
 create table acknowledgements ( -- Anomalies that a person has settled: they are not counted any more.
     order_id        text not null constraint acknowledgements_order_id_length check (length(order_id) between 1 and 255), -- The order.
     source          text not null constraint acknowledgements_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
-    anomaly         text not null constraint acknowledgements_anomaly_length check (length(anomaly) between 1 and 255), -- What was settled. If the order comes to have another anomaly, that one counts.
+    anomaly         text not null constraint acknowledgements_anomaly_length check (length(anomaly) between 1 and 255), -- What was settled.
+    detail          text not null constraint acknowledgements_detail_json check (json_valid(detail)), -- The sums that were settled. If the same anomaly comes to have other sums, it counts again.
     note            text constraint acknowledgements_note_length check (length(note) <= 4000), -- How, in the words of who settled it.
     acknowledged_at text not null constraint acknowledgements_acknowledged_at_length check (length(acknowledged_at) = 27), -- When.
-    constraint acknowledgements_pkey primary key (order_id, source, anomaly)
+    constraint acknowledgements_pkey primary key (order_id, source, anomaly, detail)
 ) strict;
 
 -- Events and bodies in conflict that a person has settled. They stay where they are; what is settled is kept here.

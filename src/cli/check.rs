@@ -141,7 +141,7 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
     };
     let Counts { anomalies, parked, dead, conflicts } = counts;
     let told =
-        format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} orders with an anomaly");
+        format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} anomalies of orders");
     if production && counts.sum() > 0 {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
             .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`")

@@ -3,7 +3,7 @@
 use super::failure::{Exit, Failure};
 use super::output::{printable, table};
 use crate::order::{Currency, Id, display_amount};
-use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+use crate::store::{AcknowledgementRow, AnomalyRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
 
 /// How many rows are shown unless told otherwise.
 pub(super) const ROWS_SHOWN: u32 = 10_000;
@@ -14,43 +14,35 @@ pub(super) async fn orders_of(store: &Store, source: &Id) -> Result<String, Fail
     Ok(orders_table(&store.orders(&filter).await?, &[]))
 }
 
-/// A line for each order; an anomaly that is among `acknowledged` is marked as settled.
+/// A line for each order; anomalies that are among `acknowledged` are marked as settled.
 pub(super) fn orders_table(rows: &[OrderRow], acknowledged: &[AcknowledgementRow]) -> String {
-    let header = [
-        "order",
-        "source",
-        "status",
-        "authorized",
-        "captured",
-        "refunded",
-        "disputed",
-        "currency",
-        "anomaly",
-    ];
+    let header =
+        ["order", "source", "status", "reserved", "captured", "refunded", "disputed", "currency", "anomaly"];
     let cells = rows.iter().map(|row| {
         let money = |minor| amount(minor, row.currency.as_deref());
         let cells = [
             row.order_id.clone(),
             row.source.clone(),
             row.status.clone(),
-            money(row.authorized),
+            money(row.reserved),
             money(row.captured),
             money(row.refunded),
             money(row.disputed),
             row.currency.clone().unwrap_or_else(|| "-".to_owned()),
-            row.anomaly.as_deref().map(|anomaly| shown(row, anomaly, acknowledged)).unwrap_or_default(),
+            row.anomalies.iter().map(|found| shown(row, found, acknowledged)).collect::<Vec<_>>().join(", "),
         ];
         cells.iter().map(|cell| printable(cell)).collect()
     });
     table(&header, cells)
 }
 
-/// The anomaly, and whether it is settled.
-fn shown(row: &OrderRow, anomaly: &str, acknowledged: &[AcknowledgementRow]) -> String {
+/// The anomaly, and whether it is settled with the sums that it has.
+fn shown(row: &OrderRow, found: &AnomalyRow, acknowledged: &[AcknowledgementRow]) -> String {
     let is_settled = acknowledged.iter().any(|settled| {
-        settled.order_id == row.order_id && settled.source == row.source && settled.anomaly == anomaly
+        (&settled.order_id, &settled.source) == (&row.order_id, &row.source)
+            && (&settled.anomaly, &settled.detail) == (&found.anomaly, &found.detail)
     });
-    if is_settled { format!("{anomaly} (acknowledged)") } else { anomaly.to_owned() }
+    if is_settled { format!("{} (acknowledged)", found.anomaly) } else { found.anomaly.clone() }
 }
 
 /// A line for each event.

@@ -30,7 +30,7 @@ pub(super) struct Orders {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
-    /// Keep that the order's anomaly is settled: it is not counted any more.
+    /// Keep that the order's anomalies are settled: they are not counted any more while their sums stay what they are.
     #[arg(long, requires = "id")]
     acknowledge: bool,
     /// How it was settled.
@@ -79,9 +79,11 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
 
 async fn acknowledge(store: &Store, order: &Key, note: Option<&str>) -> Result<(), Failure> {
     let settled = store.acknowledge(order, note, now_micros()).await?;
-    settled.map(drop).ok_or_else(|| {
-        Failure::new(Exit::Failed, "no_anomaly", format!("order {order} has no anomaly to acknowledge"))
-    })
+    if settled.is_empty() {
+        let problem = format!("order {order} has no anomaly to acknowledge");
+        return Err(Failure::new(Exit::Failed, "no_anomaly", problem));
+    }
+    Ok(())
 }
 
 /// Asked for only where there is an anomaly that could be settled.

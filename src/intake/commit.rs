@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
-use crate::order::{Changes, Event, Outcome, Receipt, decide};
+use crate::order::{Changes, Event, Order, Outcome, Receipt, decide};
 use crate::store::StoreError;
 
 use super::Refusal;
@@ -96,7 +96,7 @@ fn refuse_late(batch: Vec<Pending>) -> Vec<Pending> {
 /// A refund may be told before its capture, so an anomaly is news, and an alarm only when the gauge keeps showing it.
 fn tell_anomalies(changes: &Changes<'_>) {
     for rewrite in &changes.orders {
-        if let Some(anomaly) = rewrite.row.as_ref().and_then(|row| row.anomaly) {
+        if let Some(anomaly) = rewrite.row.as_ref().and_then(Order::anomaly) {
             tracing::info!(source = %rewrite.order.source, order = %rewrite.order.id, "anomaly {anomaly}");
         }
     }

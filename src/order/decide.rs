@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::entry::{Entry, Member};
 use super::event::{Event, Outcome, Receipt, Statement, UnixMicros};
 use super::fold::Order;
 use super::id::{Id, Key};
-use super::payment::{Entry, Link, PaymentFold};
+use super::link::Link;
+use super::payment::PaymentFold;
 
 /// What one load saw of everything that a batch touches, in a single snapshot of the database; nothing of what is presumed to
 /// be new.
@@ -199,7 +201,7 @@ impl Payment {
     fn loaded(key: &Key, snapshot: &mut Snapshot) -> Self {
         let was = snapshot.links.get(key).cloned();
         let entries = snapshot.entries.remove(key).unwrap_or_default();
-        let link = was.clone().unwrap_or_else(|| Link { order: key.id.clone(), provisional: true });
+        let link = was.clone().unwrap_or_else(|| Link::provisional(&key.id));
         Self { was, link, fold: PaymentFold::of(&entries), entries }
     }
 
@@ -211,7 +213,7 @@ impl Payment {
             return None;
         }
         let was = Self::loaded(key, snapshot).was;
-        Some(Self { was, link: Link::learned(key, &entries), fold: PaymentFold::of(&entries), entries })
+        Some(Self { was, link: Link::learned(&key.id, &entries), fold: PaymentFold::of(&entries), entries })
     }
 
     /// Adds an event's entry and tells whether money or the link changed.
@@ -224,10 +226,8 @@ impl Payment {
             changed |= fold.sums != self.fold.sums || fold.rank != self.fold.rank;
             self.fold = fold;
         }
-        if let (Some(claim), Some(payment)) = (event.claim(), event.payment_key())
-            && (self.link.provisional || claim.order != self.link.order)
-        {
-            let link = Link::learned(&payment, &self.entries);
+        if let (Some(_), Some(payment)) = (event.claim(), event.payment()) {
+            let link = Link::learned(payment, &self.entries);
             changed |= link != self.link;
             self.link = link;
         }
@@ -257,25 +257,25 @@ fn rewrites(snapshot: &Snapshot, touched: &BTreeMap<Key, Payment>) -> Vec<Rewrit
             payment.was.iter().chain([&payment.link]).map(|link| key.sibling(&link.order))
         })
         .collect();
-    let mut members: HashMap<Key, Vec<&[Entry]>> = HashMap::new();
+    let mut members: HashMap<Key, Vec<Member<'_>>> = HashMap::new();
     let untouched =
         snapshot.links.iter().filter(|(key, _)| !touched.contains_key(*key)).map(|(key, link)| {
-            (key.sibling(&link.order), snapshot.entries.get(key).map_or(&[][..], Vec::as_slice))
+            (key.sibling(&link.order), key, snapshot.entries.get(key).map_or(&[][..], Vec::as_slice))
         });
     let changed = touched
         .iter()
         .filter(|(_, payment)| !payment.entries.is_empty())
-        .map(|(key, payment)| (key.sibling(&payment.link.order), payment.entries.as_slice()));
-    for (order, entries) in untouched.chain(changed) {
+        .map(|(key, payment)| (key.sibling(&payment.link.order), key, payment.entries.as_slice()));
+    for (order, payment, entries) in untouched.chain(changed) {
         if orders.contains(&order) {
-            members.entry(order).or_default().push(entries);
+            members.entry(order).or_default().push(Member { payment: &payment.id, entries });
         }
     }
     orders
         .into_iter()
         .map(|order| Rewrite {
             read: snapshot.versions.get(&order).copied(),
-            row: members.get(&order).and_then(|payments| Order::fold(payments)),
+            row: members.get(&order).and_then(|members| Order::fold(members)),
             order,
         })
         .filter(|rewrite| rewrite.read.is_some() || rewrite.row.is_some())

@@ -1,9 +1,16 @@
 //! The fold of one order: its row, determined by the set of events and by nothing else.
 
+use serde_json::Value;
+
+use super::anomaly::{Anomaly, Finding};
+use super::entry::{Entry, Member};
 use super::event::UnixMicros;
 use super::fact::Kind;
+use super::findings::{column, findings};
+use super::id::Id;
 use super::money::Currency;
-use super::payment::{Entry, PaymentFold, Rank, Sums};
+use super::movements::Movements;
+use super::payment::{PaymentFold, Rank, Sums};
 use super::words::words;
 
 /// What an order's row says of it: the first line of the design's table that holds.
@@ -33,32 +40,6 @@ words!(Status {
     Pending = "pending",
 });
 
-/// What a person should look at, the first that holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Anomaly {
-    /// Sums that no 63-bit column holds; they are shown as the largest number.
-    AmountOverflow,
-    /// Facts in more than one currency.
-    CurrencyMismatch,
-    /// More was given back than taken.
-    RefundExceedsCapture,
-    /// A payment captured more than was reserved for it.
-    CaptureExceedsAuthorization,
-    /// Claims of equal rank name different orders.
-    OrderMismatch,
-    /// One movement, two amounts.
-    AmountRestated,
-}
-
-words!(Anomaly {
-    AmountOverflow = "amount_overflow",
-    CurrencyMismatch = "currency_mismatch",
-    RefundExceedsCapture = "refund_exceeds_capture",
-    CaptureExceedsAuthorization = "capture_exceeds_authorization",
-    OrderMismatch = "order_mismatch",
-    AmountRestated = "amount_restated",
-});
-
 /// An order's row, apart from its key, version and `updated_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -66,16 +47,20 @@ pub struct Order {
     pub status: Status,
     /// The currency of its sums; unknown until a fact states one.
     pub currency: Option<Currency>,
-    /// Minor units reserved.
+    /// Minor units that were ever reserved.
     pub authorized: i64,
+    /// Minor units that are reserved now, and may still be captured.
+    pub reserved: i64,
     /// Minor units captured.
     pub captured: i64,
     /// Minor units given back.
     pub refunded: i64,
     /// Minor units in disputes that are open or lost.
     pub disputed: i64,
-    /// What a person should look at.
-    pub anomaly: Option<Anomaly>,
+    /// Minor units in disputes that are lost.
+    pub lost: i64,
+    /// All that a person should look at, in the order of [`Anomaly::ALL`].
+    pub anomalies: Vec<Finding>,
     /// The earliest event that told of one of its payments.
     pub first_event_at: UnixMicros,
     /// The latest.
@@ -83,31 +68,61 @@ pub struct Order {
 }
 
 impl Order {
-    /// Folds the entries of all payments of one order; `None` when there are none.
+    /// Folds all payments of one order, in any order; `None` when nothing is told of them.
     #[must_use]
-    pub fn fold(payments: &[&[Entry]]) -> Option<Self> {
-        let times = || payments.iter().copied().flatten().map(|entry| entry.occurred_at);
+    pub fn fold(members: &[Member<'_>]) -> Option<Self> {
+        let entries = || members.iter().flat_map(|member| member.entries);
+        let times = || entries().map(|entry| entry.occurred_at);
         let (first_event_at, last_event_at) = (times().min()?, times().max()?);
-        let folds: Vec<PaymentFold> = payments.iter().map(|entries| PaymentFold::of(entries)).collect();
-        let currency = currency(payments);
-        let sums = currency.map_or_else(Sums::default, |currency| total(&folds, currency));
-        let column = |sum: i128| i64::try_from(sum).unwrap_or(i64::MAX);
+        let mut parts: Vec<Part<'_>> = members.iter().map(Part::of).collect();
+        parts.sort_unstable_by_key(|part| part.payment);
+        let currency = currency(entries());
+        let sums = total(&parts, currency);
         Some(Self {
-            status: status(&folds, &sums),
+            status: status(&parts, &sums),
             currency,
             authorized: column(sums.authorized),
+            reserved: column(sums.reserved),
             captured: column(sums.captured),
             refunded: column(sums.refunded),
             disputed: column(sums.open + sums.lost),
-            anomaly: anomaly(&folds, currency, &sums),
+            lost: column(sums.lost),
+            anomalies: findings(&parts, currency, &sums),
             first_event_at,
             last_event_at,
         })
     }
+
+    /// All anomalies, as they are stored and shown: `[{"anomaly": .., "detail": {..}}]`.
+    #[must_use]
+    pub fn anomalies_json(&self) -> String {
+        Value::from_iter(self.anomalies.iter().map(Finding::to_json)).to_string()
+    }
+
+    /// The first anomaly that holds.
+    #[must_use]
+    pub fn anomaly(&self) -> Option<Anomaly> {
+        self.anomalies.first().map(|finding| finding.anomaly)
+    }
+}
+
+/// A payment of the order, folded.
+pub(super) struct Part<'a> {
+    pub(super) payment: &'a Id,
+    pub(super) entries: &'a [Entry],
+    pub(super) told: Movements<'a>,
+    pub(super) fold: PaymentFold,
+}
+
+impl<'a> Part<'a> {
+    fn of(Member { payment, entries }: &Member<'a>) -> Self {
+        let told = Movements::of(entries);
+        Self { payment, entries, fold: PaymentFold::of_movements(&told), told }
+    }
 }
 
 /// The currency of the earliest captured fact, else authorized, else any.
-fn currency(payments: &[&[Entry]]) -> Option<Currency> {
+fn currency<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Currency> {
     let preference = |kind: Kind| match kind {
         Kind::Captured => 0,
         Kind::Authorized => 1,
@@ -120,31 +135,31 @@ fn currency(payments: &[&[Entry]]) -> Option<Currency> {
         | Kind::DisputeWon
         | Kind::DisputeLost => 2,
     };
-    payments
-        .iter()
-        .copied()
-        .flatten()
-        .filter_map(|entry| {
-            let fact = entry.fact.as_ref()?;
-            Some((preference(fact.kind), entry.occurred_at, &entry.event, fact.money?.currency))
-        })
-        .min()
-        .map(|(.., currency)| currency)
+    let stated = entries.filter_map(|entry| {
+        let fact = entry.fact.as_ref()?;
+        Some((preference(fact.kind), entry.occurred_at, &entry.event, fact.money?.currency))
+    });
+    stated.min().map(|(.., currency)| currency)
 }
 
-fn total(folds: &[PaymentFold], currency: Currency) -> Sums {
-    folds.iter().map(|fold| fold.sums_in(currency)).fold(Sums::default(), |a, b| Sums {
-        authorized: a.authorized + b.authorized,
-        captured: a.captured + b.captured,
-        refunded: a.refunded + b.refunded,
-        open: a.open + b.open,
-        lost: a.lost + b.lost,
-    })
+/// The sums over payments. What was captured by payments without an authorization was reserved by the standalone ones.
+pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Part<'a>>, currency: Option<Currency>) -> Sums {
+    let Some(currency) = currency else { return Sums::default() };
+    let (mut sums, mut captured_apart) = (Sums::default(), 0);
+    for part in parts {
+        let own = part.fold.sums_in(currency);
+        sums = sums.plus(&own);
+        if own.authorized == 0 {
+            captured_apart += own.captured;
+        }
+    }
+    sums.reserved += (sums.standalone - captured_apart).max(0);
+    sums
 }
 
-fn status(folds: &[PaymentFold], sums: &Sums) -> Status {
-    let any = |rank| folds.iter().any(|fold| fold.rank == Some(rank));
-    let ended = || folds.iter().all(|fold| matches!(fold.rank, Some(Rank::Canceled | Rank::Failed)));
+fn status(parts: &[Part<'_>], sums: &Sums) -> Status {
+    let any = |rank| parts.iter().any(|part| part.fold.rank == Some(rank));
+    let ended = || parts.iter().all(|part| matches!(part.fold.rank, Some(Rank::Canceled | Rank::Failed)));
     if sums.lost > 0 {
         Status::ChargedBack
     } else if sums.open > 0 {
@@ -163,30 +178,5 @@ fn status(folds: &[PaymentFold], sums: &Sums) -> Status {
         Status::Failed
     } else {
         Status::Pending
-    }
-}
-
-fn anomaly(folds: &[PaymentFold], currency: Option<Currency>, sums: &Sums) -> Option<Anomaly> {
-    let any_other_currency =
-        || folds.iter().any(|fold| fold.sums.iter().any(|(own, _)| Some(*own) != currency));
-    let captured_beyond_authorized = || {
-        folds
-            .iter()
-            .filter_map(|fold| currency.map(|currency| fold.sums_in(currency)))
-            .any(|payment| payment.authorized > 0 && payment.captured > payment.authorized)
-    };
-    let largest = sums.authorized.max(sums.captured).max(sums.refunded).max(sums.open + sums.lost);
-    if largest > i128::from(i64::MAX) {
-        Some(Anomaly::AmountOverflow)
-    } else if any_other_currency() {
-        Some(Anomaly::CurrencyMismatch)
-    } else if sums.refunded > sums.captured {
-        Some(Anomaly::RefundExceedsCapture)
-    } else if captured_beyond_authorized() {
-        Some(Anomaly::CaptureExceedsAuthorization)
-    } else if folds.iter().any(|fold| fold.order_mismatch) {
-        Some(Anomaly::OrderMismatch)
-    } else {
-        folds.iter().any(|fold| fold.amount_restated).then_some(Anomaly::AmountRestated)
     }
 }

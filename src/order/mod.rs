@@ -4,27 +4,36 @@
 //! claims of a payment fold to sums and a link; the payments of an order fold to its row. Both folds depend on the set
 //! of events only, so shuffled, late or repeated delivery ends in the same rows. [`decide()`] applies this to a batch.
 
+mod anomaly;
 mod coupon;
 mod decide;
 mod decide_again;
 mod digest;
+mod entry;
 mod event;
 mod fact;
+mod findings;
 mod fold;
 mod id;
+mod link;
 mod money;
+mod movements;
 mod payment;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use anomaly::{Anomaly, Finding};
 pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use decide_again::decide_again;
 pub use digest::FieldsDigest;
+pub use entry::{Entry, Member};
 pub use event::{About, Event, Evidence, Fingerprint, Outcome, Receipt, Statement, UnixMicros};
 pub use fact::{Basis, Claim, Fact, Kind};
-pub use fold::{Anomaly, Order, Status};
+pub use fold::{Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};
+pub use link::{ASSIGNED_RANK, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
-pub use payment::{Entry, Link, PaymentFold, Rank, Sums};
+pub use payment::{PaymentFold, Rank, Sums};

@@ -1,64 +1,10 @@
-//! The fold of one payment: what the facts and claims of its events come to, in whatever order they arrived.
+//! The fold of one payment: what the facts of its events come to, in whatever order they arrived.
 
-use super::event::{Event, UnixMicros};
-use super::fact::{Basis, Claim, Fact, Kind};
-use super::id::{Id, Key};
-use super::money::{Currency, Money};
-
-/// What one event adds to its payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The event, which breaks ties of time.
-    pub event: Id,
-    /// When it happened.
-    pub occurred_at: UnixMicros,
-    /// The merchant's account at the provider that it is about.
-    pub account: Option<Id>,
-    /// Its fact, if it states one.
-    pub fact: Option<Fact>,
-    /// Its claim, if it names the order.
-    pub claim: Option<Claim>,
-}
-
-impl Entry {
-    /// The entry of an event that tells of a payment.
-    #[must_use]
-    pub fn of(event: &Event) -> Option<Self> {
-        event.tells_of_a_payment().then(|| Self {
-            event: event.key().id.clone(),
-            occurred_at: event.occurred_at(),
-            account: event.account().cloned(),
-            fact: event.fact().cloned(),
-            claim: event.claim().cloned(),
-        })
-    }
-}
-
-/// Which order a payment belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The order.
-    pub order: Id,
-    /// No event has named the order yet: the payment's id stands in for it.
-    pub provisional: bool,
-}
-
-impl Link {
-    /// The link that a payment's entries teach: the smallest claim by (rank, time, event id).
-    #[must_use]
-    pub fn learned(payment: &Key, entries: &[Entry]) -> Self {
-        entries
-            .iter()
-            .filter_map(|entry| {
-                entry.claim.as_ref().map(|claim| (claim.rank, entry.occurred_at, &entry.event, claim))
-            })
-            .min_by_key(|(rank, at, event, _)| (*rank, *at, *event))
-            .map_or_else(
-                || Self { order: payment.id.clone(), provisional: true },
-                |(.., claim)| Self { order: claim.order.clone(), provisional: false },
-            )
-    }
-}
+use super::entry::Entry;
+use super::fact::{Basis, Kind};
+use super::money::Currency;
+use super::movements::Movements;
+use super::tally::{Tallies, Tally, taken_back_at};
 
 /// How far a payment has come. The order of the variants is their rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,11 +19,15 @@ pub enum Rank {
     Captured,
 }
 
-/// Sums in one currency. 128 bits hold any number of 63-bit amounts that a database can.
+/// What a payment comes to in one currency. 128 bits hold any number of 63-bit amounts that a database can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sums {
-    /// Reserved.
+    /// Ever reserved.
     pub authorized: i128,
+    /// Reserved now, to be captured by this payment.
+    pub reserved: i128,
+    /// Reserved now, to be captured by payments of their own.
+    pub standalone: i128,
     /// Captured, less captures that failed.
     pub captured: i128,
     /// Given back.
@@ -88,6 +38,20 @@ pub struct Sums {
     pub lost: i128,
 }
 
+impl Sums {
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self {
+            authorized: self.authorized + other.authorized,
+            reserved: self.reserved + other.reserved,
+            standalone: self.standalone + other.standalone,
+            captured: self.captured + other.captured,
+            refunded: self.refunded + other.refunded,
+            open: self.open + other.open,
+            lost: self.lost + other.lost,
+        }
+    }
+}
+
 /// What a payment's entries come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PaymentFold {
@@ -95,38 +59,22 @@ pub struct PaymentFold {
     pub sums: Vec<(Currency, Sums)>,
     /// How far it has come, if its facts say.
     pub rank: Option<Rank>,
-    /// One movement was stated with two amounts.
-    pub amount_restated: bool,
-    /// Two claims of one rank name different orders.
-    pub order_mismatch: bool,
 }
 
 impl PaymentFold {
     /// Folds entries in any order.
     #[must_use]
     pub fn of(entries: &[Entry]) -> Self {
-        let mut statements: Vec<Stated<'_>> = entries
-            .iter()
-            .filter_map(|entry| {
-                let fact = entry.fact.as_ref()?;
-                Some(Stated { fact, money: fact.money?, entry })
-            })
-            .collect();
-        statements.sort_unstable_by_key(Stated::movement);
+        Self::of_movements(&Movements::of(entries))
+    }
 
-        let mut fold = Self {
-            rank: rank_without_money(entries),
-            order_mismatch: claims_differ(entries),
-            ..Self::default()
-        };
-        for in_currency in statements.chunk_by(|a, b| a.money.currency == b.money.currency) {
-            let Some(first) = in_currency.first() else { continue };
-            let movements = Movements(in_currency);
-            fold.sums.push((first.money.currency, movements.sums()));
-            fold.rank = fold.rank.max(movements.rank());
-            fold.amount_restated |= movements.any_restated();
-        }
-        fold
+    pub(super) fn of_movements(told: &Movements<'_>) -> Self {
+        let tallies = Tallies::of(told).0;
+        let is_presumed = presumption_holds(told);
+        let is_captured = tallies.values().any(|tally| captured(tally, is_presumed) > 0);
+        let rank = if is_captured { Some(Rank::Captured) } else { rank_uncaptured(told) };
+        let sums = tallies.iter().map(|(currency, tally)| (*currency, sums(tally, is_presumed, rank)));
+        Self { sums: sums.collect(), rank }
     }
 
     /// The sums in `currency`.
@@ -136,142 +84,65 @@ impl PaymentFold {
     }
 }
 
-struct Stated<'a> {
-    fact: &'a Fact,
-    money: Money,
-    entry: &'a Entry,
+/// Whether an authorization of an account that captures at once still counts as captured: any word of a capture, of its
+/// failure, of an end or of another amount says that there is more to it.
+pub(super) fn presumption_holds(told: &Movements<'_>) -> bool {
+    !told.has(Kind::Captured)
+        && !told.has(Kind::CaptureFailed)
+        && !told.has(Kind::Canceled)
+        && told.of_kind(Kind::Authorized).iter().all(|stated| stated.basis != Basis::Adjusting)
 }
 
-impl<'a> Stated<'a> {
-    /// Sorts the statements of one movement side by side.
-    fn movement(&self) -> (Currency, Kind, Basis, &'a Id) {
-        (self.money.currency, self.fact.kind, self.fact.basis, &self.fact.reference)
-    }
-}
-
-/// The statements of one payment in one currency, sorted by movement.
-struct Movements<'a, 'b>(&'b [Stated<'a>]);
-
-impl<'a> Movements<'a, '_> {
-    fn sums(&self) -> Sums {
-        Sums {
-            authorized: self.total(Kind::Authorized, false),
-            captured: self.total_without(Kind::Captured, Kind::CaptureFailed),
-            refunded: self.refunded(),
-            open: self.disputed(Kind::Disputed),
-            lost: self.disputed(Kind::DisputeLost),
-        }
-    }
-
-    /// Own refunds and running totals tell the same money twice, so the larger account stands: they are never added.
-    fn refunded(&self) -> i128 {
-        let by_total = self.total(Kind::Refunded, true) - self.total(Kind::RefundFailed, false);
-        by_total.max(self.total_without(Kind::Refunded, Kind::RefundFailed)).max(0)
-    }
-
-    /// Captured, unless every capture failed; then canceled, authorized, failed.
-    fn rank(&self) -> Option<Rank> {
-        let stated = |kind: Kind| self.0.iter().any(|stated| stated.fact.kind == kind);
-        let captured = self
-            .of_kind(Kind::Captured, false)
-            .any(|(reference, _)| !self.has(Kind::CaptureFailed, reference));
-        if captured {
-            Some(Rank::Captured)
-        } else if stated(Kind::Canceled) {
-            Some(Rank::Canceled)
-        } else if stated(Kind::Authorized) {
-            Some(Rank::Authorized)
-        } else {
-            (stated(Kind::Failed) || stated(Kind::CaptureFailed)).then_some(Rank::Failed)
-        }
-    }
-
-    /// The disputes whose latest word is `state`, with the amount that it was stated with.
-    fn disputed(&self, state: Kind) -> i128 {
-        self.of_kind(state, false)
-            .filter(|(reference, _)| self.latest_of_dispute(reference) == Some(state))
-            .map(|(_, amount)| amount)
-            .sum()
-    }
-
-    /// Disputes close and reopen, and clocks tick in seconds: by time, then lost over won over open, then event id.
-    fn latest_of_dispute(&self, reference: &Id) -> Option<Kind> {
-        self.0
-            .iter()
-            .filter(|stated| stated.fact.reference == *reference)
-            .filter_map(|stated| {
-                let weight = match stated.fact.kind {
-                    Kind::Disputed => 0,
-                    Kind::DisputeWon => 1,
-                    Kind::DisputeLost => 2,
-                    Kind::Authorized
-                    | Kind::Captured
-                    | Kind::CaptureFailed
-                    | Kind::Failed
-                    | Kind::Canceled
-                    | Kind::Refunded
-                    | Kind::RefundFailed => return None,
-                };
-                Some((stated.entry.occurred_at, weight, &stated.entry.event, stated.fact.kind))
-            })
-            .max()
-            .map(|(.., kind)| kind)
-    }
-
-    fn total(&self, kind: Kind, cumulative: bool) -> i128 {
-        self.of_kind(kind, cumulative).map(|(_, amount)| amount).sum()
-    }
-
-    /// The movements of `kind` less those that a statement of `undone` cancels by its reference.
-    fn total_without(&self, kind: Kind, undone: Kind) -> i128 {
-        self.of_kind(kind, false)
-            .filter(|(reference, _)| !self.has(undone, reference))
-            .map(|(_, amount)| amount)
-            .sum()
-    }
-
-    fn has(&self, kind: Kind, reference: &Id) -> bool {
-        self.0.iter().any(|stated| stated.fact.kind == kind && stated.fact.reference == *reference)
-    }
-
-    /// Each movement of `kind` once, with the largest amount that it was stated with.
-    fn of_kind(&self, kind: Kind, cumulative: bool) -> impl Iterator<Item = (&'a Id, i128)> {
-        self.each()
-            .filter(move |movement| {
-                movement.first().is_some_and(|first| {
-                    first.fact.kind == kind && (first.fact.basis == Basis::Total) == cumulative
-                })
-            })
-            .filter_map(|movement| {
-                let largest = movement.iter().map(|stated| stated.money.amount).max()?;
-                Some((&movement.first()?.fact.reference, i128::from(largest)))
-            })
-    }
-
-    fn any_restated(&self) -> bool {
-        self.each().any(|movement| {
-            let mut amounts = movement
-                .iter()
-                .filter(|stated| stated.fact.basis != Basis::Total)
-                .map(|stated| stated.money.amount);
-            amounts.next().is_some_and(|first| amounts.any(|amount| amount != first))
-        })
-    }
-
-    fn each(&self) -> impl Iterator<Item = &[Stated<'a>]> {
-        self.0.chunk_by(|a, b| a.movement() == b.movement())
+fn sums(tally: &Tally, is_presumed: bool, rank: Option<Rank>) -> Sums {
+    let is_reserved = rank == Some(Rank::Authorized);
+    let in_reserve = |amount| if is_reserved { amount } else { 0 };
+    // What was won without word which dispute it was is taken off the open ones first.
+    let open = (tally.open - tally.won).max(0);
+    let lost = tally.lost - (tally.won - tally.open).clamp(0, tally.lost);
+    Sums {
+        authorized: tally.authorized,
+        reserved: in_reserve(tally.authorized - tally.standalone),
+        standalone: in_reserve(tally.standalone),
+        captured: captured(tally, is_presumed),
+        refunded: refunded(tally),
+        open,
+        lost,
     }
 }
 
-/// How far a payment has come by what was told without an amount.
-fn rank_without_money(entries: &[Entry]) -> Option<Rank> {
-    let stated = |kind| entries.iter().filter_map(|entry| entry.fact.as_ref()).any(|fact| fact.kind == kind);
-    let canceled = stated(Kind::Canceled).then_some(Rank::Canceled);
-    canceled.max(stated(Kind::Failed).then_some(Rank::Failed))
+/// Single captures and totals tell the same money twice, so the larger account stands: they are never added.
+fn captured(tally: &Tally, is_presumed: bool) -> i128 {
+    let told = tally.captured_singly.max(tally.captured_in_total);
+    let captured = if is_presumed { tally.presumed } else { told };
+    (captured - tally.taken_back).max(0)
 }
 
-fn claims_differ(entries: &[Entry]) -> bool {
-    let mut claims: Vec<&Claim> = entries.iter().filter_map(|entry| entry.claim.as_ref()).collect();
-    claims.sort_unstable_by_key(|claim| claim.rank);
-    claims.windows(2).any(|pair| matches!(pair, [a, b] if a.rank == b.rank && a.order != b.order))
+/// Single refunds and totals likewise. A reversal is the other side of a dispute, where both are told: only what exceeds the
+/// disputes was given back beside them.
+fn refunded(tally: &Tally) -> i128 {
+    let given_back = tally.refunded_in_total.max(tally.refunded_singly).max(0);
+    given_back + (tally.reversed - tally.disputed_ever).max(0)
+}
+
+/// The rank of a payment that holds no captured money.
+fn rank_uncaptured(told: &Movements<'_>) -> Option<Rank> {
+    let is_authorized = told.has(Kind::Authorized);
+    if told.has(Kind::Canceled) || reservation_is_voided(told) {
+        Some(Rank::Canceled)
+    } else if told.each(Kind::CaptureFailed, Basis::Unreferenced).next().is_some() {
+        Some(Rank::Failed)
+    } else if is_authorized {
+        Some(Rank::Authorized)
+    } else {
+        (told.has(Kind::Failed) || told.has(Kind::CaptureFailed)).then_some(Rank::Failed)
+    }
+}
+
+/// Whether what failed names nothing but a reservation: then that is what was taken back.
+fn reservation_is_voided(told: &Movements<'_>) -> bool {
+    told.of_kind(Kind::Authorized).iter().any(|stated| {
+        taken_back_at(told, stated.reference).is_some()
+            && told.about(Kind::Captured, stated.reference).is_empty()
+            && told.about(Kind::Refunded, stated.reference).is_empty()
+    })
 }

@@ -10,6 +10,7 @@ use tracing::{error, info, warn};
 use super::ServerError;
 use crate::http::{Database, Health, LockService};
 use crate::lock::Locks;
+use crate::order::Anomaly;
 use crate::store::{Counts, Schema, Store, StoreError};
 
 /// How often the database and the lock service are looked at.
@@ -78,8 +79,15 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
 
 /// Sets the gauges of what needs a person. They keep their last values while the database is away.
 async fn count(store: &Store) {
-    let Ok(Counts { anomalies, parked, dead, conflicts }) = store.counts().await else { return };
-    gauge!("paylatch_orders_with_anomaly").set(anomalies as f64);
+    let (Ok(Counts { parked, dead, conflicts, .. }), Ok(anomalies)) =
+        (store.counts().await, store.anomalies().await)
+    else {
+        return;
+    };
+    for word in Anomaly::ALL.iter().map(|anomaly| anomaly.as_str()) {
+        let count = anomalies.iter().find(|(own, _)| own == word).map_or(0, |(_, count)| *count);
+        gauge!("paylatch_orders_with_anomaly", "anomaly" => word).set(count as f64);
+    }
     gauge!("paylatch_events_parked").set(parked as f64);
     gauge!("paylatch_events_dead").set(dead as f64);
     gauge!("paylatch_conflicts").set(conflicts as f64);

@@ -20,15 +20,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::order::{Event, Key, Link};
+use crate::order::{Event, Key};
 use crate::secret::Secret;
 
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use inspect::{
-    AcknowledgementRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter,
-    EventRow, OrderFilter, OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
+    AcknowledgementRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow,
+    EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
 pub use schema::Schema;
 pub use session::Session;
@@ -199,9 +199,4 @@ fn bad_url(why: &str) -> StoreError {
     StoreError::Misconfigured(format!(
         "database_url: {why}; expected postgres://user:password@host:port/database or sqlite://path/to/file"
     ))
-}
-
-/// The word of `payments.link`.
-fn link_word(link: &Link) -> &'static str {
-    if link.provisional { "provisional" } else { "known" }
 }

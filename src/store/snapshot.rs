@@ -1,32 +1,76 @@
 //! From the rows of a load to the domain's snapshot.
 
-use sqlx::{FromRow, Row};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use crate::order::{
-    Basis, Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, UnixMicros,
+    Basis, Claim, Currency, Entry, Fact, Id, Key, Kind, Known, Link, Money, Outcome, Snapshot, Standing,
+    UnixMicros,
 };
 
 use super::StoreError;
 
-/// A row of a load; its first column, the tag, says what the others mean.
-type LoadRow<'r> = (
-    i32,                // tag: 1 known event, 2 payment with an entry or none, 3 order
-    Option<&'r str>,    // id of the event or order; none of a payment without entries
-    &'r str,            // source
-    Option<&'r str>,    // payment
-    Option<&'r str>,    // its link
-    Option<&'r str>,    // its order
-    Option<&'r str>,    // outcome or kind
-    Option<&'r str>,    // reason or reference
-    Option<i64>,        // version or amount
-    Option<&'r str>,    // currency
-    Option<bool>,       // cumulative
-    Option<&'r str>,    // order that the entry claims
-    Option<i16>,        // rank of the claim
-    Option<UnixMicros>, // received_at or occurred_at
-    Option<&'r [u8]>,   // digest of the facts
-    Option<&'r [u8]>,   // digest of the body
-);
+/// A row of a load; the tag says what the other columns mean.
+#[derive(Clone, Copy)]
+pub(super) struct LoadRow<'r> {
+    /// 1 a known event, 2 a payment with an entry or none, 3 an order.
+    tag: i32,
+    /// Of the event or order; none of a payment without entries.
+    id: Option<&'r str>,
+    source: &'r str,
+    payment: Option<&'r str>,
+    link: Option<&'r str>,
+    linked_order: Option<&'r str>,
+    /// Outcome or kind.
+    word: Option<&'r str>,
+    /// Reason or reference.
+    text: Option<&'r str>,
+    /// Amount or version.
+    number: Option<i64>,
+    currency: Option<&'r str>,
+    account: Option<&'r str>,
+    basis: Option<&'r str>,
+    claimed_order: Option<&'r str>,
+    rank: Option<i16>,
+    /// When it arrived or happened.
+    at: Option<UnixMicros>,
+    facts: Option<&'r [u8]>,
+    body: Option<&'r [u8]>,
+}
+
+impl<'r, R> FromRow<'r, R> for LoadRow<'r>
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
+    &'r [u8]: Decode<'r, R::Database> + Type<R::Database>,
+    i16: Decode<'r, R::Database> + Type<R::Database>,
+    i32: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    /// By place: a load is the hot path, and names would be looked up for each row.
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            tag: row.try_get(0)?,
+            id: row.try_get(1)?,
+            source: row.try_get(2)?,
+            payment: row.try_get(3)?,
+            link: row.try_get(4)?,
+            linked_order: row.try_get(5)?,
+            word: row.try_get(6)?,
+            text: row.try_get(7)?,
+            number: row.try_get(8)?,
+            currency: row.try_get(9)?,
+            account: row.try_get(10)?,
+            basis: row.try_get(11)?,
+            claimed_order: row.try_get(12)?,
+            rank: row.try_get(13)?,
+            at: row.try_get(14)?,
+            facts: row.try_get(15)?,
+            body: row.try_get(16)?,
+        })
+    }
+}
 
 /// Sorts the rows of one load into a snapshot.
 pub(super) fn assemble<'r, R: Row>(rows: &'r [R]) -> Result<Snapshot, StoreError>
@@ -42,16 +86,16 @@ where
     Ok(snapshot)
 }
 
-fn unreadable((tag, id, source, payment, ..): LoadRow<'_>) -> StoreError {
-    let name = |id: Option<&str>| format!("{source}/{}", id.unwrap_or_default());
-    let row = match (tag, id) {
-        (1, _) => format!("event {}", name(id)),
-        (3, _) => format!("order {}", name(id)),
-        (_, None) => format!("payment {}", name(payment)),
-        (_, Some(_)) => format!("event {} or its payment {}", name(id), name(payment)),
+fn unreadable(row: LoadRow<'_>) -> StoreError {
+    let name = |id: Option<&str>| format!("{}/{}", row.source, id.unwrap_or_default());
+    let what = match (row.tag, row.id) {
+        (1, id) => format!("event {}", name(id)),
+        (3, id) => format!("order {}", name(id)),
+        (_, None) => format!("payment {}", name(row.payment)),
+        (_, id) => format!("event {} or its payment {}", name(id), name(row.payment)),
     };
     StoreError::Blocked(format!(
-        "{row} holds a value that this version cannot read; run the version that wrote it, or a newer one"
+        "{what} holds a value that this version cannot read; run the version that wrote it, or a newer one"
     ))
 }
 
@@ -71,37 +115,36 @@ fn as_before(before: &mut Option<Id>, text: &str) -> Option<Id> {
 }
 
 fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
-    let (tag, id, source, payment, link, linked_order, word, text, number, ..) = row;
-    let (.., currency, cumulative, claimed_order, rank, at, facts, body) = row;
-    let source = as_before(&mut ids.source, source)?;
-    match tag {
+    let source = as_before(&mut ids.source, row.source)?;
+    match row.tag {
         1 => {
             let known = Known {
-                outcome: Outcome::from_word(word?)?,
-                reason: text.map(str::to_owned),
-                facts_sha256: facts?.try_into().ok()?,
-                body_sha256: body?.try_into().ok()?,
-                received_at: at?,
+                outcome: Outcome::from_word(row.word?)?,
+                reason: row.text.map(str::to_owned),
+                facts_sha256: row.facts?.try_into().ok()?,
+                body_sha256: row.body?.try_into().ok()?,
+                received_at: row.at?,
             };
-            snapshot.known.insert(Key { id: id_of(id?)?, source }, known);
+            snapshot.known.insert(Key { id: id_of(row.id?)?, source }, known);
         }
         2 => {
-            let key = Key { id: as_before(&mut ids.payment, payment?)?, source };
-            let order = as_before(&mut ids.order, linked_order?)?;
-            if let Some(event) = id {
+            let key = Key { id: as_before(&mut ids.payment, row.payment?)?, source };
+            let order = as_before(&mut ids.order, row.linked_order?)?;
+            if let Some(event) = row.id {
+                let stated = (row.word, row.basis, row.text);
                 let entry = Entry {
                     event: id_of(event)?,
-                    occurred_at: at?,
-                    account: None,
-                    fact: fact(word, text, number, currency, cumulative)?,
-                    claim: claim(claimed_order, rank)?,
+                    occurred_at: row.at?,
+                    account: row.account.map(Id::new).transpose().ok()?,
+                    fact: fact(stated, row.number, row.currency)?,
+                    claim: claim(row.claimed_order, row.rank)?,
                 };
                 snapshot.entries.entry(key.clone()).or_default().push(entry);
             }
-            snapshot.links.insert(key, Link { order, provisional: link? == "provisional" });
+            snapshot.links.insert(key, Link { order, standing: Standing::from_word(row.link?)? });
         }
         3 => {
-            snapshot.versions.insert(Key { id: id_of(id?)?, source }, number?);
+            snapshot.versions.insert(Key { id: id_of(row.id?)?, source }, row.number?);
         }
         _ => return None,
     }
@@ -110,18 +153,16 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
 
 /// `Some(None)`: the entry states no fact.
 pub(super) fn fact(
-    kind: Option<&str>,
-    reference: Option<&str>,
+    (kind, basis, reference): (Option<&str>, Option<&str>, Option<&str>),
     amount: Option<i64>,
     currency: Option<&str>,
-    cumulative: Option<bool>,
 ) -> Option<Option<Fact>> {
     let Some(kind) = kind else { return Some(None) };
     Some(Some(Fact {
         kind: Kind::from_word(kind)?,
         reference: id_of(reference?)?,
         money: money(amount, currency)?,
-        basis: if cumulative? { Basis::Total } else { Basis::Own },
+        basis: Basis::from_word(basis?)?,
     }))
 }
 

@@ -134,7 +134,7 @@ pub const METERS: &[Meter] = &[
     histogram("paylatch_redlock_node_seconds", "How long Redlock's servers took to answer."),
     gauge(
         "paylatch_orders_with_anomaly",
-        "Orders whose events contradict each other, less those acknowledged.",
+        "Orders whose events contradict each other, by anomaly, less those acknowledged.",
     ),
     gauge(
         "paylatch_events_parked",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use super::*;
-use crate::order::{Basis, Entry, Key, Link, Order, Statement};
+use crate::order::{Basis, Entry, Key, Link, Member, Order, Statement};
 
 pub(super) fn fixtures_of(provider: &str) -> Vec<(String, String)> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider);
@@ -64,21 +64,19 @@ pub(super) fn orders_of(events: &[Event]) -> BTreeMap<String, Order> {
             payments.entry(payment).or_default().insert(&event.key().id, entry);
         }
     }
-    let mut orders: BTreeMap<String, Vec<Vec<Entry>>> = BTreeMap::new();
-    for (payment, entries) in payments {
-        let entries: Vec<Entry> = entries.into_values().collect();
-        let link = Link::learned(&payment, &entries);
-        orders.entry(link.order.to_string()).or_default().push(entries);
+    let payments: BTreeMap<Key, Vec<Entry>> =
+        payments.into_iter().map(|(payment, entries)| (payment, entries.into_values().collect())).collect();
+    let mut orders: BTreeMap<String, Vec<Member<'_>>> = BTreeMap::new();
+    for (payment, entries) in &payments {
+        let link = Link::learned(&payment.id, entries);
+        orders.entry(link.order.to_string()).or_default().push(Member { payment: &payment.id, entries });
     }
-    let fold = |payments: Vec<Vec<Entry>>| {
-        Order::fold(&payments.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
-    };
-    orders.into_iter().map(|(order, payments)| (order, fold(payments))).collect()
+    orders.into_iter().map(|(order, members)| (order, Order::fold(&members).unwrap())).collect()
 }
 
 fn order_line(name: &str, order: &Order) -> String {
     let currency = order.currency.map_or_else(|| "-".to_owned(), |currency| currency.to_string());
-    let anomaly = order.anomaly.map_or_else(String::new, |anomaly| format!(" ! {anomaly}"));
+    let anomaly = order.anomaly().map_or_else(String::new, |anomaly| format!(" ! {anomaly}"));
     format!(
         "{name}: {} {currency} authorized {} captured {} refunded {} disputed {}{anomaly}",
         order.status, order.authorized, order.captured, order.refunded, order.disputed

@@ -145,7 +145,7 @@ fn a_name_that_an_action_has_of_its_own_never_outranks_that_of_its_payment() {
             events.iter().filter_map(|event| event.claim()).map(|claim| claim.order.as_str()).collect();
         assert!(named.iter().any(|name| *name != order), "{provider}: {named:?}");
         let entries: Vec<Entry> = events.iter().filter_map(Entry::of).collect();
-        let link = Link::learned(&events[0].payment_key().unwrap(), &entries);
+        let link = Link::learned(events[0].payment().unwrap(), &entries);
         assert_eq!(link.order.as_str(), order, "{provider}");
     }
 }
@@ -157,7 +157,7 @@ fn a_sale_that_is_taken_back_on_its_day_or_by_a_bank_is_no_longer_paid() {
         let events: Vec<Event> =
             fixtures_of(provider).iter().flat_map(|(_, body)| events_of(&source, body)).collect();
         let order = orders_of(&events).remove(order).unwrap();
-        assert_eq!((order.captured, order.refunded, order.anomaly), (0, 0, None), "{provider}");
+        assert_eq!((order.captured, order.refunded, order.anomaly()), (0, 0, None), "{provider}");
         assert_eq!(order.status.as_str(), "failed", "{provider}");
     }
 }

@@ -27,7 +27,7 @@ fn a_provider_that_states_money_has_a_payment_that_is_paid_and_none_of_its_order
         let source = source(settings(provider));
         let events = all_events(&source);
         let orders = orders_of(&events);
-        assert!(orders.values().all(|order| order.anomaly.is_none()), "{provider}");
+        assert!(orders.values().all(|order| order.anomaly().is_none()), "{provider}");
         let states_money = events.iter().any(|event| event.fact().is_some());
         let is_paid = |status| matches!(status, Status::Paid | Status::PartiallyRefunded);
         assert_eq!(orders.values().any(|order| is_paid(order.status)), states_money, "{provider}");

@@ -319,7 +319,7 @@ fn one_movement_told_by_three_types_counts_once_in_any_order() {
         let orders = orders_of(&events);
         let order = &orders["ord_1003"];
         assert_eq!(
-            (orders.len(), order.status, order.captured, order.anomaly),
+            (orders.len(), order.status, order.captured, order.anomaly()),
             (1, Status::Paid, 2000, None)
         );
     }
@@ -334,7 +334,7 @@ fn every_status_of_an_order_is_reached_by_stripe_s_fixtures() {
     for status in Status::ALL {
         assert!(orders.values().any(|order| order.status == *status), "{status}");
     }
-    assert!(orders.values().all(|order| order.anomaly.is_none()));
+    assert!(orders.values().all(|order| order.anomaly().is_none()));
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct AcknowledgementRow {
     pub source: String,
     /// What was settled.
     pub anomaly: String,
+    /// The sums that were settled: with others it counts again.
+    pub detail: serde_json::Value,
     /// How, in the words of who settled it.
     pub note: Option<String>,
     /// When, in RFC 3339.
@@ -39,8 +41,8 @@ pub struct EventAcknowledgementRow {
 }
 
 impl Store {
-    /// Keeps that a person has settled the anomaly that `order` has now, and tells which it was; `None` when it has none.
-    /// Settled again, the note is the new one.
+    /// Keeps that a person has settled the anomalies that `order` has now, and tells which they were. Settled again, the note
+    /// is the new one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -49,39 +51,39 @@ impl Store {
         order: &Key,
         note: Option<&str>,
         at: UnixMicros,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Vec<String>, StoreError> {
         const SQL: &str = "
-            insert into acknowledgements (order_id, source, anomaly, note, acknowledged_at)
-            select order_id, source, anomaly, cast($3 as text), $4
-              from orders
-             where order_id = $1 and source = $2 and anomaly is not null
-                on conflict (order_id, source, anomaly)
+            insert into acknowledgements (order_id, source, anomaly, detail, note, acknowledged_at)
+            select order_id, source, anomaly, detail, cast($3 as text), $4
+              from v_anomalies
+             where order_id = $1 and source = $2
+                on conflict (order_id, source, anomaly, detail)
                    do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
             returning anomaly";
-        let anomaly = async {
+        let anomalies = async {
             Ok(on_either!(self, pool => sqlx::query_scalar(SQL)
                 .bind(order.id.as_str())
                 .bind(order.source.as_str())
                 .bind(note)
                 .bind(at)
-                .fetch_optional(pool)
+                .fetch_all(pool)
                 .await?))
         };
-        within(QUERY_TIMEOUT, anomaly).await
+        within(QUERY_TIMEOUT, anomalies).await
     }
 
-    /// What was settled, of one order or of all, by (order, source, anomaly); at most 10,000 rows.
+    /// What was settled, of one order or of all, by (order, source, anomaly, time); at most 10,000 rows.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn acknowledgements(&self, order: Option<&Key>) -> Result<Vec<AcknowledgementRow>, StoreError> {
         const SQL: &str = "
-            select order_id, source, anomaly, note, acknowledged_at
+            select order_id, source, anomaly, cast(detail as text), note, acknowledged_at
               from acknowledgements
              where (cast($1 as text) is null or (order_id = $1 and source = $2))
-             order by order_id, source, anomaly
+             order by order_id, source, anomaly, acknowledged_at
              limit $3";
-        type Row = (String, String, String, Option<String>, UnixMicros);
+        type Row = (String, String, String, String, Option<String>, UnixMicros);
         let rows = async {
             let rows: Vec<Row> = on_either!(self, pool => sqlx::query_as(SQL)
                 .bind(order.map(|order| order.id.as_str()))
@@ -93,10 +95,11 @@ impl Store {
         };
         let rows = within(QUERY_TIMEOUT, rows).await?.into_iter();
         Ok(rows
-            .map(|(order_id, source, anomaly, note, at)| AcknowledgementRow {
+            .map(|(order_id, source, anomaly, detail, note, at)| AcknowledgementRow {
                 order_id,
                 source,
                 anomaly,
+                detail: serde_json::from_str(&detail).unwrap_or_default(),
                 note,
                 acknowledged_at: rfc3339(at).unwrap_or_default(),
             })

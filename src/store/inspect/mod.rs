@@ -16,7 +16,7 @@ use super::{Database, Store, StoreError, within};
 
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
-pub use rows::{EventRow, OrderRow};
+pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 
 /// The most rows that one call answers, whatever its `limit`.
@@ -66,7 +66,7 @@ pub struct EventFilter {
 /// What a person should look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Orders with an anomaly that nobody has acknowledged.
+    /// Anomalies of orders that nobody has acknowledged, each of an order's.
     pub anomalies: i64,
     /// Events that are parked and that nobody has acknowledged.
     pub parked: i64,
@@ -101,9 +101,9 @@ macro_rules! on_either {
 }
 use on_either;
 
-const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.kind, e.reference, e.amount,
-    e.currency, e.cumulative, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.facts_sha256,
-    e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
+const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis,
+    e.reference, e.amount, e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by,
+    e.facts_sha256, e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
     (select count(*) from conflicts c where c.event_id = e.event_id and c.source = e.source) as conflicts,
     (e.outcome in ('parked', 'dead') and not exists (
         select 1 from event_acknowledgements a
@@ -123,8 +123,8 @@ impl Store {
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
     pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, StoreError> {
         const SQL: &str = "
-            select order_id, source, status, currency, authorized, captured, refunded, disputed, anomaly, version,
-                   first_event_at, last_event_at, updated_at
+            select order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+                   cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at
               from orders
              where (cast($1 as text) is null or order_id = $1)
                and (cast($2 as text) is null or source = $2)
@@ -225,17 +225,23 @@ impl Store {
         within(QUERY_TIMEOUT, payload).await
     }
 
+    /// How many anomalies of orders nobody has acknowledged, by their word; none of a word that no order has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn anomalies(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        const SQL: &str = "select anomaly, count(*) from v_anomalies where acknowledged_at is null group by anomaly order by anomaly";
+        let counts = async { Ok(on_either!(self, pool => sqlx::query_as(SQL).fetch_all(pool).await?)) };
+        within(QUERY_TIMEOUT, counts).await
+    }
+
     /// How much needs a person.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn counts(&self) -> Result<Counts, StoreError> {
         const SQL: &str = "
-            select (select count(*) from orders o
-                     where o.anomaly is not null
-                       and not exists (
-                           select 1 from acknowledgements a
-                            where a.order_id = o.order_id and a.source = o.source and a.anomaly = o.anomaly)),
+            select (select count(*) from v_anomalies where acknowledged_at is null),
                    (select count(*) from v_failures where outcome = 'parked' and acknowledged_at is null),
                    (select count(*) from v_failures where outcome = 'dead' and acknowledged_at is null),
                    (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null)";

@@ -1,6 +1,7 @@
 //! Rows as they are shown: field names are the columns, times RFC 3339 in UTC, digests in hex.
 
-use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
@@ -19,16 +20,22 @@ pub struct OrderRow {
     pub status: String,
     /// ISO 4217 code of the amounts; facts in another currency are not summed.
     pub currency: Option<String>,
-    /// Minor units reserved.
+    /// Minor units that were ever reserved.
     pub authorized: i64,
+    /// Minor units that are reserved now, and may still be captured.
+    pub reserved: i64,
     /// Minor units captured, less captures that failed.
     pub captured: i64,
     /// Minor units given back.
     pub refunded: i64,
     /// Minor units in disputes that are open or lost.
     pub disputed: i64,
-    /// What a person should look at; null if nothing.
+    /// Minor units in disputes that are lost. What is held is captured - refunded - lost.
+    pub lost: i64,
+    /// What a person should look at, the first of `anomalies`; null if nothing.
     pub anomaly: Option<String>,
+    /// All that a person should look at, each with the sums that say why.
+    pub anomalies: Vec<AnomalyRow>,
     /// Changes with every write: who decided from another version writes nothing.
     pub version: i64,
     /// When the earliest event that tells of its payments happened.
@@ -40,6 +47,17 @@ pub struct OrderRow {
     /// When the row was written.
     #[schema(format = DateTime)]
     pub updated_at: String,
+}
+
+/// An anomaly of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Anomaly)]
+pub struct AnomalyRow {
+    /// What it is.
+    pub anomaly: String,
+    /// The sums that say why.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
 }
 
 /// A row of `events`, without its body.
@@ -60,16 +78,18 @@ pub struct EventRow {
     pub reason: Option<String>,
     /// The provider's payment that it is about.
     pub payment_id: Option<String>,
+    /// The merchant's account at the provider that it is about, where one endpoint serves several.
+    pub account: Option<String>,
     /// What its fact says happened to money; null if it states none.
     pub kind: Option<String>,
+    /// How the amount is to be taken.
+    pub basis: Option<String>,
     /// The movement of money: events that state one movement share it.
     pub reference: Option<String>,
-    /// Minor units of the currency.
+    /// Minor units of the currency; null where a failed or canceled fact says nothing of it.
     pub amount: Option<i64>,
     /// ISO 4217 code.
     pub currency: Option<String>,
-    /// The amount is a running total of the reference, not its own.
-    pub cumulative: bool,
     /// The merchant's order that it names for its payment.
     pub order_claim: Option<String>,
     /// The rank of the field that named the order; the smallest wins.
@@ -82,6 +102,8 @@ pub struct EventRow {
     pub received_at: String,
     /// How often it came again, counted about once a second.
     pub duplicates: i64,
+    /// The generation of definitions that read it; null if none did.
+    pub read_by: Option<i16>,
     /// The digest of everything that the event says.
     pub facts_sha256: String,
     /// The digest of its bytes.
@@ -112,10 +134,13 @@ where
             status: row.try_get("status")?,
             currency: row.try_get("currency")?,
             authorized: row.try_get("authorized")?,
+            reserved: row.try_get("reserved")?,
             captured: row.try_get("captured")?,
             refunded: row.try_get("refunded")?,
             disputed: row.try_get("disputed")?,
+            lost: row.try_get("lost")?,
             anomaly: row.try_get("anomaly")?,
+            anomalies: json(&row.try_get::<String, _>("anomalies")?)?,
             version: row.try_get("version")?,
             first_event_at: time(row, "first_event_at")?,
             last_event_at: time(row, "last_event_at")?,
@@ -144,24 +169,30 @@ where
             outcome: row.try_get("outcome")?,
             reason: row.try_get("reason")?,
             payment_id: row.try_get("payment_id")?,
+            account: row.try_get("account")?,
             kind: row.try_get("kind")?,
+            basis: row.try_get("basis")?,
             reference: row.try_get("reference")?,
             amount: row.try_get("amount")?,
             currency: row.try_get("currency")?,
-            cumulative: row.try_get("cumulative")?,
             order_claim: row.try_get("order_claim")?,
             claim_rank: row.try_get("claim_rank")?,
             occurred_at: time(row, "occurred_at")?,
             received_at: time(row, "received_at")?,
             duplicates: row.try_get("duplicates")?,
+            read_by: row.try_get("read_by")?,
             facts_sha256: hex::encode(row.try_get::<Vec<u8>, _>("facts_sha256")?),
             body_sha256: hex::encode(row.try_get::<Vec<u8>, _>("body_sha256")?),
-            headers: serde_json::from_str(&headers).map_err(|error| sqlx::Error::Decode(error.into()))?,
+            headers: json(&headers)?,
             payload_bytes: row.try_get("payload_bytes")?,
             conflicts: row.try_get("conflicts")?,
             needs_a_person: row.try_get("needs_a_person")?,
         })
     }
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 fn time<'r, R>(row: &'r R, column: &'static str) -> Result<String, sqlx::Error>

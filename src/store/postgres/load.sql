@@ -17,16 +17,16 @@ with
       from touched t
       join payments p on p.order_id = t.order_id and p.source = t.source)
 select 1 as tag, event_id as id, source, null::text as payment, null::text as link, null::text as linked_order,
-       outcome as word, reason as text, null::int8 as number, null::text as currency, null::bool as cumulative,
+       outcome as word, reason as text, null::int8 as number, null::text as currency, null::text as account, null::text as basis,
        null::text as claimed_order, null::int2 as rank, received_at as at, facts_sha256 as facts, body_sha256 as body
   from known
 union all
-select 2, e.event_id, m.source, m.payment_id, m.link, m.order_id, e.kind, e.reference, e.amount, e.currency, e.cumulative,
-       e.order_claim, e.claim_rank, e.occurred_at, null, null
+select 2, e.event_id, m.source, m.payment_id, m.link, m.order_id, e.kind, e.reference, e.amount, e.currency, e.account,
+       e.basis, e.order_claim, e.claim_rank, e.occurred_at, null, null
   from members m
   left join events e on e.payment_id = m.payment_id and e.source = m.source
                     and (e.kind is not null or e.order_claim is not null)
 union all
-select 3, o.order_id, o.source, null, null, null, null, null, o.version, null, null, null, null, null, null, null
+select 3, o.order_id, o.source, null, null, null, null, null, o.version, null, null, null, null, null, null, null, null
   from touched t
   join orders o on o.order_id = t.order_id and o.source = t.source

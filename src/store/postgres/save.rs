@@ -7,17 +7,17 @@ use sqlx::postgres::{PgArguments, PgBindIterExt, PgHasArrayType, Postgres};
 use sqlx::query::Query;
 use sqlx::types::Type;
 
-use crate::order::{Basis, Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
-use crate::store::{StoreError, link_word};
+use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
+use crate::store::StoreError;
 
-/// The arguments in the order of the function's parameters: 19 of events, 5 of payments, 12 of orders, 6 of conflicts.
+/// The arguments in the order of the function's parameters: 21 of events, 5 of payments, 15 of orders, 6 of conflicts.
 const CALL: &str = "select save_decided(\
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-    $20, $21, $22, $23, $24, \
-    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, \
-    $37, $38, $39, $40, $41, $42)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+    $22, $23, $24, $25, $26, \
+    $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, \
+    $42, $43, $44, $45, $46, $47)";
 
-const PARAMETERS: usize = 42;
+const PARAMETERS: usize = 47;
 /// Of an array without elements.
 const COLUMN_BYTES: usize = 32;
 /// What a row usually takes in all its columns, an event's without headers and body.
@@ -68,15 +68,17 @@ fn bind_events<'q>(call: Call<'q>, rows: &'q [Decided<'q>]) -> Call<'q> {
     let call = column(call, rows, |row| row.outcome.as_str());
     let call = column(call, rows, |row| row.reason.as_deref());
     let call = column(call, rows, |row| row.event.payment().map(Id::as_str));
+    let call = column(call, rows, |row| row.event.account().map(Id::as_str));
     let call = column(call, rows, |row| row.event.fact().map(|fact| fact.kind.as_str()));
+    let call = column(call, rows, |row| row.event.fact().map(|fact| fact.basis.as_str()));
     let call = column(call, rows, |row| row.event.fact().map(|fact| fact.reference.as_str()));
     let call = column(call, rows, |row| row.event.money().map(|money| money.amount));
     let call = column(call, rows, |row| row.event.money().map(|money| money.currency.as_str()));
-    let call = column(call, rows, |row| row.event.fact().is_some_and(|fact| fact.basis == Basis::Total));
     let call = column(call, rows, |row| row.event.claim().map(|claim| claim.order.as_str()));
     let call = column(call, rows, |row| row.event.claim().map(|claim| claim.rank));
     let call = column(call, rows, |row| row.event.occurred_at());
     let call = column(call, rows, |row| row.event.evidence().received_at);
+    let call = column(call, rows, |row| row.event.evidence().read_by);
     let call = column(call, rows, |row| row.event.facts_sha256());
     let call = column(call, rows, |row| row.event.evidence().body_sha256);
     let call = column(call, rows, |row| row.event.evidence().headers.as_str());
@@ -88,7 +90,7 @@ fn bind_payments<'q>(call: Call<'q>, rows: &'q [Relink]) -> Call<'q> {
     let call = column(call, rows, |row| row.payment.source.as_str());
     let call = column(call, rows, |row| row.was.as_ref().map(Id::as_str));
     let call = column(call, rows, |row| row.link.order.as_str());
-    column(call, rows, |row| link_word(&row.link))
+    column(call, rows, |row| row.link.standing.as_str())
 }
 
 fn bind_orders<'q>(call: Call<'q>, rows: &'q [Rewrite]) -> Call<'q> {
@@ -101,10 +103,13 @@ fn bind_orders<'q>(call: Call<'q>, rows: &'q [Rewrite]) -> Call<'q> {
     let call = column(call, rows, of(|order| order.status.as_str()));
     let call = column(call, rows, |row| row.row.as_ref()?.currency.as_ref().map(Currency::as_str));
     let call = column(call, rows, of(|order| order.authorized));
+    let call = column(call, rows, of(|order| order.reserved));
     let call = column(call, rows, of(|order| order.captured));
     let call = column(call, rows, of(|order| order.refunded));
     let call = column(call, rows, of(|order| order.disputed));
-    let call = column(call, rows, |row| Some(row.row.as_ref()?.anomaly?.as_str()));
+    let call = column(call, rows, of(|order| order.lost));
+    let call = column(call, rows, |row| Some(row.row.as_ref()?.anomaly()?.as_str()));
+    let call = column(call, rows, of(Order::anomalies_json));
     let call = column(call, rows, of(|order| order.first_event_at));
     column(call, rows, of(|order| order.last_event_at))
 }

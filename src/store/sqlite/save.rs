@@ -4,8 +4,8 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Sqlite, Transaction};
 
-use crate::order::{Anomaly, Basis, Changes, Currency, Decided, Event, Id, Relink, Rewrite};
-use crate::store::{StoreError, link_word};
+use crate::order::{Anomaly, Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
+use crate::store::StoreError;
 
 /// Rows of one insert. As many again with another count are another statement to keep prepared, so the rest go one by one.
 const ROWS_AT_ONCE: usize = 16;
@@ -81,15 +81,17 @@ const EVENTS: Columns = (
         "outcome",
         "reason",
         "payment_id",
+        "account",
         "kind",
+        "basis",
         "reference",
         "amount",
         "currency",
-        "cumulative",
         "order_claim",
         "claim_rank",
         "occurred_at",
         "received_at",
+        "read_by",
         "facts_sha256",
         "body_sha256",
         "headers",
@@ -105,15 +107,17 @@ fn bind_event<'q>(row: Call<'q>, Decided { event, outcome, reason }: &'q Decided
         .bind(outcome.as_str())
         .bind(reason.as_deref())
         .bind(event.payment().map(Id::as_str))
+        .bind(event.account().map(Id::as_str))
         .bind(fact.map(|fact| fact.kind.as_str()))
+        .bind(fact.map(|fact| fact.basis.as_str()))
         .bind(fact.map(|fact| fact.reference.as_str()))
         .bind(event.money().map(|money| money.amount))
         .bind(event.money().map(|money| money.currency.as_str()))
-        .bind(fact.is_some_and(|fact| fact.basis == Basis::Total))
         .bind(claim.map(|claim| claim.order.as_str()))
         .bind(claim.map(|claim| claim.rank))
         .bind(event.occurred_at())
         .bind(evidence.received_at)
+        .bind(evidence.read_by)
         .bind(event.facts_sha256().to_vec())
         .bind(evidence.body_sha256.as_slice())
         .bind(evidence.headers.as_str())
@@ -126,7 +130,7 @@ fn bind_payment<'q>(row: Call<'q>, Relink { payment, link, .. }: &'q Relink) -> 
     row.bind(payment.id.as_str())
         .bind(payment.source.as_str())
         .bind(link.order.as_str())
-        .bind(link_word(link))
+        .bind(link.standing.as_str())
 }
 
 async fn move_link(transaction: &mut Transaction<'_, Sqlite>, payment: &Relink) -> Result<(), StoreError> {
@@ -155,10 +159,13 @@ const ORDERS: Columns = (
         "status",
         "currency",
         "authorized",
+        "reserved",
         "captured",
         "refunded",
         "disputed",
+        "lost",
         "anomaly",
+        "anomalies",
         "first_event_at",
         "last_event_at",
         "version",
@@ -173,10 +180,13 @@ fn bind_order<'q>(row: Call<'q>, Rewrite { order: key, row: order, .. }: &'q Rew
         .bind(order.map(|order| order.status.as_str()))
         .bind(order.and_then(|order| order.currency.as_ref()).map(Currency::as_str))
         .bind(order.map(|order| order.authorized))
+        .bind(order.map(|order| order.reserved))
         .bind(order.map(|order| order.captured))
         .bind(order.map(|order| order.refunded))
         .bind(order.map(|order| order.disputed))
-        .bind(order.and_then(|order| order.anomaly).map(Anomaly::as_str))
+        .bind(order.map(|order| order.lost))
+        .bind(order.and_then(Order::anomaly).map(Anomaly::as_str))
+        .bind(order.map(Order::anomalies_json))
         .bind(order.map(|order| order.first_event_at))
         .bind(order.map(|order| order.last_event_at))
 }
@@ -190,10 +200,11 @@ async fn rewrite(
     let query = if order.row.is_some() {
         let update = sqlx::query(
             "update orders
-                set status = ?3, currency = ?4, authorized = ?5, captured = ?6, refunded = ?7, disputed = ?8, anomaly = ?9,
-                    first_event_at = ?10, last_event_at = ?11, version = ?12,
+                set status = ?3, currency = ?4, authorized = ?5, reserved = ?6, captured = ?7, refunded = ?8,
+                    disputed = ?9, lost = ?10, anomaly = ?11, anomalies = ?12, first_event_at = ?13, last_event_at = ?14,
+                    version = ?15,
                     updated_at = strftime('%Y-%m-%dT%H:%M:%f000Z')
-              where order_id = ?1 and source = ?2 and version = ?13",
+              where order_id = ?1 and source = ?2 and version = ?16",
         );
         bind_order(update, order).bind(version)
     } else {

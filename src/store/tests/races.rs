@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use super::faults::plant;
 use super::world::{On, Rows, World, deliver, fact, id, noted};
-use crate::order::{Changes, Event, Key, Kind, Order, Rewrite, decide};
+use crate::order::{Changes, Event, Key, Kind, Member, Order, Rewrite, decide};
 use crate::store::{Database, StoreError, Wanted};
 
 /// An order is read, ends, begins anew with other payments; who read the first one must not write the second.
@@ -68,13 +68,14 @@ async fn cross(world: &World) -> Vec<Result<(), StoreError>> {
     deliver(&mut session, &[&known]).await;
     let snapshot = session.load(&Wanted::of(&[&known])).await.unwrap();
     let version = snapshot.versions[&key("k")];
-    let row = Order::fold(&[&snapshot.entries[&key("k")]]).unwrap();
+    let row = Order::fold(&[Member { payment: &id("k"), entries: &snapshot.entries[&key("k")] }]).unwrap();
     let rewrite = |order, read| Rewrite { order: key(order), read, row: Some(row.clone()) };
 
     // Somebody holds the first one up where it inserts `i`.
     let mut holder = own.pool.begin().await.unwrap();
     sqlx::query(
-        "insert into orders select 'i', source, status, currency, authorized, captured, refunded, disputed, anomaly, 0,
+        "insert into orders select 'i', source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+                anomalies, 0,
                 first_event_at, last_event_at, updated_at from orders",
     )
     .execute(&mut *holder)
@@ -153,11 +154,11 @@ async fn full_keys(world: &World, state: &str) {
 }
 
 const FILL: &str = "
-    insert into events (event_id, source, type, outcome, payment_id, kind, reference, amount, currency, cumulative,
+    insert into events (event_id, source, type, outcome, payment_id, kind, basis, reference, amount, currency,
                         occurred_at, received_at, facts_sha256, body_sha256)
-    select 'e' || n, 'shop', 'test', 'applied', 'p' || n / 3, 'captured', 'p' || n / 3, 1, 'EUR', false, now(), now(),
+    select 'e' || n, 'shop', 'test', 'applied', 'p' || n / 3, 'captured', 'own', 'p' || n / 3, 1, 'EUR', now(), now(),
            sha256('a'), sha256('a')
       from generate_series(1, 30000) n;
     insert into payments select 'p' || n, 'shop', 'o' || n / 2, 'known' from generate_series(0, 10000) n;
-    insert into orders select 'o' || n, 'shop', 'paid', 'EUR', 0, 1, 0, 0, null, n, now(), now()
+    insert into orders select 'o' || n, 'shop', 'paid', 'EUR', 0, 0, 1, 0, 0, 0, null, '[]', n, now(), now()
       from generate_series(0, 5000) n";

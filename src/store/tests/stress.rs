@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use super::faults::plant;
 use super::servers::option_env_now;
 use super::world::{On, Rows, World, noted, stated};
-use crate::order::{Basis, Changes, Entry, Event, Key, Kind, Order, Snapshot, decide};
+use crate::order::{Basis, Changes, Event, Key, Kind, Member, Order, Snapshot, decide};
 use crate::store::{Session, StoreError, Wanted};
 
 /// How long a sound store is tried.
@@ -69,13 +69,14 @@ async fn orders_that_are_upserted_are_caught() {
 
 const UPSERT: &str = "
         with inserted as (
-            insert into orders (order_id, source, status, currency, authorized, captured, refunded, disputed, anomaly, version,
-                                first_event_at, last_event_at)
-            select o.id, o.source, o.status, o.currency, o.authorized, o.captured, o.refunded, o.disputed, o.anomaly,
-                   nextval('order_version'), o.first, o.last
-              from unnest(o_id, o_source, o_read, o_status, o_currency, o_authorized, o_captured, o_refunded, o_disputed,
-                          o_anomaly, o_first, o_last)
-                as o (id, source, read, status, currency, authorized, captured, refunded, disputed, anomaly, first, last)
+            insert into orders (order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost,
+                                anomaly, anomalies, version, first_event_at, last_event_at)
+            select o.id, o.source, o.status, o.currency, o.authorized, o.reserved, o.captured, o.refunded, o.disputed, o.lost,
+                   o.anomaly, o.anomalies::jsonb, nextval('order_version'), o.first, o.last
+              from unnest(o_id, o_source, o_read, o_status, o_currency, o_authorized, o_reserved, o_captured, o_refunded,
+                          o_disputed, o_lost, o_anomaly, o_anomalies, o_first, o_last)
+                as o (id, source, read, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+                      anomalies, first, last)
              where o.read is not null and o.status is not null
                and not exists (select 1 from orders t where t.order_id = o.id and t.source = o.source)
                 on conflict do nothing
@@ -222,11 +223,13 @@ async fn read_versions_again(world: &World, snapshot: &mut Snapshot, wanted: &Wa
 /// The planted bug: an order whose columns stay the same keeps its version.
 fn keep_changed_orders(before: &Snapshot, changes: &mut Changes<'_>) {
     let folded = |order: &Key| {
-        let members: Vec<&[Entry]> = before
+        let members: Vec<Member<'_>> = before
             .links
             .iter()
             .filter(|(payment, link)| payment.sibling(&link.order) == *order)
-            .filter_map(|(payment, _)| before.entries.get(payment).map(Vec::as_slice))
+            .filter_map(|(payment, _)| {
+                Some(Member { payment: &payment.id, entries: before.entries.get(payment)? })
+            })
             .collect();
         Order::fold(&members)
     };
@@ -278,6 +281,8 @@ fn few_orders(random: &mut StdRng) -> Vec<Event> {
             let amount = *[500, 1000, 1000].choose(random).unwrap();
             let (kind, basis) = *[
                 (Kind::Authorized, Basis::Own),
+                (Kind::Authorized, Basis::Presumed),
+                (Kind::Captured, Basis::Total),
                 (Kind::Captured, Basis::Own),
                 (Kind::Captured, Basis::Own),
                 (Kind::CaptureFailed, Basis::Own),

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::servers;
 use crate::order::{
-    About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Money, Order, Receipt,
-    Statement, UnixMicros, decide,
+    About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Member, Money, Order,
+    Receipt, Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
 use crate::store::{Database, Session, Store, StoreError, StoreSettings, Wanted};
@@ -93,13 +93,16 @@ impl World {
             i64,
             i64,
             i64,
+            i64,
+            i64,
             Option<String>,
+            String,
             UnixMicros,
             UnixMicros,
         );
         const ORDERS: &str =
-            "select source, order_id, status, currency, authorized, captured, refunded, disputed, anomaly,
-                                     first_event_at, last_event_at from orders";
+            "select source, order_id, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+                                     cast(anomalies as text), first_event_at, last_event_at from orders";
         const PAYMENTS: &str = "select source, payment_id, order_id, link from payments";
         const EVENTS: &str = "select source, event_id from events";
         let (orders, payments, events): Stored = match &self.store.database {
@@ -117,9 +120,12 @@ impl World {
         Rows {
             orders: orders
                 .into_iter()
-                .map(|(source, id, status, currency, a, c, r, d, anomaly, first, last)| {
+                .map(|(source, id, status, currency, a, s, c, r, d, l, anomaly, anomalies, first, last)| {
                     let (currency, anomaly) = (currency.unwrap_or_default(), anomaly.unwrap_or_default());
-                    let row = format!("{status} {currency} {a} {c} {r} {d} {anomaly} {} {}", first.0, last.0);
+                    let anomalies: serde_json::Value = serde_json::from_str(&anomalies).unwrap();
+                    let sums = format!("{a} {s} {c} {r} {d} {l}");
+                    let row =
+                        format!("{status} {currency} {sums} {anomaly} {anomalies} {} {}", first.0, last.0);
                     (format!("{source}/{id}"), row)
                 })
                 .collect(),
@@ -162,24 +168,27 @@ impl Rows {
                 payments.entry(payment).or_default().push(entry);
             }
         }
-        let mut orders: BTreeMap<Key, Vec<&[Entry]>> = BTreeMap::new();
+        let mut orders: BTreeMap<Key, Vec<Member<'_>>> = BTreeMap::new();
         for (payment, entries) in &payments {
-            let link = Link::learned(payment, entries);
-            rows.payments
-                .insert(payment.to_string(), format!("{} {}", link.order, crate::store::link_word(&link)));
-            orders.entry(payment.sibling(&link.order)).or_default().push(entries);
+            let link = Link::learned(&payment.id, entries);
+            rows.payments.insert(payment.to_string(), format!("{} {}", link.order, link.standing));
+            let member = Member { payment: &payment.id, entries };
+            orders.entry(payment.sibling(&link.order)).or_default().push(member);
         }
-        for (key, entries) in orders {
-            let order = Order::fold(&entries).unwrap();
+        for (key, members) in orders {
+            let order = Order::fold(&members).unwrap();
             let row = format!(
-                "{} {} {} {} {} {} {} {} {}",
+                "{} {} {} {} {} {} {} {} {} {} {} {}",
                 order.status,
                 order.currency.map(|currency| currency.to_string()).unwrap_or_default(),
                 order.authorized,
+                order.reserved,
                 order.captured,
                 order.refunded,
                 order.disputed,
-                order.anomaly.map(|anomaly| anomaly.to_string()).unwrap_or_default(),
+                order.lost,
+                order.anomaly().map(|anomaly| anomaly.to_string()).unwrap_or_default(),
+                order.anomalies_json(),
                 order.first_event_at.0,
                 order.last_event_at.0
             );

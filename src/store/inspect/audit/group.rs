@@ -4,31 +4,33 @@ use std::collections::BTreeMap;
 
 use super::line::{Line, time};
 use super::{Difference, Wrong, WrongLink};
-use crate::order::{Entry, Id, Key, Link, Order};
-use crate::store::link_word;
+use crate::order::{Entry, Id, Key, Link, Member, Order};
 
 /// One order: its row, and the payments that belong to it or say that they do.
 pub(super) struct Group {
     order: Key,
     stored: Option<Columns>,
-    payments: BTreeMap<Id, Member>,
+    payments: BTreeMap<Id, Payment>,
 }
 
-struct Member {
+struct Payment {
     stored: Option<(Id, String)>,
     entries: Vec<Entry>,
 }
 
 /// An order's columns as text, in the order of [`COLUMNS`].
-pub(super) type Columns = [Option<String>; 9];
-const COLUMNS: [&str; 9] = [
+pub(super) type Columns = [Option<String>; 12];
+const COLUMNS: [&str; 12] = [
     "status",
     "currency",
     "authorized",
+    "reserved",
     "captured",
     "refunded",
     "disputed",
+    "lost",
     "anomaly",
+    "anomalies",
     "first_event_at",
     "last_event_at",
 ];
@@ -52,7 +54,7 @@ impl Group {
             (Some(order), Some(link)) => Some((Id::new(order).ok()?, link.clone())),
             _ => None,
         };
-        let member = self.payments.entry(payment).or_insert_with(|| Member { stored, entries: Vec::new() });
+        let member = self.payments.entry(payment).or_insert_with(|| Payment { stored, entries: Vec::new() });
         if line.tag == 2 {
             member.entries.push(line.entry()?);
         }
@@ -64,11 +66,11 @@ impl Group {
         for (id, member) in &self.payments {
             self.compare_link(&self.order.sibling(id), member, differences, wrong);
         }
-        let members: Vec<&[Entry]> = self
+        let members: Vec<Member<'_>> = self
             .payments
-            .values()
-            .map(|member| member.entries.as_slice())
-            .filter(|own| !own.is_empty())
+            .iter()
+            .filter(|(_, own)| !own.entries.is_empty())
+            .map(|(payment, own)| Member { payment, entries: &own.entries })
             .collect();
         let expected = Order::fold(&members).as_ref().map(columns);
         let found = differences.len();
@@ -92,9 +94,15 @@ impl Group {
         }
     }
 
-    fn compare_link(&self, key: &Key, member: &Member, differences: &mut Vec<Difference>, wrong: &mut Wrong) {
-        let expected = (!member.entries.is_empty()).then(|| Link::learned(key, &member.entries));
-        let expected_words = expected.as_ref().map(|link| (link.order.clone(), link_word(link).to_owned()));
+    fn compare_link(
+        &self,
+        key: &Key,
+        member: &Payment,
+        differences: &mut Vec<Difference>,
+        wrong: &mut Wrong,
+    ) {
+        let expected = (!member.entries.is_empty()).then(|| Link::learned(&key.id, &member.entries));
+        let expected_words = expected.as_ref().map(|link| (link.order.clone(), link.standing.to_string()));
         if member.stored == expected_words {
             return;
         }
@@ -123,10 +131,13 @@ fn columns(order: &Order) -> Columns {
         Some(order.status.to_string()),
         order.currency.map(|currency| currency.to_string()),
         Some(order.authorized.to_string()),
+        Some(order.reserved.to_string()),
         Some(order.captured.to_string()),
         Some(order.refunded.to_string()),
         Some(order.disputed.to_string()),
-        order.anomaly.map(|anomaly| anomaly.to_string()),
+        Some(order.lost.to_string()),
+        order.anomaly().map(|anomaly| anomaly.to_string()),
+        Some(order.anomalies_json()),
         time(Some(order.first_event_at)),
         time(Some(order.last_event_at)),
     ]

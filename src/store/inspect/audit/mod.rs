@@ -16,7 +16,7 @@ use sqlx::Connection;
 use self::group::Group;
 use self::line::Line;
 use super::on_either;
-use crate::order::{Changes, Entry, Id, Key, Link, Order, Relink, Rewrite};
+use crate::order::{Changes, Id, Key, Link, Member, Order, Relink, Rewrite};
 use crate::store::{Database, Session, Store, StoreError, Wanted, within};
 
 /// Differences that one audit lists; it stops there.
@@ -136,11 +136,14 @@ impl Store {
 async fn refold(session: &mut Session, order: &Key) -> Result<(), StoreError> {
     for _ in 0..REFOLD_ATTEMPTS_MAX {
         let snapshot = session.load(&Wanted { orders: vec![order.clone()], ..Wanted::default() }).await?;
-        let members: Vec<&[Entry]> = snapshot
+        let members: Vec<Member<'_>> = snapshot
             .links
             .iter()
             .filter(|(payment, link)| payment.sibling(&link.order) == *order)
-            .filter_map(|(payment, _)| snapshot.entries.get(payment).map(Vec::as_slice))
+            .filter_map(|(payment, _)| {
+                let entries = snapshot.entries.get(payment)?;
+                Some(Member { payment: &payment.id, entries })
+            })
             .collect();
         let read = snapshot.versions.get(order).copied();
         let row = Order::fold(&members);

@@ -25,7 +25,7 @@ const INDEXES: [(&str, &str, &[&str], bool); 10] = [
     ("conflicts_pkey", "conflicts", &["event_id", "source", "body_sha256"], true),
     ("coupons_pkey", "coupons", &["code"], true),
     ("redemptions_pkey", "redemptions", &["code", "redeemer"], true),
-    ("acknowledgements_pkey", "acknowledgements", &["order_id", "source", "anomaly"], true),
+    ("acknowledgements_pkey", "acknowledgements", &["order_id", "source", "anomaly", "detail"], true),
     (
         "event_acknowledgements_pkey",
         "event_acknowledgements",

@@ -11,7 +11,7 @@ impl Providers {
     #[must_use]
     pub fn document(&self) -> String {
         let mut page = String::from(
-            "# Providers\n\nWritten from `providers/*.toml`; a test compares the two. `docs/add-a-provider.md` shows how to add one.\n",
+            "# Providers\n\nWritten from `providers/*.toml`; a test compares the two. `docs/add-a-provider.md` shows how to add one, and `docs/stripe.md`\nsets up the most common one at length. In each section: how to get from nothing to the first live event (YOUR-HOST is where\nthe public listener is reached, SOURCE the source's name in the settings), how the order's id gets in, what is verified,\nand under **Know** what cannot be known.\n",
         );
         page.push_str("\n| provider | verified | facts | retries |\n|---|---|---|---|\n");
         // Writing to a String does not fail.
@@ -41,6 +41,15 @@ fn kinds(definition: &Definition) -> String {
 fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(), Error> {
     let docs = &definition.docs;
     writeln!(page, "\n## {} (`{name}`)\n", definition.title)?;
+    if let Some(closed) = &docs.closed {
+        writeln!(page, "**Closed.** {closed}\n")?;
+    }
+    for (number, step) in (1..).zip(&docs.setup) {
+        writeln!(page, "{number}. {step}")?;
+    }
+    if !docs.order_id.is_empty() {
+        writeln!(page, "\n- **The order's id:** {}", docs.order_id)?;
+    }
     writeln!(page, "- **Verified:** {}", docs.verified)?;
     match &definition.signature.time {
         Some(time) => {

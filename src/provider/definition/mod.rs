@@ -47,6 +47,14 @@ pub(in crate::provider) struct Definition {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::provider) struct Docs {
+    /// That the company closed it, and when.
+    pub(in crate::provider) closed: Option<String>,
+    /// From nothing to the first live event, step by step.
+    #[serde(default)]
+    pub(in crate::provider) setup: Vec<String>,
+    /// Where the merchant puts the order's id.
+    #[serde(default)]
+    pub(in crate::provider) order_id: String,
     /// What the signature covers, in words.
     pub(in crate::provider) verified: String,
     /// The provider's retry schedule.

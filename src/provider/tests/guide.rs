@@ -37,6 +37,19 @@ fn the_example_of_the_walk_through_verifies_and_reads_as_it_says() {
 }
 
 #[test]
+fn every_provider_says_how_to_get_from_nothing_to_its_first_event_and_where_the_order_s_id_goes() {
+    for (name, definition) in &providers().definitions {
+        let docs = &definition.docs;
+        assert!(docs.setup.len() >= 3 || docs.closed.is_some(), "{name}: {:?}", docs.setup);
+        assert!(
+            docs.closed.is_some() || docs.setup.iter().any(|step| step.contains("/webhooks/SOURCE")),
+            "{name}"
+        );
+        assert!(!docs.order_id.is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn every_definition_is_built_in_and_every_fixture_is_described() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let names_in = |dir: &str| {

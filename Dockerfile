@@ -6,7 +6,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --features "$FEATURES" && cp target/release/paylatch /paylatch && strip /paylatch
+    cargo build --release --locked --features "$FEATURES" && cp target/release/paylatch /paylatch
 
 # glibc and little else: the public certificate authorities are in the program; no shell, no package manager.
 FROM gcr.io/distroless/cc-debian12

@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "tidy/circles.rs"]
+mod circles;
+#[path = "tidy/dependencies.rs"]
+mod dependencies;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,13 +87,6 @@ fn a_module_with_parts_is_a_folder_with_a_mod_file() {
         path.with_extension("").is_dir() && file.path != "src/lib.rs"
     });
     none(found.map(|file| format!("{} stands beside a folder of its name", file.path)));
-}
-
-#[test]
-fn no_dependency_speaks_http_2_or_brings_another_tls_than_rustls_with_ring() {
-    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
-    let unwanted = ["h2", "openssl-sys", "native-tls", "aws-lc-rs"];
-    none(unwanted.into_iter().filter(|name| lock.contains(&format!("name = \"{name}\""))).map(str::to_owned));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::gateway::{self, Members};
+use super::members::{Members, read};
 use crate::lock::backends::connection::Connect;
 use crate::lock::backends::user::User;
 use crate::lock::contract::Failure;
@@ -32,7 +32,7 @@ impl Connect for Login {
             Failure::Refused(reason) => Failure::Refused(format!("the log-in is refused: {reason}")),
             other => other,
         };
-        let answer: Authenticated = answer.and_then(|answer| gateway::read(&answer)).map_err(refused)?;
+        let answer: Authenticated = answer.and_then(|answer| read(&answer)).map_err(refused)?;
         Ok(Secret::new(answer.token))
     }
 }

@@ -8,6 +8,7 @@
 
 mod gateway;
 mod login;
+mod members;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

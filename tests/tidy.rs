@@ -6,6 +6,8 @@
 mod circles;
 #[path = "tidy/dependencies.rs"]
 mod dependencies;
+#[path = "tidy/public.rs"]
+mod public;
 
 use std::collections::BTreeSet;
 use std::fs;

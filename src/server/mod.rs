@@ -3,6 +3,7 @@
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
+mod embedded;
 mod error;
 mod lanes;
 mod signals;
@@ -28,6 +29,7 @@ use crate::provider::Source;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
+pub use self::embedded::{Paylatch, StartError};
 pub use self::error::ServerError;
 use self::lanes::LaneRuntime;
 use self::signals::Signals;
@@ -94,14 +96,7 @@ impl Server {
         let public = bind("listen", settings.listen).await?;
         let admin = bind("admin_listen", settings.admin_listen).await?;
         let health = Health::new();
-        match timeout(FIRST_CHECK_MAX, store.check()).await {
-            Ok(Err(StoreError::Misconfigured(problem))) => return Err(ServerError::Unfit(problem)),
-            Ok(Err(error)) => {
-                warn!(%error, "the database is away; webhooks are answered 503 until it is there")
-            }
-            Ok(Ok(_)) => drop(health.database(Database::Ready)),
-            Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
-        }
+        first_check(&store, &health).await?;
         let sources = Sources::new(by_name(&settings.sources));
         Ok(Self {
             public,
@@ -249,6 +244,19 @@ impl Running {
             }
         }
     }
+}
+
+/// A database that is away now may be there later; one that must not be used may not.
+async fn first_check(store: &Store, health: &Health) -> Result<(), ServerError> {
+    match timeout(FIRST_CHECK_MAX, store.check()).await {
+        Ok(Err(StoreError::Misconfigured(problem))) => return Err(ServerError::Unfit(problem)),
+        Ok(Err(error)) => {
+            warn!(%error, "the database is away; webhooks are answered 503 until it is there")
+        }
+        Ok(Ok(_)) => drop(health.database(Database::Ready)),
+        Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
+    }
+    Ok(())
 }
 
 /// The sources as the listener looks them up.

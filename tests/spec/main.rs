@@ -29,6 +29,7 @@ mod seen;
 mod chaos;
 mod check;
 mod cut_reply;
+mod embedded;
 mod every_provider;
 mod failover;
 mod flood;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::servers::LockService;
-use crate::{TTL, is_busy, keys, locks, take, take_all};
+use crate::{TTL, is_busy, keys, locks, renewed, take, take_all};
 
 /// A lock service under test.
 pub(crate) trait Service: LockService {
@@ -175,8 +175,9 @@ pub(crate) async fn a_holder_that_panics_gives_back(service: &impl Service) {
 pub(crate) async fn a_lease_is_renewed_while_it_is_held(service: &impl Service) {
     let (one, other) = (service.contender(), service.contender());
     let (lease, _) = take(&one, &keys(["order"])).await;
-    for _ in 0..6 {
-        sleep(TTL / 2).await;
+    // Three TTLs.
+    for _ in 0..9 {
+        renewed(&lease, 1).await;
         assert!(is_busy(&other, "order").await && !lease.is_lost());
     }
 }

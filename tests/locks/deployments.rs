@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use paylatch::lock::{Attempt, Locks};
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::conformance::{Service, forgotten};
 use crate::servers::{Cluster, Sentinel, free_port, until};
@@ -83,8 +83,7 @@ async fn the_master_that_sentinel_promotes_is_used_and_a_lease_it_has_not_is_los
     sentinel.replica.command(&["FLUSHALL"]).expect("flushed");
     let (next, busy) = take(&other, &keys(["order"])).await;
     assert!(busy.is_empty(), "a second holder, whom the database refuses");
-    sleep(TTL).await;
-    assert!(lease.is_lost());
+    timeout(TTL * 2, lease.lost()).await.expect("the new master has it not");
     lease.release().await;
     assert!(is_busy(&locks, "order").await);
     next.release().await;

@@ -84,6 +84,20 @@ async fn take_all(locks: &Locks, keys: &[String], within: Duration) -> Lease {
     }
 }
 
+/// Returns when `lease` was renewed so many times, each within its TTL.
+async fn renewed(lease: &Lease, times: u32) {
+    for time in 1..=times {
+        let mut left = lease.remaining();
+        let renewal = async {
+            while lease.remaining() <= left {
+                left = lease.remaining();
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(TTL, renewal).await.unwrap_or_else(|_| panic!("not renewed a time {time}"));
+    }
+}
+
 async fn is_busy(locks: &Locks, key: &str) -> bool {
     let (lease, busy) = take(locks, &[key.to_owned()]).await;
     lease.release().await;

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use paylatch::lock::Attempt;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{
@@ -12,7 +11,7 @@ use crate::proxy::{
     a_reply_that_stays_away_leaves_nothing_behind,
 };
 use crate::servers::{PgBouncer, Postgres};
-use crate::{TTL, is_busy, keys, locks, take};
+use crate::{TTL, is_busy, keys, locks, renewed, take};
 
 impl Service for Postgres {}
 
@@ -127,6 +126,6 @@ async fn a_pooler_in_transaction_mode_mixes_no_owners() {
     // Renewal too.
     let locks = locks("postgres", &[url]);
     let (lease, _) = take(&locks, &keys(["order"])).await;
-    sleep(TTL * 2).await;
+    renewed(&lease, 4).await;
     assert!(!lease.is_lost() && is_busy(&postgres.contender(), "order").await);
 }

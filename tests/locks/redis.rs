@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use paylatch::lock::{Attempt, Finding, Locks};
-use tokio::time::sleep;
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{
     Fault, Proxy, a_cut_reply_is_asked_for_again, a_release_that_is_sent_twice_frees_no_later_holder,
 };
 use crate::servers::{Redis, free_port, until};
-use crate::{TTL, is_busy, keys, locks, settings, take};
+use crate::{is_busy, keys, locks, renewed, settings, take};
 
 impl Service for Redis {}
 
@@ -129,8 +128,7 @@ async fn a_server_out_of_memory_is_unavailable_but_still_renews_and_releases() {
     let (lease, _) = take(&locks, &keys(["order"])).await;
     redis.command(&["CONFIG", "SET", "maxmemory", "1"]).expect("set");
     assert!(matches!(other.acquire_each(&keys(["other"])).await, Attempt::Unavailable));
-    sleep(TTL * 2).await;
-    assert!(!lease.is_lost(), "renewed");
+    renewed(&lease, 4).await;
     lease.release().await;
     assert_eq!(redis.leases(), Vec::<String>::new());
 }
@@ -198,7 +196,7 @@ async fn every_outcome_is_counted() {
     let (lease, _) = take(&locks, &keys(["order"])).await;
     assert!(is_busy(&locks, "order").await);
     assert!(locks.acquire_all(&keys(["order"]), Duration::ZERO).await.is_err());
-    sleep(TTL / 2).await;
+    renewed(&lease, 1).await;
     lease.release().await;
     let (gone, _) = take(&locks, &keys(["gone"])).await;
     redis.command(&["FLUSHALL"]).expect("flushed");

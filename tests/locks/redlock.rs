@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 use paylatch::lock::{Attempt, Finding, Locks};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{Fault, Proxy};
 use crate::servers::{LockService, Nodes, Redis, until};
-use crate::{TTL, is_busy, keys, locks, settings, take, take_all};
+use crate::{TTL, is_busy, keys, locks, renewed, settings, take, take_all};
 
 impl Service for Nodes {}
 
@@ -176,12 +176,11 @@ async fn a_lease_outlives_the_loss_of_one_node_and_not_of_two() {
     let (locks, other) = (nodes.contender(), nodes.contender());
     let (lease, _) = take(&locks, &keys(["order"])).await;
     nodes.0[0].command(&["FLUSHALL"]).expect("flushed");
-    sleep(TTL * 2).await;
+    renewed(&lease, 4).await;
     assert!(!lease.is_lost() && is_busy(&other, "order").await);
     nodes.0[1].command(&["FLUSHALL"]).expect("flushed");
     let next = take_all(&other, &keys(["order"]), Duration::from_secs(2)).await;
-    sleep(TTL / 2).await;
-    assert!(lease.is_lost());
+    timeout(TTL, lease.lost()).await.expect("a minority is no lease");
     lease.release().await;
     assert!(is_busy(&locks, "order").await);
     next.release().await;

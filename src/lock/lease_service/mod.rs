@@ -6,6 +6,8 @@
 mod lease;
 mod release;
 mod renewal;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;

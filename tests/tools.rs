@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, Output};
@@ -33,11 +34,13 @@ impl Machine {
     fn set_source(&self, source: &str, admin_port: u16) {
         let settings = format!(
             "listen = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{admin_port}\"\ndatabase_url = \"sqlite://{}\"\n\
-             [sources.stripe]\nsecrets = [\"whsec_canary_c0de\"]\n{source}\n",
+             admin_token = \"canary_0123456789abcdef\"\n[sources.stripe]\nsecrets = [\"whsec_canary_0123456789abcdef\"]\n{source}\n",
             self.port,
             self.path("paylatch.db").display(),
         );
-        fs::write(self.path("paylatch.toml"), settings).unwrap();
+        let path = self.path("paylatch.toml");
+        fs::write(&path, settings).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     fn path(&self, name: &str) -> std::path::PathBuf {
@@ -156,7 +159,7 @@ fn purged_bodies_are_counted_and_their_events_stay() {
 
 #[test]
 fn a_settled_anomaly_lets_the_production_check_pass() {
-    let machine = Machine::new("");
+    let machine = Machine::new("mode = \"test\"");
     let refund = fs::read_to_string(fixtures().join("07-refund.created.json")).unwrap();
     fs::write(machine.path("refund.json"), refund).unwrap();
     assert!(machine.run(&["import", "--source", "stripe", "refund.json"]).status.success());
@@ -177,7 +180,7 @@ fn a_settled_anomaly_lets_the_production_check_pass() {
 
 #[test]
 fn a_dead_event_and_a_conflict_that_are_settled_let_the_production_check_pass_and_stay() {
-    let machine = Machine::new("");
+    let machine = Machine::new("mode = \"test\"");
     let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
     let id = "evt_1PlFix0003Hq2eZvKYlo2C";
     let other = event.replace("2000", "2001");
@@ -236,7 +239,7 @@ fn verify_names_the_cause_for_people_and_for_programs() {
 
 #[test]
 fn checks_and_replays_are_told_to_programs_and_every_shell_can_complete() {
-    let machine = Machine::new("");
+    let machine = Machine::new("mode = \"test\"");
     let parts = machine.json(&["check"]);
     let names: Vec<_> = parts.as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
     assert_eq!(names, ["settings", "clock", "lock", "database", "contents"]);
@@ -338,4 +341,50 @@ fn a_wrong_definition_stops_the_program_and_names_its_file_the_table_the_key_and
     for part in ["definitions/acme.toml", "[facts.id]", "`id` is not a selector; expected /pointer"] {
         assert!(said(&refused).contains(part), "{}", said(&refused));
     }
+}
+
+#[test]
+fn a_word_that_no_order_or_event_has_is_refused_with_those_that_there_are() {
+    let machine = Machine::new("");
+    for (arguments, meant) in
+        [(["orders", "--status", "payd"], "paid"), (["events", "--outcome", "parkd"], "parked")]
+    {
+        let told = machine.run(&arguments);
+        assert_eq!(told.status.code(), Some(2), "{}", said(&told));
+        assert!(said(&told).contains("possible values") && said(&told).contains(meant), "{}", said(&told));
+    }
+}
+
+#[test]
+fn the_files_of_sqlite_are_their_owner_s_alone_whatever_the_umask() {
+    let machine = Machine::new("");
+    let mut open_to_all = Command::new("sh");
+    let migrate = format!("umask 0; exec {} migrate", env!("CARGO_BIN_EXE_paylatch"));
+    open_to_all.args(["-c", &migrate]).current_dir(machine.directory.path()).env_clear();
+    for name in ["paylatch.db", "paylatch.db.lock"] {
+        fs::remove_file(machine.path(name)).unwrap();
+    }
+    assert!(open_to_all.status().unwrap().success());
+    machine.import();
+
+    let mut others: Vec<String> = Vec::new();
+    for entry in fs::read_dir(machine.directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let is_database = entry.file_name().to_string_lossy().starts_with("paylatch.db");
+        if is_database && entry.metadata().unwrap().permissions().mode() & 0o077 != 0 {
+            others.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    assert_eq!(others, Vec::<String>::new());
+    assert!(machine.path("paylatch.db.lock").exists());
+}
+
+#[test]
+fn migrate_makes_no_directories_for_a_mistyped_path() {
+    let machine = Machine::new("");
+    let url = format!("database_url=sqlite://{}/nowhere/else.db", machine.directory.path().display());
+    let told = machine.run(&["migrate", "--set", &url]);
+    assert_eq!(told.status.code(), Some(78), "{}", said(&told));
+    assert!(said(&told).contains("there is no directory"), "{}", said(&told));
+    assert!(!machine.path("nowhere").exists());
 }

@@ -21,7 +21,7 @@ const SKEW_MAX: Duration = Duration::from_millis(500);
 
 #[derive(Args)]
 pub(super) struct Check {
-    /// Fail also on anything parked, dead, in conflict or anomalous.
+    /// Fail also on anything parked, dead, in conflict or anomalous, and on settings that are unfit for real money.
     #[arg(long)]
     production: bool,
     /// Print what was found as JSON.
@@ -53,7 +53,14 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
     let mut report = Report { output: context.output, json: check.json, parts: Vec::new(), worst: Exit::Ok };
     let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
     report.good("settings", format_args!("sources: {}", names.join(", ")));
-    settings.advice.iter().for_each(|advice| report.note("settings", advice));
+    for advice in &settings.advice {
+        match advice.fails_production && check.production {
+            true => {
+                report.bad("settings", &Failure::new(Exit::Failed, "unsafe_settings", advice.to_string()))
+            }
+            false => report.note("settings", advice),
+        }
+    }
     check_clock(&mut report);
     check_locks(&mut report, &settings).await;
     let store = context.store(&settings)?;

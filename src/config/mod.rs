@@ -5,8 +5,10 @@
 //! which setting, where it came from and what was expected. The environment is handed in: only `main` reads it.
 
 mod admin;
+mod advice;
 mod age;
 mod database;
+mod exposure;
 mod http;
 mod intake;
 mod layers;
@@ -22,6 +24,7 @@ mod tests;
 mod traces;
 mod typed;
 
+pub use advice::Advice;
 pub use age::parse_age;
 pub use layers::{File, Flag, Layers, Origin};
 pub use mistake::{Mistake, Mistakes};

@@ -1,7 +1,9 @@
 //! Takes settings by name from all layers, and collects what is wrong with them. What a setting may be is `typed.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
+use super::advice::Advice;
 use super::layers::{Given, Layers, Origin, Value};
 use super::mistake::{Mistake, Mistakes, did_you_mean};
 
@@ -30,10 +32,15 @@ pub(super) struct Reader {
     known: BTreeMap<String, Option<Origin>>,
     resolved: Vec<Resolved>,
     mistakes: Vec<Mistake>,
+    advice: Vec<Advice>,
+    settings_file: Option<PathBuf>,
+    /// The settings whose secrets came from a file, and that file.
+    secrets_in_files: Vec<(String, PathBuf)>,
 }
 
 impl Reader {
     pub(super) fn new(layers: Layers) -> Self {
+        let settings_file = layers.file.as_ref().map(|file| file.path.clone());
         let (file, syntax_errors) = layers.file.map(|file| file.flatten()).unwrap_or_default();
         let flags = layers.flags.into_iter().map(|flag| {
             let given = Given { value: Value::Untyped(flag.value), origin: Origin::Flag(flag.written) };
@@ -58,6 +65,9 @@ impl Reader {
             known: BTreeMap::new(),
             resolved: Vec::new(),
             mistakes: mistakes.collect(),
+            advice: Vec::new(),
+            settings_file,
+            secrets_in_files: Vec::new(),
         }
     }
 
@@ -126,6 +136,50 @@ impl Reader {
         if let Some(resolved) = self.resolved.iter_mut().find(|resolved| resolved.setting == name) {
             resolved.shown = shown;
         }
+    }
+
+    /// Notes what is probably not meant.
+    pub(super) fn advise(&mut self, setting: &str, problem: impl Into<String>) {
+        self.add_advice(setting, problem.into(), false);
+    }
+
+    /// Notes what should not be so where the money is real.
+    pub(super) fn advise_against(&mut self, setting: &str, problem: impl Into<String>) {
+        self.add_advice(setting, problem.into(), true);
+    }
+
+    fn add_advice(&mut self, setting: &str, problem: String, fails_production: bool) {
+        self.advice.push(Advice { setting: setting.to_owned(), problem, fails_production });
+    }
+
+    pub(super) fn take_advice(&mut self) -> Vec<Advice> {
+        std::mem::take(&mut self.advice)
+    }
+
+    /// Remembers that the setting's secret stands in a file, if it does.
+    pub(super) fn note_secret_in(&mut self, setting: &str, origin: &Origin) {
+        if let Origin::File(path, _) = origin {
+            self.secrets_in_files.push((setting.to_owned(), PathBuf::from(&**path)));
+        }
+    }
+
+    pub(super) fn note_secret_file(&mut self, setting: &str, path: &Path) {
+        self.secrets_in_files.push((setting.to_owned(), path.to_owned()));
+    }
+
+    pub(super) fn settings_file(&self) -> Option<PathBuf> {
+        self.settings_file.clone()
+    }
+
+    /// The files that secrets were read from, each once, with the first setting whose secret it holds.
+    pub(super) fn files_with_secrets(&self) -> Vec<(String, PathBuf)> {
+        let mut files: Vec<(String, PathBuf)> = Vec::new();
+        for (setting, path) in &self.secrets_in_files {
+            if files.iter().all(|(_, known)| known != path) {
+                files.push((setting.clone(), path.clone()));
+            }
+        }
+        files
     }
 
     /// What was resolved, unless there are mistakes or settings that nobody asked for.

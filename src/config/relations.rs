@@ -10,14 +10,14 @@ use crate::lock::Locks;
 /// The longest that the most impatient providers wait for an answer.
 const PROVIDER_WAIT: Duration = Duration::from_secs(5);
 
-/// Objects to what cannot be, and returns advice about what is probably not meant.
-pub(super) fn check(settings: &Settings, reader: &mut Reader, needs: Needs) -> Vec<String> {
+/// Objects to what cannot be, and advises against what is probably not meant.
+pub(super) fn check(settings: &Settings, reader: &mut Reader, needs: Needs) {
     check_presence(settings, reader, needs);
     check_tokens(settings, reader);
     check_listeners(settings, reader);
     check_sizes(settings, reader);
     check_lock(settings, reader);
-    advice(settings)
+    advise(settings, reader);
 }
 
 fn check_presence(settings: &Settings, reader: &mut Reader, needs: Needs) {
@@ -120,26 +120,19 @@ fn check_lock(settings: &Settings, reader: &mut Reader) {
     }
 }
 
-fn advice(settings: &Settings) -> Vec<String> {
+fn advise(settings: &Settings, reader: &mut Reader) {
     let (intake, lock) = (&settings.intake, &settings.lock);
-    let mut advice = Vec::new();
-    let mut advise = |applies: bool, text: &str| advice.extend(applies.then(|| text.to_owned()));
-    advise(
-        intake.lock_wait < lock.ttl,
-        "lock.wait_ms is shorter than lock.ttl_ms: after a replica crashed, events of its orders are answered 503 until \
-         its leases end",
-    );
-    advise(
-        intake.lock_wait >= intake.deadline,
-        "lock.wait_ms is not shorter than intake.deadline_ms: an order that stays busy is answered 503 by the deadline",
-    );
-    advise(
-        intake.deadline >= PROVIDER_WAIT,
-        "intake.deadline_ms is 5000 or more: several providers wait no longer than 5 s for an answer",
-    );
-    for source in &settings.sources {
-        let advise = |why| format!("sources.{}.secrets: {why}", source.name());
-        advice.extend(source.doubtful_secret().map(advise));
+    if intake.lock_wait < lock.ttl {
+        let problem = "is shorter than lock.ttl_ms: after a replica crashed, events of its orders are answered 503 until its \
+                       leases end";
+        reader.advise("lock.wait_ms", problem);
     }
-    advice
+    if intake.lock_wait >= intake.deadline {
+        let problem = "is not shorter than intake.deadline_ms: an order that stays busy is answered 503 by the deadline";
+        reader.advise("lock.wait_ms", problem);
+    }
+    if intake.deadline >= PROVIDER_WAIT {
+        let problem = "is 5000 or more: several providers wait no longer than 5 s for an answer";
+        reader.advise("intake.deadline_ms", problem);
+    }
 }

@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::advice::Advice;
 use super::layers::Layers;
 use super::mistake::Mistakes;
 use super::reader::{Reader, Resolved};
-use super::{admin, database, http, intake, lock, relations, sources, traces};
+use super::{admin, database, exposure, http, intake, lock, relations, sources, traces};
 use crate::http::{AdminSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
@@ -42,7 +43,7 @@ pub struct Settings {
     /// The sources, compiled.
     pub sources: Vec<Source>,
     /// What is allowed, yet probably not meant.
-    pub advice: Vec<String>,
+    pub advice: Vec<Advice>,
     /// Each setting as it holds, in the order of this file.
     pub resolved: Vec<Resolved>,
 }
@@ -66,8 +67,10 @@ impl Settings {
         let syntax_is_clean = reader.is_clean();
         let mut settings = Self::take(&mut reader);
         if syntax_is_clean {
-            settings.advice = relations::check(&settings, &mut reader, needs);
+            relations::check(&settings, &mut reader, needs);
+            exposure::check(&settings, &mut reader);
         }
+        settings.advice = reader.take_advice();
         settings.resolved = reader.finish()?;
         Ok(settings)
     }

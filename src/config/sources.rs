@@ -6,6 +6,11 @@ use super::reader::Reader;
 use crate::order::Id;
 use crate::provider::{CustomerClaims, Mode, Providers, Source, SourceSettings};
 
+/// What decides whether an authorisation is money: a default would be a guess.
+const CAPTURE: &str = "params.capture";
+/// How many random characters are advised where the merchant chooses a secret.
+const SECRET_CHARS: usize = 32;
+
 /// Reads the definitions and the sources, and compiles these against those.
 pub(super) fn take(reader: &mut Reader, providers_dir: Option<&Path>) -> Vec<Source> {
     let names = reader.tables_below("sources");
@@ -83,10 +88,38 @@ fn plain_name(name: &str) -> Option<Id> {
     Id::new(name).ok().filter(|_| is_plain)
 }
 
+/// Objects to secrets that can never verify, and advises against what should be said of an account whose money is real.
+fn judge(reader: &mut Reader, source: &Source, providers: &Providers) {
+    let at = |field: &str| format!("sources.{}.{field}", source.name());
+    let secrets = if reader.is_given(&at("secrets")) { at("secrets") } else { at("secret_files") };
+    for problem in source.unusable_secrets() {
+        reader.object(&secrets, problem);
+    }
+    for problem in source.weak_secrets() {
+        let problem = format!(
+            "{problem}; copy it whole from the provider's page, or choose {SECRET_CHARS} random characters where you choose it"
+        );
+        reader.advise_against(&secrets, problem);
+    }
+    if source.takes_either_mode() {
+        let problem = "is not set: events of test mode move money, too; set it to live, or to test";
+        reader.advise_against(&at("mode"), problem);
+    }
+    let provider = &source.settings().provider;
+    if providers.takes(provider).contains(&CAPTURE.to_owned()) && !reader.is_given(&at(CAPTURE)) {
+        let problem = "is not set: say whether the account captures at once (auto) or by a request of its own (manual), for \
+                       an authorisation then is, or is not, money";
+        reader.advise_against(&at(CAPTURE), problem);
+    }
+}
+
 fn compile(reader: &mut Reader, settings: SourceSettings, providers: &Providers) -> Option<Source> {
     let name = settings.name.clone();
     match Source::new(settings, providers) {
-        Ok(source) => Some(source),
+        Ok(source) => {
+            judge(reader, &source, providers);
+            Some(source)
+        }
         Err(mistakes) => {
             for (field, expected) in mistakes {
                 reader.object(&format!("sources.{name}.{field}"), expected);

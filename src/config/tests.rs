@@ -175,8 +175,12 @@ fn what_a_command_needs_is_missed() {
 #[test]
 fn a_waiting_time_shorter_than_a_lease_is_advised_against() {
     let settings = read(file("lock.wait_ms = 1000")).unwrap();
-    assert!(settings.advice.concat().contains("lock.wait_ms is shorter than lock.ttl_ms"));
-    assert_eq!(read(Layers::default()).unwrap().advice, Vec::<String>::new());
+    let of_locks = |settings: &Settings| -> Vec<String> {
+        let advice = settings.advice.iter().filter(|advice| advice.setting.starts_with("lock."));
+        advice.map(ToString::to_string).collect()
+    };
+    assert!(of_locks(&settings)[0].contains("lock.wait_ms: is shorter than lock.ttl_ms"));
+    assert_eq!(of_locks(&read(Layers::default()).unwrap()), Vec::<String>::new());
 }
 
 #[test]
@@ -389,5 +393,96 @@ fn a_schema_of_postgres_has_a_plain_name() {
     ] {
         let told = told(with_schema(name, url)).join("\n");
         assert!(told.contains("database_schema (paylatch.toml:2)") && told.contains(expected), "{told}");
+    }
+}
+
+/// What real money should not be taken with.
+mod production {
+    use super::*;
+
+    /// Settings of which nothing is advised against.
+    const FIT: &str = "admin_token = 'canary_0123456789abcdef'\ndatabase_url = 'postgres://app@127.0.0.1/pay'\n\
+                       [sources.stripe]\nsecrets = ['whsec_canary_0123456789abcdef']\nmode = 'live'\n";
+
+    fn advised_against(text: &str) -> Vec<String> {
+        let settings = read(file(text)).unwrap();
+        let advice = settings.advice.iter().filter(|advice| advice.fails_production);
+        advice.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn nothing_is_advised_against_where_all_is_well() {
+        assert_eq!(advised_against(FIT), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_secret_that_can_never_verify_is_refused() {
+        for (secret, expected) in [
+            ("whsec_...", "secret 1 is the dots that stand for a secret"),
+            ("...", "secret 1 is the dots that stand for a secret"),
+            ("whsec_", "secret 1 is `whsec_` alone"),
+            ("\"whsec_canary_0123456789\"", "secret 1 has quotes around it"),
+            ("sk_live_canary_0123456789", "secret 1 looks like one of Stripe's API keys"),
+        ] {
+            let told = told_of_file(&format!("[sources.stripe]\nsecrets = ['{secret}']"));
+            assert_eq!(told.len(), 1, "{secret}: {told:?}");
+            assert!(told[0].starts_with("sources.stripe.secrets (paylatch.toml:2): "), "{told:?}");
+            assert!(told[0].contains(expected) && !told[0].contains(CANARY), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_lets_a_stranger_in_is_advised_against() {
+        for (was, is, expected) in [
+            (
+                "whsec_canary_0123456789abcdef",
+                "changeme",
+                "sources.stripe.secrets: secret 1 looks like a text",
+            ),
+            ("whsec_canary_0123456789abcdef", "canary", "sources.stripe.secrets: secret 1 has fewer than 16"),
+            ("canary_0123456789abcdef", "canary", "admin_token: has fewer than 16"),
+            ("admin_token = 'canary_0123456789abcdef'", "", "admin_token: is not set"),
+            ("mode = 'live'", "", "sources.stripe.mode: is not set"),
+            ("127.0.0.1", "db", "database_url: goes to db unencrypted"),
+            (
+                "[sources.stripe]",
+                "lock.backend = 'redis'\nlock.urls = ['redis://redis']\n[sources.stripe]",
+                "lock.urls: goes to redis unencrypted",
+            ),
+            (
+                "[sources.stripe]",
+                "[sources.club]\nprovider = 'stripe'\nmode = 'live'\nsecrets = ['whsec_canary_0123456789abcdef']\n[sources.stripe]",
+                "sources.stripe.secrets: has a secret of source club",
+            ),
+            (
+                "[sources.stripe]",
+                "[sources.adyen]\nmode = 'live'\nsecrets = ['c0dec0de0123456789abcdef']\n[sources.stripe]",
+                "sources.adyen.params.capture: is not set",
+            ),
+        ] {
+            let told = advised_against(&FIT.replacen(was, is, 1));
+            assert!(told.len() == 1 && told[0].starts_with(expected), "{is}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_says_how_it_captures_needs_no_advice() {
+        let said = "[sources.adyen]\nmode = 'live'\nsecrets = ['c0dec0de0123456789abcdef']\nparams.capture = 'auto'\n";
+        assert_eq!(advised_against(&format!("{FIT}{said}")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_advised_against() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        std::fs::write(&path, "whsec_canary_0123456789abcdef").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let with_file = FIT.replace(
+            "secrets = ['whsec_canary_0123456789abcdef']",
+            &format!("secret_files = ['{}']", path.display()),
+        );
+        let told = advised_against(&with_file);
+        assert!(told.len() == 1 && told[0].contains("`chmod 600 "), "{told:?}");
     }
 }

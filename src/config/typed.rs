@@ -126,6 +126,12 @@ impl Reader {
 
     /// A secret from `name` or from the file that `name_file` names.
     pub(super) fn secret(&mut self, name: &str) -> Option<Secret> {
+        let (secret, origin) = self.take_secret(name)?;
+        self.note_secret_in(name, &origin);
+        Some(secret)
+    }
+
+    fn take_secret(&mut self, name: &str) -> Option<(Secret, Origin)> {
         let direct = self.take_text(name);
         let file_name = format!("{name}_file");
         let file = self.take_text(&file_name);
@@ -141,8 +147,8 @@ impl Reader {
             (None, Some((path, origin))) => (self.secret_in(&file_name, Path::new(&path), &origin), origin),
             (None, None) => return None,
         };
-        self.resolve(name, "[secret]".to_owned(), Some(origin));
-        secret
+        self.resolve(name, "[secret]".to_owned(), Some(origin.clone()));
+        Some((secret?, origin))
     }
 
     /// The secrets listed in `list_name`, then those in the files that `files_name` lists.
@@ -152,8 +158,9 @@ impl Reader {
             self.refuse(list_name, origin.clone(), "holds an empty text; expected a secret".to_owned());
         }
         let mut secrets: Vec<_> = items.into_iter().map(Secret::new).collect();
-        if origin.is_some() {
-            self.resolve(list_name, vec!["[secret]"; secrets.len()].join(", "), origin);
+        if let Some(origin) = origin {
+            self.note_secret_in(list_name, &origin);
+            self.resolve(list_name, vec!["[secret]"; secrets.len()].join(", "), Some(origin));
         }
         let (paths, origin) = self.take_list(files_name);
         if let Some(origin) = origin {
@@ -166,17 +173,24 @@ impl Reader {
 
     /// A URL whose password is never shown, from `name` or from the file that `name_file` names.
     pub(super) fn secret_url(&mut self, name: &str) -> Option<Secret> {
-        let url = self.secret(name)?;
-        self.show_as(name, mask_url(url.expose()));
+        let (url, origin) = self.take_secret(name)?;
+        let masked = mask_url(url.expose());
+        if masked != url.expose() {
+            self.note_secret_in(name, &origin);
+        }
+        self.show_as(name, masked);
         Some(url)
     }
 
     /// A list of URLs whose passwords are never shown.
     pub(super) fn secret_urls(&mut self, name: &str) -> Vec<Secret> {
         let (urls, origin) = self.take_list(name);
-        if origin.is_some() {
+        if let Some(origin) = origin {
             let masked: Vec<_> = urls.iter().map(|url| mask_url(url)).collect();
-            self.resolve(name, masked.join(", "), origin);
+            if masked != urls {
+                self.note_secret_in(name, &origin);
+            }
+            self.resolve(name, masked.join(", "), Some(origin));
         }
         urls.into_iter().map(Secret::new).collect()
     }
@@ -219,7 +233,10 @@ impl Reader {
             Ok(text) if text.len() > SECRET_FILE_BYTES_MAX => {
                 format!("{} is too long; expected at most {SECRET_FILE_BYTES_MAX} bytes", path.display())
             }
-            Ok(text) => return Some(Secret::new(text.trim())),
+            Ok(text) => {
+                self.note_secret_file(name, path);
+                return Some(Secret::new(text.trim()));
+            }
         };
         self.refuse(name, Some(origin.clone()), problem);
         None

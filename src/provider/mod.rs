@@ -11,6 +11,7 @@ mod facts;
 mod fields;
 mod nesting;
 mod registry;
+mod secrets;
 mod settings;
 mod signature;
 mod signing;

@@ -59,6 +59,58 @@ async fn a_source_with_an_empty_secret_is_refused() {
 }
 
 #[tokio::test]
+async fn serve_verify_and_sign_refuse_a_secret_that_can_never_verify() {
+    let (mut settings, directory) = good().await;
+    settings.insert("sources.stripe.secrets".to_owned(), "['whsec_...']".to_owned());
+    let config = directory.path().join("placeholder.toml");
+    crate::replica::write_settings(&settings, &config);
+    let body = directory.path().join("body.json");
+    std::fs::write(&body, "{}").unwrap();
+    let body = body.to_str().unwrap();
+
+    for command in [
+        &["serve"][..],
+        &["sign", "--source", "stripe", body],
+        &["verify", "--source", "stripe", "--body", body, "--header", "Stripe-Signature: t=1,v1=00"],
+    ] {
+        let output = run(directory.path(), Some(&config), command).await;
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(WRONG_SETTINGS), "{command:?}: {told}");
+        assert!(told.contains("sources.stripe.secrets") && told.contains("stand for a secret"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn the_production_check_fails_on_settings_that_let_a_stranger_in_and_the_check_only_notes_them() {
+    let (mut settings, directory) = good().await;
+    let config = directory.path().join("weak.toml");
+    let weak = [
+        ("sources.stripe.secrets", "['whsec_canary']", "fewer than 16 characters"),
+        ("admin_token", "'canary'", "fewer than 16 characters"),
+        ("sources.adyen.secrets", "['00']", "fewer than 16 characters"),
+    ];
+    for (name, value, _) in weak {
+        settings.insert(name.to_owned(), value.to_owned());
+    }
+    crate::replica::write_settings(&settings, &config);
+
+    let check = run(directory.path(), Some(&config), &["check"]).await;
+    let production = run(directory.path(), Some(&config), &["check", "--production"]).await;
+
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
+    assert_eq!(production.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&production.stdout);
+    for (name, _, expected) in weak {
+        let failure =
+            told.lines().find(|line| line.starts_with("FAIL") && line.contains(&format!("{name}:")));
+        assert!(failure.is_some_and(|line| line.contains(expected)), "{name}: {told}");
+    }
+    for asked in ["sources.stripe.mode: is not set", "sources.adyen.params.capture: is not set"] {
+        assert!(told.contains(asked), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_port_in_use_is_named() {
     let (settings, directory) = good().await;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,12 +153,20 @@ async fn a_command_whose_database_does_not_answer_says_which_and_fails() {
     let config = directory.path().join("nowhere.toml");
     crate::replica::write_settings(&settings, &config);
 
-    for command in ["migrate", "orders", "audit", "check"] {
-        let output = run(directory.path(), Some(&config), &[command]).await;
+    for command in [
+        &["migrate"][..],
+        &["orders"],
+        &["events"],
+        &["audit"],
+        &["check"],
+        &["purge", "--payloads-older-than", "1d"],
+        &["reprocess", "--noted"],
+    ] {
+        let output = run(directory.path(), Some(&config), command).await;
         let told =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(!output.status.success(), "{command}: {told}");
-        assert!(told.contains("database"), "{command}: {told}");
+        assert_eq!(output.status.code(), Some(69), "{command:?}: {told}");
+        assert!(told.contains("127.0.0.1:1: ") && told.contains("onnection refused"), "{command:?}: {told}");
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Audit {
 /// Prints every difference; tells whether there is none, or none any more.
 pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
-    let store = context.store(&settings)?;
+    let store = context.reached_store(&settings).await?;
     let found = store.audit(audit.repair).await?;
     if audit.json {
         context.output.json(&found);

@@ -70,6 +70,13 @@ impl Context {
         Ok(Store::open(settings.store.as_ref().ok_or_else(missing)?)?)
     }
 
+    /// The same, once it answers: what a command asks of it later only waits in vain, and cannot say why.
+    pub(super) async fn reached_store(&self, settings: &Settings) -> Result<Store, Failure> {
+        let store = self.store(settings)?;
+        store.reach().await?;
+        Ok(store)
+    }
+
     /// Shows logs and hands out traces from here on, as the settings say. Whoever serves ends the traces at last.
     pub(super) fn start_telemetry(&self, settings: &Settings) -> Result<Option<Traces>, Failure> {
         let wrong = |problem: String| Failure::new(Exit::Config, "settings", problem);

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, events_table, settlement, stored_id};
+use super::listing::{ROWS_SHOWN, events_table, one_of, settlement, stored_id};
 use super::output::{Output, printable};
 use crate::config::Needs;
-use crate::order::Key;
+use crate::order::{Key, Outcome};
 use crate::store::{EventAcknowledgementRow, EventFilter, EventRow, ROWS_MAX, Store};
 
 #[derive(Args)]
@@ -27,8 +27,8 @@ pub(super) struct Events {
     /// Events of this type, in the provider's words.
     #[arg(long = "type", value_name = "TYPE")]
     type_name: Option<String>,
-    /// Events with this outcome, such as `parked`; with `conflict` those that another body came for.
-    #[arg(long)]
+    /// Events with this outcome; with `conflict` those that another body came for.
+    #[arg(long, value_parser = one_of(Outcome::ALL.iter().map(|outcome| outcome.as_str())))]
     outcome: Option<String>,
     /// Events after this one.
     #[arg(long, value_name = "SOURCE/ID")]
@@ -58,7 +58,7 @@ struct Told {
 /// Prints the events.
 pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
-    let store = context.store(&settings)?;
+    let store = context.reached_store(&settings).await?;
     let rows = read(&store, events).await?;
     match (&events.event_id, events.json) {
         (Some(id), json) => {

@@ -107,7 +107,7 @@ async fn take_in(
 ) -> Result<Vec<Receipt>, Failure> {
     let wrong = |problem| Failure::new(Exit::Config, "settings", problem);
     let locks = Locks::new(&settings.lock).map_err(wrong)?;
-    let store = context.store(settings)?;
+    let store = context.reached_store(settings).await?;
     store.claim()?;
     store.check().await?;
     let (intake, lanes) = Intake::start(&settings.intake, &locks, &store);

@@ -1,9 +1,16 @@
 //! Orders and events as tables, for every command that lists them.
 
+use clap::builder::PossibleValuesParser;
+
 use super::failure::{Exit, Failure};
 use super::output::{printable, table};
 use crate::order::{Currency, Id, display_amount};
 use crate::store::{AcknowledgementRow, AnomalyRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+
+/// Only these words, which a mistake is answered with.
+pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>) -> PossibleValuesParser {
+    PossibleValuesParser::new(words)
+}
 
 /// How many rows are shown unless told otherwise.
 pub(super) const ROWS_SHOWN: u32 = 10_000;

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, events_table, orders_table, settlement, stored_id};
+use super::listing::{ROWS_SHOWN, events_table, one_of, orders_table, settlement, stored_id};
 use super::output::{Output, printable};
 use crate::config::Needs;
-use crate::order::Key;
+use crate::order::{Key, Status};
 use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
 
 #[derive(Args)]
@@ -18,8 +18,8 @@ pub(super) struct Orders {
     /// Orders of this source.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// Orders of this status, such as `paid`.
-    #[arg(long)]
+    /// Orders of this status.
+    #[arg(long, value_parser = one_of(Status::ALL.iter().map(|status| status.as_str())))]
     status: Option<String>,
     /// Orders with an anomaly.
     #[arg(long)]
@@ -53,7 +53,7 @@ struct Told {
 /// Prints the orders, or the one.
 pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
-    let store = context.store(&settings)?;
+    let store = context.reached_store(&settings).await?;
     let rows = read(&store, orders).await?;
     match (&orders.id, orders.json) {
         (Some(id), json) => {

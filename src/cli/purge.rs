@@ -27,7 +27,7 @@ pub(super) struct Purge {
 /// Clears, or only counts.
 pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
-    let store = context.store(&settings)?;
+    let store = context.reached_store(&settings).await?;
     let before = moment_before(purge.payloads_older_than)?;
     let payloads = match purge.dry_run {
         true => store.count_payloads(before).await?,

@@ -76,7 +76,7 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
     if let Some(source) = &reprocess.source {
         context.source(&settings, source)?;
     }
-    let store = context.store(&settings)?;
+    let store = context.reached_store(&settings).await?;
     store.claim()?;
     let mut session = store.session();
     let mut summary = Summary { dry_run: reprocess.dry_run, ..Summary::default() };

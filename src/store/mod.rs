@@ -132,6 +132,17 @@ impl Store {
         within(MIGRATION_TIMEOUT, work).await
     }
 
+    /// Makes a connection, to say why there is none: who waits for one of a pool only learns that there was none in time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] with the address that does not answer.
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Postgres(own) => within(CHECK_TIMEOUT, own.reach()).await,
+            Database::Sqlite(_) => Ok(()),
+        }
+    }
+
     /// Checks that the schema is current, every backstop constraint exists and is valid, and commits are durable.
     ///
     /// # Errors

@@ -77,6 +77,7 @@ impl Postgres {
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.reach().await?;
         let options = self.options.clone().options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
         let mut connection = options.connect().await?;
         schema::refuse_unreleased(check::is_unreleased(&mut connection).await?)?;
@@ -87,14 +88,21 @@ impl Postgres {
         let checked = check::check(&self.pool).await;
         if let Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) = &checked {
             // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
-            let (host, port) = (self.options.get_host(), self.options.get_port());
-            let connected =
-                self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting);
-            if let Err(StoreError::Unavailable(why)) = connected {
-                return Err(StoreError::Unavailable(format!("{host}:{port}: {why}")));
-            }
+            self.reach().await?;
         }
         checked
+    }
+
+    /// Makes a connection, and says where there is none.
+    pub(super) async fn reach(&self) -> Result<(), StoreError> {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        match self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Unavailable(why)) => {
+                Err(StoreError::Unavailable(format!("{host}:{port}: {why}")))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Plans that look up every row by its key: planning each load costs more than running it, and a plan made before

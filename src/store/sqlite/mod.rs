@@ -3,6 +3,7 @@
 mod save;
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +35,10 @@ const TABLES_SQL: &str = include_str!("../../../migrations/sqlite/0001_tables.sq
 const VIEWS_SQL: &str = include_str!("../../../migrations/sqlite/0002_views.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/sqlite/0003_coupons.sql");
 
+/// What others may do with the file and its lock, whatever the umask says: not even open them, for who may open a lock may
+/// hold it.
+const OWNER_ONLY: u32 = 0o600;
+
 /// Where the file is.
 #[derive(Debug, Clone)]
 pub(super) struct Sqlite {
@@ -55,6 +60,9 @@ impl Sqlite {
             .synchronous(SqliteSynchronous::Full)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .pragma("cache_size", CACHE_PAGES)
+            // macOS flushes to the disk itself only when it is told so; elsewhere these say nothing.
+            .pragma("fullfsync", "1")
+            .pragma("checkpoint_fullfsync", "1")
             .busy_timeout(call_timeout);
         let pool = SqlitePoolOptions::new()
             .max_connections(INSPECTION_CONNECTIONS_MAX)
@@ -76,6 +84,7 @@ impl Sqlite {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(OWNER_ONLY)
             .open(&name)
             .map_err(|error| StoreError::Unavailable(format!("{}: {error}", name.display())))?;
         match file.try_lock() {
@@ -94,13 +103,11 @@ impl Sqlite {
         }
     }
 
-    /// Creates the file and its directory, and applies the migrations that are missing.
+    /// Creates the file, and applies the migrations that are missing.
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory)
-                .map_err(|error| StoreError::Unavailable(format!("{}: {error}", directory.display())))?;
-        }
+        self.has_directory()?;
         self.claim()?;
+        self.create_private()?;
         let mut connection = self.options.clone().create_if_missing(true).connect().await?;
         schema::refuse_unreleased(is_unreleased(&mut connection).await?)?;
         schema::migrate(&mut connection, migrator()).await
@@ -133,6 +140,25 @@ impl Sqlite {
         expected.iter().find(|object| !found.contains(object)).map_or(Ok(schema), |(name, _)| {
             Err(schema::tampered(format_args!("{name} is missing or changed")))
         })
+    }
+
+    /// A directory that is not there is rather a mistyped path than one to be made.
+    fn has_directory(&self) -> Result<(), StoreError> {
+        let directory = self.path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        match directory.filter(|directory| !directory.is_dir()) {
+            None => Ok(()),
+            Some(directory) => Err(StoreError::Misconfigured(format!(
+                "there is no directory {} for the file of database_url; make it, or correct the path",
+                directory.display()
+            ))),
+        }
+    }
+
+    /// Makes the file before SQLite would, as one that only its owner reads: it holds payment data. SQLite gives the files
+    /// beside it the same permissions.
+    fn create_private(&self) -> Result<(), StoreError> {
+        let made = File::options().create(true).truncate(false).write(true).mode(OWNER_ONLY).open(&self.path);
+        made.map(drop).map_err(|error| StoreError::Unavailable(format!("{}: {error}", self.path.display())))
     }
 
     fn exists(&self) -> Result<(), StoreError> {

@@ -42,7 +42,7 @@ impl World {
             On::Postgres => (servers::fresh_database().await, None),
             On::Sqlite => {
                 let directory = TempDir::new().unwrap();
-                (format!("sqlite://{}/data/paylatch.db", directory.path().display()), Some(directory))
+                (format!("sqlite://{}/paylatch.db", directory.path().display()), Some(directory))
             }
         };
         Self { store: open(&url), url, _directory: directory }

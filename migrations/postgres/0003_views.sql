@@ -15,17 +15,18 @@ create function currency_exponent(currency text) returns int language sql immuta
 $$;
 comment on function currency_exponent is 'The decimals that ISO 4217 gives a currency, and those of digital assets.';
 
-create function display_amount(amount bigint, currency text) returns text language sql immutable as $$
-    select round(amount::numeric / power(10::numeric, currency_exponent(currency)), currency_exponent(currency))::text
+-- It names no function of ours: its text is read wherever a view is, also where our schema is not on the search path.
+create function display_amount(amount bigint, exponent int) returns text language sql immutable as $$
+    select round(amount::numeric / power(10::numeric, exponent), exponent)::text
 $$;
 comment on function display_amount is 'Minor units as people write them: 2000 of USD is 20.00.';
 
 create view v_orders as
 select source, order_id, status, currency,
-       display_amount(authorized, currency) as authorized, display_amount(reserved, currency) as reserved,
-       display_amount(captured, currency) as captured, display_amount(refunded, currency) as refunded,
-       display_amount(disputed, currency) as disputed, display_amount(lost, currency) as lost,
-       display_amount(captured - refunded - lost, currency) as held, anomaly, anomalies,
+       display_amount(authorized, currency_exponent(currency)) as authorized, display_amount(reserved, currency_exponent(currency)) as reserved,
+       display_amount(captured, currency_exponent(currency)) as captured, display_amount(refunded, currency_exponent(currency)) as refunded,
+       display_amount(disputed, currency_exponent(currency)) as disputed, display_amount(lost, currency_exponent(currency)) as lost,
+       display_amount(captured - refunded - lost, currency_exponent(currency)) as held, anomaly, anomalies,
        (select count(*) from payments p where p.order_id = o.order_id and p.source = o.source) as payments,
        version, first_event_at, last_event_at, updated_at
   from orders o;
@@ -51,7 +52,7 @@ comment on column v_orders.updated_at is 'When the row was written.';
 
 create view v_events as
 select e.source, e.event_id, e.type, e.outcome, e.reason, e.payment_id, p.order_id, e.account, e.kind, e.basis,
-       e.reference, display_amount(e.amount, e.currency) as amount, e.currency, e.order_claim, e.claim_rank, e.occurred_at,
+       e.reference, display_amount(e.amount, currency_exponent(e.currency)) as amount, e.currency, e.order_claim, e.claim_rank, e.occurred_at,
        e.received_at, e.duplicates, e.read_by, encode(e.facts_sha256, 'hex') as facts_sha256,
        encode(e.body_sha256, 'hex') as body_sha256, e.headers, length(e.payload) as payload_bytes
   from events e
@@ -89,7 +90,7 @@ with stated as (
      where kind is not null)
 select s.source, p.order_id, s.payment_id, s.kind, s.basis, s.reference, s.currency,
        display_amount(case when s.basis in ('total', 'adjusting') or s.kind in ('disputed', 'dispute_won', 'dispute_lost')
-                           then max(s.amount) filter (where s.place = 1) else max(s.amount) end, s.currency) as amount,
+                           then max(s.amount) filter (where s.place = 1) else max(s.amount) end, currency_exponent(s.currency)) as amount,
        min(s.amount) <> max(s.amount) as restated, count(*) as events, min(s.occurred_at) as first_at,
        max(s.occurred_at) as last_at
   from stated s

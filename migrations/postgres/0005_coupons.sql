@@ -1,9 +1,10 @@
 -- Coupons: at most max_redemptions redeemers of a code. The checks and keys decide; redeem_batch only counts ahead.
 create table coupons (
-    code            text collate "C" primary key check (length(code) between 1 and 255),
-    max_redemptions bigint not null check (max_redemptions >= 0),
-    redeemed        bigint not null default 0 check (redeemed >= 0),
+    code            text collate "C" not null constraint coupons_code_length check (length(code) between 1 and 255),
+    max_redemptions bigint not null constraint coupons_max_redemptions_not_negative check (max_redemptions >= 0),
+    redeemed        bigint not null default 0 constraint coupons_redeemed_not_negative check (redeemed >= 0),
     created_at      timestamptz not null default now(),
+    constraint coupons_pkey primary key (code),
     constraint coupons_not_oversold check (redeemed <= max_redemptions)
 ) with (fillfactor = 80);
 comment on table coupons is 'A limited offer. redeemed is the number of its redemptions.';
@@ -14,10 +15,10 @@ comment on column coupons.created_at is 'When the coupon was created.';
 
 create table redemptions (
     code        text collate "C" not null,
-    redeemer    text collate "C" not null check (length(redeemer) between 1 and 255),
-    "order"     text collate "C" check (length("order") between 1 and 255),
+    redeemer    text collate "C" not null constraint redemptions_redeemer_length check (length(redeemer) between 1 and 255),
+    "order"     text collate "C" constraint redemptions_order_length check (length("order") between 1 and 255),
     redeemed_at timestamptz not null default now(),
-    primary key (code, redeemer)
+    constraint redemptions_pkey primary key (code, redeemer)
 );
 comment on table redemptions is 'Who has redeemed a coupon: each redeemer once.';
 comment on column redemptions.code is 'The coupon.';

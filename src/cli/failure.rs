@@ -137,15 +137,14 @@ impl From<StoreError> for Failure {
                     "database_url names the file: `paylatch config` shows it; `paylatch migrate` makes it",
                 )
             }
-            StoreError::Unavailable(why) | StoreError::Unknown(why) => {
-                let failure = Self::new(Exit::Unavailable, "database_unavailable", message)
-                    .hint("database_url says where it is: `paylatch config` shows it");
-                if why.starts_with("pool timed out") {
-                    failure.hint("`paylatch check` says why")
-                } else {
-                    failure
-                }
+            StoreError::Unavailable(_) | StoreError::Unknown(_) => {
+                Self::new(Exit::Unavailable, "database_unavailable", message)
+                    .hint("database_url says where it is: `paylatch config` shows it")
             }
+            StoreError::Busy(_) => {
+                Self::new(Exit::Unavailable, "database_busy", message).hint("ask again, or for less")
+            }
+            StoreError::Forbidden(problem) => Self::new(Exit::Config, "database_unfit", problem),
             StoreError::Stale(_) => Self::new(Exit::Failed, "raced", message).hint("try again"),
             StoreError::Refused { .. } | StoreError::Blocked(_) => {
                 Self::new(Exit::Failed, "database_refused", message)

@@ -104,6 +104,9 @@ pub(super) async fn readyz(State(health): State<Health>) -> Response {
     let report = Report { ready, database, lock, draining };
     match report.ready {
         Readiness::Yes | Readiness::Degraded => Json(report).into_response(),
+        Readiness::No if database == Database::Unfit => {
+            Problem::new(Code::DatabaseUnfit).with_members(report)
+        }
         Readiness::No => Problem::new(Code::NotReady).with_members(report),
     }
 }

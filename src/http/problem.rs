@@ -78,6 +78,8 @@ table! {
     LaneFailed = 503 "lane_failed" "Storing failed; send it again",
     /// The database answers, but must not be used: `paylatch check` says why.
     DatabaseUnfit = 503 "database_unfit" "The database cannot be used as it is",
+    /// The admin listener: others' questions take their time, or this one took too long.
+    Busy = 503 "busy" "The database is busy with other questions; ask again, or for less",
     /// `/readyz`: do not route webhooks here now.
     NotReady = 503 "not_ready" "This server cannot store events now",
     /// The admin listener: `Authorization: Bearer` is missing or is not `admin_token`.

@@ -105,10 +105,14 @@ impl From<&StoreError> for Refusal {
     /// What a sender is told where trying again did not help.
     fn from(error: &StoreError) -> Self {
         match error {
-            StoreError::Misconfigured(_) | StoreError::Blocked(_) | StoreError::Refused { .. } => {
-                Self::DatabaseUnfit
-            }
-            StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Stale(_) => Self::DatabaseAway,
+            StoreError::Misconfigured(_)
+            | StoreError::Forbidden(_)
+            | StoreError::Blocked(_)
+            | StoreError::Refused { .. } => Self::DatabaseUnfit,
+            StoreError::Unavailable(_)
+            | StoreError::Unknown(_)
+            | StoreError::Busy(_)
+            | StoreError::Stale(_) => Self::DatabaseAway,
         }
     }
 }

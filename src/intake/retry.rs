@@ -83,7 +83,11 @@ pub(super) async fn after(error: StoreError, part: Part, parts: &mut VecDeque<Pa
                 pending.answer(Err(Refusal::DatabaseUnfit));
             }
         }
-        error @ (StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Misconfigured(_)) => {
+        error @ (StoreError::Unavailable(_)
+        | StoreError::Unknown(_)
+        | StoreError::Busy(_)
+        | StoreError::Forbidden(_)
+        | StoreError::Misconfigured(_)) => {
             failed(part, &error, parts).await;
         }
     }

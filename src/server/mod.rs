@@ -250,6 +250,10 @@ impl Running {
 async fn first_check(store: &Store, health: &Health) -> Result<(), ServerError> {
     match timeout(FIRST_CHECK_MAX, store.check()).await {
         Ok(Err(StoreError::Misconfigured(problem))) => return Err(ServerError::Unfit(problem)),
+        Ok(Err(StoreError::Forbidden(problem))) => {
+            health.database(Database::Unfit);
+            error!(problem, "the database cannot be used; webhooks are answered 503 until it can");
+        }
         Ok(Err(error)) => {
             warn!(%error, "the database is away; webhooks are answered 503 until it is there")
         }

@@ -63,7 +63,7 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
             }
             return true;
         }
-        Err(StoreError::Misconfigured(problem)) => {
+        Err(StoreError::Misconfigured(problem) | StoreError::Forbidden(problem)) => {
             if health.database(Database::Unfit) {
                 error!(problem, "the database must not be used");
             }

@@ -1,11 +1,12 @@
 //! Coupons: the limited offer and who has redeemed it. The coupon's row is locked and counted before a redemption is
 //! inserted, in every statement, so the cap holds and nobody waits in a circle.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 
 use crate::order::{Id, Redeemed, Redemption};
 
-use super::{Database, Store, StoreError};
+use super::postgres::Statements;
+use super::{Database, Store, StoreError, within};
 
 /// A coupon's row.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -31,16 +32,15 @@ impl Store {
     ) -> Result<(CouponRow, bool), StoreError> {
         const SQL: &str =
             "insert into coupons (code, max_redemptions) values ($1, $2) on conflict do nothing";
-        let created = match &self.database {
-            Database::Postgres(own) => {
-                let insert = sqlx::query(SQL).bind(code.as_str()).bind(max_redemptions).execute(&own.pool);
-                self.within(insert).await?.rows_affected()
-            }
-            Database::Sqlite(own) => {
-                let insert = sqlx::query(SQL).bind(code.as_str()).bind(max_redemptions).execute(&own.pool);
-                self.within(insert).await?.rows_affected()
-            }
+        let created = async {
+            Ok(on_either!(self, self.call_timeout, pool => sqlx::query(SQL)
+                .bind(code.as_str())
+                .bind(max_redemptions)
+                .execute(pool)
+                .await?
+                .rows_affected()))
         };
+        let created = within(self.call_timeout, created).await?;
         let row = self.coupon(code).await?;
         row.map(|row| (row, created == 1)).ok_or_else(|| StoreError::Stale("coupons".to_owned()))
     }
@@ -51,14 +51,13 @@ impl Store {
     /// [`StoreError`].
     pub async fn coupon(&self, code: &Id) -> Result<Option<CouponRow>, StoreError> {
         const SQL: &str = "select code, max_redemptions, redeemed from coupons where code = $1";
-        let row: Option<(String, i64, i64)> = match &self.database {
-            Database::Postgres(own) => {
-                self.within(sqlx::query_as(SQL).bind(code.as_str()).fetch_optional(&own.pool)).await?
-            }
-            Database::Sqlite(own) => {
-                self.within(sqlx::query_as(SQL).bind(code.as_str()).fetch_optional(&own.pool)).await?
-            }
+        let row = async {
+            let row: Option<(String, i64, i64)> = on_either!(self, self.call_timeout, pool => {
+                sqlx::query_as(SQL).bind(code.as_str()).fetch_optional(pool).await?
+            });
+            Ok(row)
         };
+        let row = within(self.call_timeout, row).await?;
         Ok(row.map(|(code, max_redemptions, redeemed)| CouponRow { code, max_redemptions, redeemed }))
     }
 
@@ -68,17 +67,14 @@ impl Store {
     /// [`StoreError`].
     pub async fn order_of_redemption(&self, code: &Id, redeemer: &Id) -> Result<Option<String>, StoreError> {
         const SQL: &str = r#"select "order" from redemptions where code = $1 and redeemer = $2"#;
-        let row: Option<Option<String>> = match &self.database {
-            Database::Postgres(own) => {
+        let row = async {
+            let row: Option<Option<String>> = on_either!(self, self.call_timeout, pool => {
                 let read = sqlx::query_scalar(SQL).bind(code.as_str()).bind(redeemer.as_str());
-                self.within(read.fetch_optional(&own.pool)).await?
-            }
-            Database::Sqlite(own) => {
-                let read = sqlx::query_scalar(SQL).bind(code.as_str()).bind(redeemer.as_str());
-                self.within(read.fetch_optional(&own.pool)).await?
-            }
+                read.fetch_optional(pool).await?
+            });
+            Ok(row.flatten())
         };
-        Ok(row.flatten())
+        within(self.call_timeout, row).await
     }
 
     /// Takes a redemption back, so that another may have it; tells whether there was one.
@@ -86,35 +82,37 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn give_back(&self, code: &Id, redeemer: &Id) -> Result<bool, StoreError> {
-        match &self.database {
-            Database::Postgres(own) => {
-                let given_back = sqlx::query_scalar("select give_back($1, $2)")
-                    .bind(code.as_str())
-                    .bind(redeemer.as_str())
-                    .fetch_one(&own.pool);
-                self.within(given_back).await
+        let given_back = async {
+            match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.lists.begin(self.call_timeout).await?;
+                    let given_back = sqlx::query_scalar("select give_back($1, $2)")
+                        .bind(code.as_str())
+                        .bind(redeemer.as_str())
+                        .fetch_one(transaction.statements())
+                        .await?;
+                    transaction.commit().await?;
+                    Ok(given_back)
+                }
+                Database::Sqlite(own) => {
+                    Ok(give_back(own.pool.acquire().await?.as_mut(), code, redeemer).await?)
+                }
             }
-            Database::Sqlite(own) => {
-                self.within(give_back(own.pool.acquire().await?.as_mut(), code, redeemer)).await
-            }
-        }
-    }
-
-    async fn within<T>(&self, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-        super::within(self.call_timeout, async { Ok(call.await?) }).await
+        };
+        within(self.call_timeout, given_back).await
     }
 }
 
 /// Redeems for many at once, in their order; each (code, redeemer) may occur once.
 pub(super) async fn redeem_postgres(
-    connection: &mut PgConnection,
+    statements: Statements<'_>,
     asked: &[Redemption],
 ) -> Result<Vec<Redeemed>, StoreError> {
     let words: Vec<String> = sqlx::query_scalar("select redeem_batch($1, $2, $3)")
         .bind(asked.iter().map(|one| one.code.as_str()).collect::<Vec<_>>())
         .bind(asked.iter().map(|one| one.redeemer.as_str()).collect::<Vec<_>>())
         .bind(asked.iter().map(|one| one.order.as_ref().map(Id::as_str)).collect::<Vec<_>>())
-        .fetch_one(connection)
+        .fetch_one(statements)
         .await?;
     let redeemed: Option<Vec<Redeemed>> = words.iter().map(|word| Redeemed::from_word(word)).collect();
     redeemed.ok_or_else(|| StoreError::Unknown("redeem_batch answered words that are not known".to_owned()))

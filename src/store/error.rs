@@ -31,8 +31,14 @@ pub enum StoreError {
     /// The connection was lost or no answer came in time: it may have been done.
     #[error("no answer of the database: {0}")]
     Unknown(String),
+    /// It answers, and is asked too much at once, or took too long over one question.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// The role may not do it. Once it is granted, it works without a restart.
+    #[error("{0}")]
+    Forbidden(String),
     /// It answers, but must not or cannot be used: migrations missing or edited, a backstop missing, a standby, fsync off,
-    /// privileges missing, the disk full.
+    /// the disk full.
     #[error("{0}")]
     Misconfigured(String),
 }
@@ -50,7 +56,11 @@ impl StoreError {
     pub(super) fn leaves_connection_usable(&self) -> bool {
         match self {
             Self::Stale(_) | Self::Refused { .. } | Self::Blocked(_) => true,
-            Self::Unavailable(_) | Self::Unknown(_) | Self::Misconfigured(_) => false,
+            Self::Unavailable(_)
+            | Self::Unknown(_)
+            | Self::Busy(_)
+            | Self::Forbidden(_)
+            | Self::Misconfigured(_) => false,
         }
     }
 }
@@ -94,10 +104,12 @@ fn of_postgres(error: &PgDatabaseError) -> StoreError {
         "23505" => StoreError::Stale(error.constraint().unwrap_or_default().to_owned()),
         // Our rows have no such gap: a column or a rule was added by hand.
         "23502" => StoreError::Blocked(told),
+        // A statement that was cancelled: by its `statement_timeout`, or because nobody waited for it.
+        "57014" => StoreError::Busy(told),
         _ if code.starts_with("22") || code.starts_with("23") => {
             StoreError::Refused { message, code: code.to_owned() }
         }
-        "42501" => StoreError::Misconfigured(format!("{told}; grant it to the user of database_url")),
+        "42501" => StoreError::Forbidden(format!("{told}; grant it to the user of database_url")),
         "53100" => StoreError::Misconfigured(format!("the database's disk is full: {told}; make room")),
         "25006" => StoreError::Misconfigured(format!("the database is read-only: {told}")),
         // A table, column or function that is not there.

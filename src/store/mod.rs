@@ -1,19 +1,37 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
-mod clock;
+/// Runs one statement on either database, in at most `limit`: the text is the same for both.
+macro_rules! on_either {
+    ($store:expr, $limit:expr, $connection:ident => $work:expr) => {
+        match &$store.database {
+            Database::Postgres(own) => {
+                let mut transaction = own.lists.begin($limit).await?;
+                let $connection = transaction.statements();
+                let answer = $work;
+                transaction.commit().await?;
+                answer
+            }
+            Database::Sqlite(own) => {
+                let $connection = &own.pool;
+                $work
+            }
+        }
+    };
+}
+
 mod coupons;
 mod epoch;
 mod error;
 mod inspect;
-mod moment;
+mod migration;
 mod postgres;
 mod replace;
-mod schema;
 mod session;
 mod snapshot;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,11 +48,9 @@ pub use inspect::{
     AcknowledgementRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow,
     EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
-pub use schema::Schema;
+pub use migration::Schema;
 pub use session::Session;
 
-/// A migration may have to wait for another replica's, and to build an index.
-const MIGRATION_TIMEOUT: Duration = Duration::from_mins(5);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where the data is.
@@ -42,10 +58,10 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct StoreSettings {
     /// `postgres://..` or `sqlite://path`.
     pub url: Secret,
+    /// The schema of our tables in Postgres, which `migrate` makes; without one, where the role's search path leads.
+    pub schema: Option<String>,
     /// The longest that one statement may take, client-side.
     pub call_timeout: Duration,
-    /// The schema of Postgres that our tables are in; `None` is the one that the server chooses.
-    pub schema: Option<String>,
 }
 
 impl StoreSettings {
@@ -66,8 +82,8 @@ pub struct Store {
 
 #[derive(Debug, Clone)]
 enum Database {
-    Postgres(postgres::Postgres),
-    Sqlite(sqlite::Sqlite),
+    Postgres(Box<postgres::Postgres>),
+    Sqlite(Box<sqlite::Sqlite>),
 }
 
 /// What a batch needs to see.
@@ -107,11 +123,13 @@ impl Store {
         let epochs = Epochs::default();
         let database = match url.split_once(':') {
             Some(("postgres" | "postgresql", _)) => {
-                Database::Postgres(postgres::Postgres::open(url, settings.call_timeout, &epochs)?)
+                let schema = settings.schema.as_deref();
+                let own = postgres::Postgres::open(url, schema, settings.call_timeout, &epochs)?;
+                Database::Postgres(Box::new(own))
             }
             Some(("sqlite", path)) => {
                 let path = path.strip_prefix("//").unwrap_or(path);
-                Database::Sqlite(sqlite::Sqlite::open(path, settings.call_timeout)?)
+                Database::Sqlite(Box::new(sqlite::Sqlite::open(path, settings.call_timeout)?))
             }
             Some(_) | None => return Err(bad_url("its scheme is neither postgres nor sqlite")),
         };
@@ -123,13 +141,10 @@ impl Store {
     /// # Errors
     /// When the database is away, or an applied migration was edited.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        let work = async {
-            match &self.database {
-                Database::Postgres(own) => own.migrate().await,
-                Database::Sqlite(own) => own.migrate().await,
-            }
-        };
-        within(MIGRATION_TIMEOUT, work).await
+        match &self.database {
+            Database::Postgres(own) => own.migrate().await,
+            Database::Sqlite(own) => own.migrate().await,
+        }
     }
 
     /// Makes a connection, to say why there is none: who waits for one of a pool only learns that there was none in time.
@@ -165,6 +180,16 @@ impl Store {
     #[must_use]
     pub fn epochs(&self) -> &Epochs {
         &self.epochs
+    }
+
+    /// What the clock of the database's server shows, since the Unix epoch, in microseconds; `None` where it is this
+    /// machine's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clock(&self) -> Result<Option<Duration>, StoreError> {
+        let Database::Postgres(own) = &self.database else { return Ok(None) };
+        within(CHECK_TIMEOUT, own.clock()).await.map(Some)
     }
 
     /// Makes this process the only one that serves from a SQLite file, until the last clone of the store is dropped.

@@ -3,9 +3,10 @@
 //! The row's key is locked by the removal, before any payment or order, as every save locks. What a save checks holds here
 //! too: a payment or an order that moved since the load fails the whole of it.
 
-use sqlx::{Connection, PgConnection, SqliteConnection};
+use sqlx::{Connection, SqliteConnection};
 
-use super::{StoreError, StoredEvent, postgres, sqlite};
+use super::postgres::{self, Statements};
+use super::{StoreError, StoredEvent, sqlite};
 use crate::order::{Changes, Key};
 
 /// Only the row that was read; it answers the count to carry over.
@@ -15,33 +16,27 @@ const REMOVE: &str = "
     returning duplicates";
 /// Only a payment whose link is still the one that was read.
 const END_PAYMENT: &str = "delete from payments where payment_id = $1 and source = $2 and order_id = $3";
-/// A process that freezes between two statements must not hold rows for long.
-const IDLE_LIMIT: &str = "set local idle_in_transaction_session_timeout = '5s'";
-
-/// Tells whether the stored row was still there.
+/// Tells whether the stored row was still there. Its statements are those of one transaction.
 pub(super) async fn replace_postgres(
-    connection: &mut PgConnection,
+    mut statements: Statements<'_>,
     stored: &StoredEvent,
     changes: &Changes<'_>,
 ) -> Result<bool, StoreError> {
-    let mut transaction = connection.begin().await?;
-    sqlx::query(IDLE_LIMIT).execute(&mut *transaction).await?;
     let duplicates: Option<i64> = sqlx::query_scalar(REMOVE)
         .bind(stored.key.id.as_str())
         .bind(stored.key.source.as_str())
         .bind(stored.outcome.as_str())
         .bind(stored.facts_sha256.as_slice())
         .bind(stored.body_sha256.as_slice())
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(statements.next())
         .await?;
     let Some(duplicates) = duplicates else { return Ok(false) };
     for (payment, order) in &changes.ended {
         let query = sqlx::query(END_PAYMENT).bind(payment.id.as_str()).bind(payment.source.as_str());
-        ended(query.bind(order.as_str()).execute(&mut *transaction).await?.rows_affected())?;
+        ended(query.bind(order.as_str()).execute(statements.next()).await?.rows_affected())?;
     }
-    postgres::save(&mut transaction, changes).await?;
-    postgres::count_duplicates(&mut transaction, &counts(changes, duplicates)).await?;
-    transaction.commit().await?;
+    postgres::save(statements.next(), changes).await?;
+    postgres::count_duplicates(statements, &counts(changes, duplicates)).await?;
     Ok(true)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::time::Instant;
 
 use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
@@ -30,7 +30,7 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Connection {
-    Postgres(PgConnection),
+    Postgres(postgres::Lane),
     Sqlite(SqliteConnection),
 }
 
@@ -52,7 +52,8 @@ impl Session {
         }
         let answer = match &mut connection {
             Connection::Postgres(own) => {
-                within(self.call_timeout, postgres::load(own, wanted, plans_anew)).await
+                let load = own.call(async |statements| postgres::load(statements, wanted, plans_anew).await);
+                within(self.call_timeout, load).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::load(own, wanted)).await,
         };
@@ -67,7 +68,10 @@ impl Session {
         let mut connection = self.take().await?;
         self.calls += 1;
         let answer = match &mut connection {
-            Connection::Postgres(own) => within(self.call_timeout, postgres::save(own, changes)).await,
+            Connection::Postgres(own) => {
+                let save = own.call(async |statements| postgres::save(statements, changes).await);
+                within(self.call_timeout, save).await
+            }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
         };
         self.settle(connection, answer)
@@ -82,7 +86,9 @@ impl Session {
         let mut connection = self.take().await?;
         let answer = match &mut connection {
             Connection::Postgres(own) => {
-                within(self.call_timeout, replace_postgres(own, stored, changes)).await
+                let replace =
+                    own.transaction(async |statements| replace_postgres(statements, stored, changes).await);
+                within(self.call_timeout, replace).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, replace_sqlite(own, stored, changes)).await,
         };
@@ -97,7 +103,8 @@ impl Session {
         let mut connection = self.take().await?;
         let answer = match &mut connection {
             Connection::Postgres(own) => {
-                within(self.call_timeout, postgres::count_duplicates(own, counts)).await
+                let count = own.call(async |statements| postgres::count_duplicates(statements, counts).await);
+                within(self.call_timeout, count).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::count_duplicates(own, counts)).await,
         };
@@ -111,7 +118,10 @@ impl Session {
     pub async fn redeem(&mut self, asked: &[Redemption]) -> Result<Vec<Redeemed>, StoreError> {
         let mut connection = self.take().await?;
         let answer = match &mut connection {
-            Connection::Postgres(own) => within(self.call_timeout, redeem_postgres(own, asked)).await,
+            Connection::Postgres(own) => {
+                let redeem = own.call(async |statements| redeem_postgres(statements, asked).await);
+                within(self.call_timeout, redeem).await
+            }
             Connection::Sqlite(own) => within(self.call_timeout, redeem_sqlite(own, asked)).await,
         };
         self.settle(connection, answer)

@@ -83,7 +83,13 @@ impl From<StoreError> for Problem {
                 warn!(reason, "a question to the database failed");
                 Self::new(Code::DatabaseAway)
             }
-            StoreError::Misconfigured(reason) | StoreError::Blocked(reason) => {
+            StoreError::Busy(reason) => {
+                warn!(reason, "a question to the database was given up");
+                Self::new(Code::Busy)
+            }
+            StoreError::Misconfigured(reason)
+            | StoreError::Forbidden(reason)
+            | StoreError::Blocked(reason) => {
                 warn!(reason, "the database cannot be used");
                 Self::new(Code::DatabaseUnfit)
             }

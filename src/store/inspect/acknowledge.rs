@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{QUERY_TIMEOUT, on_either};
+use super::{ANSWER_MAX, QUERY_MAX};
 use crate::order::{Key, UnixMicros};
-use crate::store::moment::rfc3339;
+use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
 /// The most acknowledgements that one call answers.
@@ -61,7 +61,7 @@ impl Store {
                    do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
             returning anomaly";
         let anomalies = async {
-            Ok(on_either!(self, pool => sqlx::query_scalar(SQL)
+            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(SQL)
                 .bind(order.id.as_str())
                 .bind(order.source.as_str())
                 .bind(note)
@@ -69,7 +69,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?))
         };
-        within(QUERY_TIMEOUT, anomalies).await
+        within(ANSWER_MAX, anomalies).await
     }
 
     /// What was settled, of one order or of all, by (order, source, anomaly, time); at most 10,000 rows.
@@ -85,7 +85,7 @@ impl Store {
              limit $3";
         type Row = (String, String, String, String, Option<String>, UnixMicros);
         let rows = async {
-            let rows: Vec<Row> = on_either!(self, pool => sqlx::query_as(SQL)
+            let rows: Vec<Row> = on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
                 .bind(order.map(|order| order.id.as_str()))
                 .bind(order.map(|order| order.source.as_str()))
                 .bind(ACKNOWLEDGEMENTS_MAX)
@@ -93,7 +93,7 @@ impl Store {
                 .await?);
             Ok(rows)
         };
-        let rows = within(QUERY_TIMEOUT, rows).await?.into_iter();
+        let rows = within(ANSWER_MAX, rows).await?.into_iter();
         Ok(rows
             .map(|(order_id, source, anomaly, detail, note, at)| AcknowledgementRow {
                 order_id,
@@ -129,7 +129,7 @@ impl Store {
                 on conflict (event_id, source, body_sha256, outcome)
                    do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at";
         let settled = async {
-            Ok(on_either!(self, pool => sqlx::query(SQL)
+            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query(SQL)
                 .bind(event.id.as_str())
                 .bind(event.source.as_str())
                 .bind(note)
@@ -138,7 +138,7 @@ impl Store {
                 .await?
                 .rows_affected()))
         };
-        within(QUERY_TIMEOUT, settled).await
+        within(ANSWER_MAX, settled).await
     }
 
     /// What was settled of one event, the latest first.
@@ -157,7 +157,7 @@ impl Store {
              limit $3";
         type Row = (String, Vec<u8>, Option<String>, UnixMicros);
         let rows = async {
-            let rows: Vec<Row> = on_either!(self, pool => sqlx::query_as(SQL)
+            let rows: Vec<Row> = on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
                 .bind(event.id.as_str())
                 .bind(event.source.as_str())
                 .bind(ACKNOWLEDGEMENTS_MAX)
@@ -165,7 +165,7 @@ impl Store {
                 .await?);
             Ok(rows)
         };
-        let rows = within(QUERY_TIMEOUT, rows).await?.into_iter();
+        let rows = within(ANSWER_MAX, rows).await?.into_iter();
         Ok(rows
             .map(|(outcome, body_sha256, note, at)| EventAcknowledgementRow {
                 outcome,

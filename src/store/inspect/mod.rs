@@ -23,7 +23,10 @@ pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 pub const ROWS_MAX: u32 = 1000;
 /// The longest timeline that is shown.
 const TIMELINE_EVENTS_MAX: u32 = 10_000;
-const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest that one question may take in the database.
+const QUERY_MAX: Duration = Duration::from_secs(10);
+/// The same here: it has the wait for others' questions and for a connection in it.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 
 /// Which orders; a filter that is `None` lets all through.
 #[derive(Debug, Clone, Default)]
@@ -84,23 +87,6 @@ impl Counts {
     }
 }
 
-/// Runs one piece of work on the pool of either database: the statements are the same text for both.
-macro_rules! on_either {
-    ($store:expr, $pool:ident => $work:expr) => {
-        match &$store.database {
-            Database::Postgres(own) => {
-                let $pool = &own.pool;
-                $work
-            }
-            Database::Sqlite(own) => {
-                let $pool = &own.pool;
-                $work
-            }
-        }
-    };
-}
-use on_either;
-
 const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis,
     e.reference, e.amount, e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by,
     e.facts_sha256, e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
@@ -135,7 +121,7 @@ impl Store {
              limit $7";
         let (after_source, after_id) = cursor(filter.after.as_deref())?;
         let rows = async {
-            Ok(on_either!(self, pool => sqlx::query_as(SQL)
+            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
                 .bind(filter.id.as_deref())
                 .bind(filter.source.as_deref())
                 .bind(filter.status.as_deref())
@@ -146,7 +132,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?))
         };
-        within(QUERY_TIMEOUT, rows).await
+        within(ANSWER_MAX, rows).await
     }
 
     /// Events by (id, source), from `after` on.
@@ -170,7 +156,7 @@ impl Store {
         let sql = || sqlx::AssertSqlSafe(format!("select {EVENT_COLUMNS} from events e {WHERE}"));
         let (after_source, after_id) = cursor(filter.after.as_deref())?;
         let rows = async {
-            Ok(on_either!(self, pool => sqlx::query_as(sql())
+            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(sql())
                 .bind(filter.id.as_deref())
                 .bind(filter.source.as_deref())
                 .bind(filter.type_name.as_deref())
@@ -183,7 +169,7 @@ impl Store {
                 .fetch_all(pool)
                 .await?))
         };
-        within(QUERY_TIMEOUT, rows).await
+        within(ANSWER_MAX, rows).await
     }
 
     /// Every event of the order's payments, as they arrived.
@@ -198,14 +184,14 @@ impl Store {
              limit $3";
         let sql = || sqlx::AssertSqlSafe(format!("select {EVENT_COLUMNS} from events e {WHERE}"));
         let rows = async {
-            Ok(on_either!(self, pool => sqlx::query_as(sql())
+            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(sql())
                 .bind(order.id.as_str())
                 .bind(order.source.as_str())
                 .bind(i64::from(TIMELINE_EVENTS_MAX))
                 .fetch_all(pool)
                 .await?))
         };
-        within(QUERY_TIMEOUT, rows).await
+        within(ANSWER_MAX, rows).await
     }
 
     /// The exact bytes of an event; `None` when it is unknown or its body was purged.
@@ -215,14 +201,14 @@ impl Store {
     pub async fn raw(&self, event: &Key) -> Result<Option<Bytes>, StoreError> {
         const SQL: &str = "select payload from events where event_id = $1 and source = $2";
         let payload = async {
-            let payload: Option<Option<Vec<u8>>> = on_either!(self, pool => sqlx::query_scalar(SQL)
+            let payload: Option<Option<Vec<u8>>> = on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(SQL)
                 .bind(event.id.as_str())
                 .bind(event.source.as_str())
                 .fetch_optional(pool)
                 .await?);
             Ok(payload.flatten().map(Bytes::from))
         };
-        within(QUERY_TIMEOUT, payload).await
+        within(ANSWER_MAX, payload).await
     }
 
     /// How many anomalies of orders nobody has acknowledged, by their word; none of a word that no order has.
@@ -231,8 +217,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn anomalies(&self) -> Result<Vec<(String, i64)>, StoreError> {
         const SQL: &str = "select anomaly, count(*) from v_anomalies where acknowledged_at is null group by anomaly order by anomaly";
-        let counts = async { Ok(on_either!(self, pool => sqlx::query_as(SQL).fetch_all(pool).await?)) };
-        within(QUERY_TIMEOUT, counts).await
+        let counts =
+            async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).fetch_all(pool).await?)) };
+        within(ANSWER_MAX, counts).await
     }
 
     /// How much needs a person.
@@ -247,10 +234,10 @@ impl Store {
                    (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null)";
         let counts = async {
             let (anomalies, parked, dead, conflicts) =
-                on_either!(self, pool => sqlx::query_as(SQL).fetch_one(pool).await?);
+                on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).fetch_one(pool).await?);
             Ok(Counts { anomalies, parked, dead, conflicts })
         };
-        within(QUERY_TIMEOUT, counts).await
+        within(ANSWER_MAX, counts).await
     }
 }
 

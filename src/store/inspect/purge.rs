@@ -1,6 +1,6 @@
 //! Purging: bodies go, rows stay.
 
-use super::{QUERY_TIMEOUT, on_either};
+use super::{ANSWER_MAX, QUERY_MAX};
 use crate::order::UnixMicros;
 use crate::store::{Database, Store, StoreError, within};
 
@@ -17,12 +17,12 @@ impl Store {
             select (select count(*) from events where payload is not null and received_at < $1)
                  + (select count(*) from conflicts where payload is not null and received_at < $1)";
         let count = async {
-            let count: i64 = on_either!(self, pool => {
+            let count: i64 = on_either!(self, QUERY_MAX, pool => {
                 sqlx::query_scalar(SQL).bind(older_than).fetch_one(pool).await?
             });
             Ok(u64::try_from(count).unwrap_or_default())
         };
-        within(QUERY_TIMEOUT, count).await
+        within(ANSWER_MAX, count).await
     }
 
     /// Clears the bodies of events and conflicts that arrived before `older_than`, never their rows, so that a late
@@ -43,14 +43,14 @@ impl Store {
         for sql in [EVENTS, CONFLICTS] {
             loop {
                 let step = async {
-                    Ok(on_either!(self, pool => sqlx::query(sql)
+                    Ok(on_either!(self, QUERY_MAX, pool => sqlx::query(sql)
                         .bind(older_than)
                         .bind(i64::from(PURGE_ROWS))
                         .execute(pool)
                         .await?
                         .rows_affected()))
                 };
-                match within(QUERY_TIMEOUT, step).await? {
+                match within(ANSWER_MAX, step).await? {
                     0 => break,
                     rows => cleared += rows,
                 }

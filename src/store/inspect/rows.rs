@@ -6,7 +6,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
 use crate::order::UnixMicros;
-use crate::store::moment::rfc3339;
+use crate::store::timestamp::rfc3339;
 
 /// A row of `orders`; amounts are minor units of its currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

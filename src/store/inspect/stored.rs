@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{EventFilter, QUERY_TIMEOUT, cursor, on_either};
+use super::{ANSWER_MAX, EventFilter, QUERY_MAX, cursor};
 use crate::order::{Id, Key, Outcome, UnixMicros};
 use crate::store::{Database, Store, StoreError, within};
 
@@ -60,7 +60,7 @@ impl Store {
              limit $6";
         let (after_source, after_id) = cursor(filter.after.as_deref())?;
         let rows = async {
-            let rows: Vec<StoredRow> = on_either!(self, pool => sqlx::query_as(SQL)
+            let rows: Vec<StoredRow> = on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
                 .bind(filter.source.as_deref())
                 .bind(filter.type_name.as_deref())
                 .bind(filter.outcome.as_deref())
@@ -71,7 +71,7 @@ impl Store {
                 .await?);
             Ok(rows)
         };
-        within(QUERY_TIMEOUT, rows).await?.into_iter().map(stored).collect()
+        within(ANSWER_MAX, rows).await?.into_iter().map(stored).collect()
     }
 }
 

@@ -1,31 +1,36 @@
 //! Postgres: one load statement, one save function, sessions whose plans do not depend on statistics.
 
 mod check;
+mod lane;
+mod migrate;
 mod save;
 mod server;
+mod statements;
+mod transaction;
 
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgBindIterExt, PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Executor, PgConnection, SqlSafeStr};
+use sqlx::postgres::{PgBindIterExt, PgConnectOptions};
+use sqlx::{ConnectOptions, Executor, raw_sql};
 
 use crate::order::{Changes, Key, Snapshot};
 
+pub(super) use self::lane::Lane;
 pub(in crate::store) use self::server::look;
+pub(super) use self::statements::Statements;
+pub(super) use self::transaction::Transactions;
 use super::epoch::Epochs;
+use super::migration::{self, Migration};
 use super::snapshot::assemble;
-use super::{Schema, StoreError, Wanted, schema};
+use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
 
-/// Connections for looking at the data: the CLI, the API, gauges. Lanes have their own.
-const INSPECTION_CONNECTIONS_MAX: u32 = 2;
-const INSPECTION_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a migration waits for another replica's, and for readers of a table that it changes: who queues for a table
-/// lock holds up everyone behind it.
-const MIGRATION_LOCK_TIMEOUT: &str = "10s";
+/// Transactions at once for looking at the data: the CLI, the API, gauges. Lanes have connections of their own.
+const LISTS_AT_ONCE: usize = 2;
+/// Whether webhooks can be stored is asked apart: lists that take their time must not keep the answer waiting.
+const CHECKS_AT_ONCE: usize = 1;
 
 const TABLES_SQL: &str = include_str!("../../../migrations/postgres/0001_tables.sql");
 const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql");
@@ -33,92 +38,129 @@ const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sq
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
 
+/// The migrations, oldest first. An applied one is never edited; a change is a new file.
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "tables", sql: TABLES_SQL },
+    Migration { version: 2, name: "save", sql: SAVE_SQL },
+    Migration { version: 3, name: "views", sql: VIEWS_SQL },
+    Migration { version: 4, name: "lock_leases", sql: LOCK_LEASES_SQL },
+    Migration { version: 5, name: "coupons", sql: COUPONS_SQL },
+];
+
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
 pub(super) struct Postgres {
     options: PgConnectOptions,
-    pub(super) pool: PgPool,
+    /// The schema of our tables; without one, where the role's search path leads.
+    schema: Option<Arc<str>>,
+    pub(super) lists: Transactions,
+    pub(super) checks: Transactions,
     call_timeout: Duration,
-    /// A pooler on the way refuses start-up options; its sessions do without, only with slower plans.
-    is_plain: Arc<AtomicBool>,
+    /// Between here and the server is a pooler that hands each transaction to another session.
+    is_pooled: Arc<AtomicBool>,
 }
 
 impl Postgres {
-    pub(super) fn open(url: &str, call_timeout: Duration, epochs: &Epochs) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        url: &str,
+        schema: Option<&str>,
+        call_timeout: Duration,
+        epochs: &Epochs,
+    ) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| super::bad_url("it does not read as a Postgres URL"))?
             .application_name("paylatch")
             .extra_float_digits(None);
-        let epochs = epochs.clone();
-        let pool = PgPoolOptions::new()
-            .max_connections(INSPECTION_CONNECTIONS_MAX)
-            .acquire_timeout(INSPECTION_ACQUIRE_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .after_connect(move |_, _| {
-                epochs.end();
-                Box::pin(async { Ok(()) })
-            })
-            .connect_lazy_with(options.clone());
-        Ok(Self { options, pool, call_timeout, is_plain: Arc::default() })
+        let search_path = schema.map(|schema| format!("set local search_path to \"{schema}\";"));
+        let search_path = search_path.as_deref().unwrap_or_default();
+        let transactions = |at_once| Transactions::new(options.clone(), search_path, epochs, at_once);
+        Ok(Self {
+            lists: transactions(LISTS_AT_ONCE),
+            checks: transactions(CHECKS_AT_ONCE),
+            options,
+            schema: schema.map(Arc::from),
+            call_timeout,
+            is_pooled: Arc::default(),
+        })
     }
 
-    /// A connection for a lane.
-    pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
-        if !self.is_plain.load(Ordering::Relaxed) {
-            match self.tuned().connect().await {
-                Err(sqlx::Error::Database(error)) if refuses_options(error.as_ref()) => {
-                    self.is_plain.store(true, Ordering::Relaxed);
+    /// A connection for a lane. Poolers refuse the options that set a session up, or pass over them; then every
+    /// transaction brings its settings along.
+    pub(super) async fn connect(&self) -> Result<Lane, StoreError> {
+        const IS_STRAIGHT: &str = "select current_setting('paylatch.straight', true)";
+        if self.is_pooled.load(Ordering::Relaxed) {
+            return self.connect_pooled().await;
+        }
+        let settings = self.settings();
+        let options = settings.iter().map(|(name, value)| (*name, value.as_str()));
+        match self.options.clone().options(options.chain([("paylatch.straight", "on")])).connect().await {
+            Err(sqlx::Error::Database(error)) if refuses_options(error.as_ref()) => {
+                self.connect_pooled().await
+            }
+            Err(error) => Err(StoreError::from(error).of_connecting()),
+            Ok(mut connection) => {
+                let row = raw_sql(IS_STRAIGHT).fetch_one(&mut connection).await?;
+                match sqlx::Row::try_get::<Option<String>, _>(&row, 0)?.as_deref() {
+                    Some("on") => Ok(Lane::straight(connection)),
+                    _ => self.connect_pooled().await,
                 }
-                other => return other.map_err(StoreError::from).map_err(StoreError::of_connecting),
             }
         }
-        self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting)
+    }
+
+    async fn connect_pooled(&self) -> Result<Lane, StoreError> {
+        self.is_pooled.store(true, Ordering::Relaxed);
+        let idle_limit = ("idle_in_transaction_session_timeout", self.call_timeout.as_millis().to_string());
+        let settings = self.settings().into_iter().chain([idle_limit]);
+        let begin = settings.fold("begin".to_owned(), |begin, (name, value)| {
+            format!("{begin}; set local {name} to '{value}'")
+        });
+        let connection = self.options.connect().await;
+        let connection = connection.map_err(|error| StoreError::from(error).of_connecting())?;
+        Ok(Lane::pooled(connection, begin.into()))
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        self.reach().await?;
-        let options = self.options.clone().options([("lock_timeout", MIGRATION_LOCK_TIMEOUT)]);
-        let mut connection = options.connect().await?;
-        schema::refuse_unreleased(check::is_unreleased(&mut connection).await?)?;
-        schema::migrate(&mut connection, migrator()).await
+        migrate::migrate(self, MIGRATIONS).await
     }
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
-        let checked = check::check(&self.pool).await;
-        if let Err(StoreError::Unavailable(_) | StoreError::Unknown(_)) = &checked {
-            // A pool says only that it waited in vain; a connection says why: refused, unknown host, wrong password.
-            self.reach().await?;
-        }
-        checked
+        let mut transaction = self.checks.begin(CHECK_TIMEOUT).await?;
+        let schema = check::check(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(schema)
+    }
+
+    /// What the server's clock shows, since the Unix epoch.
+    pub(super) async fn clock(&self) -> Result<Duration, StoreError> {
+        const CLOCK: &str = "select (extract(epoch from clock_timestamp()) * 1000000)::bigint";
+        let mut transaction = self.checks.begin(CHECK_TIMEOUT).await?;
+        let micros: i64 = sqlx::query_scalar(CLOCK).fetch_one(transaction.statements()).await?;
+        transaction.commit().await?;
+        Ok(Duration::from_micros(micros.unsigned_abs()))
     }
 
     /// Makes a connection, and says where there is none.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
-        let (host, port) = (self.options.get_host(), self.options.get_port());
-        match self.options.connect().await.map_err(StoreError::from).map_err(StoreError::of_connecting) {
-            Ok(_) => Ok(()),
-            Err(StoreError::Unavailable(why)) => {
-                Err(StoreError::Unavailable(format!("{host}:{port}: {why}")))
-            }
-            Err(other) => Err(other),
-        }
+        self.checks.connect().await.map(drop)
     }
 
     /// Plans that look up every row by its key: planning each load costs more than running it, and a plan made before
     /// the tables were ever analysed is kept for the session's life.
-    fn tuned(&self) -> PgConnectOptions {
+    fn settings(&self) -> Vec<(&'static str, String)> {
         let timeout = self.call_timeout.as_millis().to_string();
-        self.options.clone().options([
-            ("enable_seqscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            ("plan_cache_mode", "force_generic_plan"),
-            ("statement_timeout", &timeout),
-            ("lock_timeout", &timeout),
-            ("synchronous_commit", "on"),
-            ("timezone", "UTC"),
-        ])
+        let mut settings = vec![
+            ("enable_seqscan", "off".to_owned()),
+            ("enable_hashjoin", "off".to_owned()),
+            ("enable_mergejoin", "off".to_owned()),
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
+            ("statement_timeout", timeout.clone()),
+            ("lock_timeout", timeout),
+            ("synchronous_commit", "on".to_owned()),
+            ("timezone", "UTC".to_owned()),
+        ];
+        settings.extend(self.schema.iter().map(|schema| ("search_path", schema.to_string())));
+        settings
     }
 }
 
@@ -134,51 +176,36 @@ impl std::fmt::Debug for Postgres {
     }
 }
 
-/// The migrations, oldest first. An applied one is never edited; a change is a new file.
-fn migrator() -> Migrator {
-    let migration = |version, name: &'static str, sql: &'static str| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(vec![
-        migration(1, "tables", TABLES_SQL),
-        migration(2, "save", SAVE_SQL),
-        migration(3, "views", VIEWS_SQL),
-        migration(4, "lock_leases", LOCK_LEASES_SQL),
-        migration(5, "coupons", COUPONS_SQL),
-    ])
-}
-
 /// Whether a migration of ours makes the table, the constraint or the function of this name.
 pub(super) fn declares(kind: &str, name: &str) -> bool {
-    let ours = [TABLES_SQL, SAVE_SQL, VIEWS_SQL, LOCK_LEASES_SQL, COUPONS_SQL];
-    ours.into_iter().any(|sql| schema::declares(sql, kind, name))
+    migration::declares(MIGRATIONS, kind, name)
 }
 
 /// A plan is kept for the session's life, and one that was made when the tables were analysed while empty reads whole indexes:
 /// with `plans_anew` the load's and the save's are made again for the size that the tables have now.
 pub(super) async fn load(
-    connection: &mut PgConnection,
+    mut statements: Statements<'_>,
     wanted: &Wanted,
     plans_anew: bool,
 ) -> Result<Snapshot, StoreError> {
-    if plans_anew {
-        connection.execute("discard plans").await?;
+    if plans_anew && statements.are_named() {
+        statements.next().execute("discard plans").await?;
     }
     let mut load = sqlx::query(include_str!("load.sql"));
     for keys in [&wanted.events, &wanted.payments, &wanted.orders] {
         load = load.bind(keys.iter().map(|key| key.id.as_str()).bind_iter());
         load = load.bind(keys.iter().map(|key| key.source.as_str()).bind_iter());
     }
-    assemble(&load.fetch_all(connection).await?)
+    assemble(&load.fetch_all(statements).await?)
 }
 
-pub(super) async fn save(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
-    save::save(connection, changes).await
+pub(super) async fn save(statements: Statements<'_>, changes: &Changes<'_>) -> Result<(), StoreError> {
+    save::save(statements, changes).await
 }
 
 /// Adds to the counts of known events, locked in key order: two processes may count the same ones.
 pub(super) async fn count_duplicates(
-    connection: &mut PgConnection,
+    statements: Statements<'_>,
     counts: &[(Key, i64)],
 ) -> Result<(), StoreError> {
     sqlx::query(
@@ -195,7 +222,7 @@ pub(super) async fn count_duplicates(
     .bind(counts.iter().map(|(key, _)| key.id.as_str()).collect::<Vec<_>>())
     .bind(counts.iter().map(|(key, _)| key.source.as_str()).collect::<Vec<_>>())
     .bind(counts.iter().map(|(_, n)| *n).collect::<Vec<_>>())
-    .execute(connection)
+    .execute(statements)
     .await?;
     Ok(())
 }

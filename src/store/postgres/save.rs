@@ -1,12 +1,12 @@
 //! One call of the function `save_decided`, which writes everything or nothing.
 
 use sqlx::Arguments;
-use sqlx::PgConnection;
 use sqlx::encode::Encode;
 use sqlx::postgres::{PgArguments, PgBindIterExt, PgHasArrayType, Postgres};
 use sqlx::query::Query;
 use sqlx::types::Type;
 
+use super::Statements;
 use crate::order::{Changes, Currency, Decided, Event, Id, Order, Relink, Rewrite};
 use crate::store::StoreError;
 
@@ -25,12 +25,12 @@ const EVENT_BYTES: usize = 480;
 const PAYMENT_BYTES: usize = 160;
 const ORDER_BYTES: usize = 240;
 
-pub(super) async fn save(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<(), StoreError> {
+pub(super) async fn save(statements: Statements<'_>, changes: &Changes<'_>) -> Result<(), StoreError> {
     let call = sqlx::query_with(CALL, room_for(changes));
     let call = bind_events(call, &changes.events);
     let call = bind_payments(call, &changes.payments);
     let call = bind_orders(call, &changes.orders);
-    bind_conflicts(call, &changes.conflicts).execute(connection).await?;
+    bind_conflicts(call, &changes.conflicts).execute(statements).await?;
     Ok(())
 }
 

@@ -1,7 +1,6 @@
 //! Which server this is: asked once a second, so that another one behind the same address is noticed.
 
-use sqlx::PgConnection;
-
+use super::Lane;
 use crate::store::StoreError;
 use crate::store::epoch::Server;
 
@@ -13,14 +12,14 @@ const ALL: &str = "
 const START_ONLY: &str = "
     select pg_postmaster_start_time()::text, null::text, null::text, null::int8";
 
-/// Not kept as a prepared statement: behind a pooler the next call may come to another session.
-pub(in crate::store) async fn look(connection: &mut PgConnection) -> Result<Server, StoreError> {
+/// Asks through a lane's connection.
+pub(in crate::store) async fn look(lane: &mut Lane) -> Result<Server, StoreError> {
     type Row = (String, Option<String>, Option<String>, Option<i64>);
-    let all = sqlx::query_as(ALL).persistent(false).fetch_one(&mut *connection).await;
-    let (started, system, timeline, log_position): Row = match all {
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42501") => {
-            sqlx::query_as(START_ONLY).persistent(false).fetch_one(connection).await?
-        }
+    let ask = async |lane: &mut Lane, sql: &'static str| -> Result<Row, StoreError> {
+        lane.call(async |statements| Ok(sqlx::query_as(sql).fetch_one(statements).await?)).await
+    };
+    let (started, system, timeline, log_position) = match ask(lane, ALL).await {
+        Err(StoreError::Forbidden(_)) => ask(lane, START_ONLY).await?,
         other => other?,
     };
     Ok(Server { started, system, timeline, log_position })

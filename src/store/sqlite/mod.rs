@@ -1,6 +1,7 @@
 //! SQLite: the same load and save by one writer, in a transaction that holds the write lock from its start.
 
 mod save;
+mod schema;
 
 use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,18 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqlSafeStr, SqliteConnection};
+use sqlx::{ConnectOptions, SqliteConnection};
 
 use crate::order::{Changes, Key, Snapshot};
 
 pub(super) use self::save::save_within;
 use super::epoch::Server;
 use super::snapshot::assemble;
-use super::{Schema, StoreError, Wanted, schema};
+use super::{Schema, StoreError, Wanted, migration};
 
 /// Connections for looking at the data: the CLI, the API, gauges. The one lane has its own.
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
@@ -30,10 +30,6 @@ const INSPECTION_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const CHECKPOINT_PAGES: &str = "8000";
 /// Pages of 4 KB that a connection keeps: the upper part of all indexes of some million events.
 const CACHE_PAGES: &str = "4000";
-
-const TABLES_SQL: &str = include_str!("../../../migrations/sqlite/0001_tables.sql");
-const VIEWS_SQL: &str = include_str!("../../../migrations/sqlite/0002_views.sql");
-const COUPONS_SQL: &str = include_str!("../../../migrations/sqlite/0003_coupons.sql");
 
 /// What others may do with the file and its lock, whatever the umask says: not even open them, for who may open a lock may
 /// hold it.
@@ -109,37 +105,13 @@ impl Sqlite {
         self.claim()?;
         self.create_private()?;
         let mut connection = self.options.clone().create_if_missing(true).connect().await?;
-        schema::refuse_unreleased(is_unreleased(&mut connection).await?)?;
-        schema::migrate(&mut connection, migrator()).await
+        schema::migrate(&mut connection).await
     }
 
-    /// SQLite keeps the text that made each table, index and view: it must be the text of our migrations.
+    /// Whether everything stands that our migrations make.
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
-        const OBJECTS: &str =
-            "select name, sql from sqlite_master where sql is not null and name <> 'paylatch_migrations'";
         self.exists()?;
-        schema::refuse_unreleased(is_unreleased(self.pool.acquire().await?.as_mut()).await?)?;
-        let applied: Option<String> =
-            sqlx::query_scalar("select name from sqlite_master where name = 'paylatch_migrations'")
-                .fetch_optional(&self.pool)
-                .await?;
-        let applied = match applied {
-            Some(_) => {
-                sqlx::query_as("select version, checksum from paylatch_migrations where success")
-                    .fetch_all(&self.pool)
-                    .await?
-            }
-            None => Vec::new(),
-        };
-        let schema = schema::compare(&migrator(), applied)?;
-
-        let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
-        schema::migrate(&mut fresh, migrator()).await?;
-        let expected: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&mut fresh).await?;
-        let found: Vec<(String, String)> = sqlx::query_as(OBJECTS).fetch_all(&self.pool).await?;
-        expected.iter().find(|object| !found.contains(object)).map_or(Ok(schema), |(name, _)| {
-            Err(schema::tampered(format_args!("{name} is missing or changed")))
-        })
+        schema::check(self.pool.acquire().await?.as_mut()).await
     }
 
     /// A directory that is not there is rather a mistyped path than one to be made.
@@ -165,7 +137,7 @@ impl Sqlite {
         if self.path.exists() {
             Ok(())
         } else {
-            Err(schema::unfit(format_args!("there is no file {}", self.path.display())))
+            Err(migration::unfit(format_args!("there is no file {}", self.path.display())))
         }
     }
 
@@ -177,18 +149,6 @@ impl Sqlite {
     }
 }
 
-/// Whether a commit from before the first release made this file.
-async fn is_unreleased(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
-    let table: Option<String> =
-        sqlx::query_scalar("select name from sqlite_master where name = '_sqlx_migrations'")
-            .fetch_optional(&mut *connection)
-            .await?;
-    match table {
-        Some(_) => Ok(sqlx::query_scalar(schema::IS_UNRELEASED).fetch_one(connection).await?),
-        None => Ok(false),
-    }
-}
-
 fn lock_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -197,19 +157,7 @@ fn lock_name(path: &Path) -> PathBuf {
 
 /// Whether a migration of ours makes the table or the constraint of this name.
 pub(super) fn declares(kind: &str, name: &str) -> bool {
-    [TABLES_SQL, VIEWS_SQL, COUPONS_SQL].into_iter().any(|sql| schema::declares(sql, kind, name))
-}
-
-/// The migrations, oldest first. An applied one is never edited; a change is a new file.
-fn migrator() -> Migrator {
-    let migration = |version, name: &'static str, sql: &'static str| {
-        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-    };
-    Migrator::with_migrations(vec![
-        migration(1, "tables", TABLES_SQL),
-        migration(2, "views", VIEWS_SQL),
-        migration(3, "coupons", COUPONS_SQL),
-    ])
+    migration::declares(schema::MIGRATIONS, kind, name)
 }
 
 /// The file has one server, this process, for as long as it is claimed: all there is to see is that it can be read.

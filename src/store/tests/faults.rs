@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::world::{On, Rows, World, deliver, fact, once, open};
+use super::world::{Hand, On, Rows, World, deliver, fact, once, open};
 use crate::order::{Kind, decide};
 use crate::secret::Secret;
-use crate::store::{Database, Store, StoreError, StoreSettings, Wanted};
+use crate::store::{Store, StoreError, StoreSettings, Wanted};
 
 const KILL_LANES: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity
      where datname = current_database() and pid <> pg_backend_pid()";
@@ -35,8 +35,8 @@ async fn a_call_past_its_deadline_costs_its_connection() {
     deliver(&mut session, &[&event]).await;
     let epoch = world.store.epochs().now();
 
-    let Database::Postgres(own) = &world.store.database else { panic!("a Postgres") };
-    let mut blocker = own.pool.begin().await.unwrap();
+    let Hand::Postgres(own) = &world.hand else { panic!("a Postgres") };
+    let mut blocker = own.begin().await.unwrap();
     sqlx::query("lock table orders in access exclusive mode").execute(&mut *blocker).await.unwrap();
     let answer = session.load(&Wanted::of(&[&event])).await;
     assert_eq!(answer.unwrap_err(), StoreError::Unknown("none within 300 ms".to_owned()));
@@ -89,8 +89,8 @@ async fn an_edited_migration_is_refused() {
     for on in [On::Postgres, On::Sqlite] {
         let world = World::new(on).await;
         let edit = match on {
-            On::Postgres => r"update paylatch_migrations set checksum = '\x00' where version = 1",
-            On::Sqlite => "update paylatch_migrations set checksum = x'00' where version = 1",
+            On::Postgres => r"update paylatch_migrations set sha256 = '\x00' where version = 1",
+            On::Sqlite => "update paylatch_migrations set sha256 = x'00' where version = 1",
         };
         world.sql(edit).await;
         unfit(&world, "migration 1 was edited").await;
@@ -105,6 +105,7 @@ async fn a_database_from_before_the_first_release_is_refused() {
         let world = World::empty(on).await;
         if on == On::Sqlite {
             world.store.migrate().await.unwrap();
+            world.sql("drop table paylatch_migrations").await;
         }
         world
             .sql("create table _sqlx_migrations (version bigint primary key, description text not null)")
@@ -119,33 +120,25 @@ async fn a_database_from_before_the_first_release_is_refused() {
 #[tokio::test]
 async fn a_removed_or_changed_backstop_is_named() {
     for (damage, named) in [
-        (
-            "alter table events drop constraint events_pkey",
-            "unique index events_pkey on events (event_id, source)",
-        ),
+        ("alter table events drop constraint events_pkey", "unique index on events (event_id, source)"),
         (
             "alter table payments drop constraint payments_pkey; alter table payments add constraint payments_pkey primary key (payment_id, source, order_id)",
-            "payments_pkey",
+            "unique index on payments (payment_id, source)",
         ),
         (
             "alter table orders drop constraint orders_pkey; alter table orders add constraint orders_pkey primary key (order_id, source) deferrable",
-            "orders_pkey",
+            "unique index on orders (order_id, source)",
         ),
-        ("drop index events_payment", "index events_payment on events"),
+        ("drop index events_payment", "index on events (payment_id, source)"),
         (
             "update pg_index set indisvalid = false where indexrelid = 'conflicts_pkey'::regclass",
-            "conflicts_pkey",
+            "unique index on conflicts",
         ),
         ("alter table events drop constraint events_amount_not_negative", "events_amount_not_negative"),
         ("alter table coupons drop constraint coupons_not_oversold", "coupons_not_oversold"),
         (
-            "alter table events drop constraint events_amount_not_negative;
-             alter table events add constraint events_amount_not_negative check (amount >= -1)",
-            "check constraint events_amount_not_negative is CHECK ((amount >= '-1'::integer))",
-        ),
-        (
             "alter table redemptions drop constraint redemptions_pkey",
-            "unique index redemptions_pkey on redemptions (code, redeemer)",
+            "unique index on redemptions (code, redeemer)",
         ),
         ("drop function redeem_batch", "redeem_batch is missing"),
         ("drop function give_back", "give_back is missing"),
@@ -166,7 +159,6 @@ async fn a_removed_or_changed_backstop_is_named() {
         ("drop index events_payment", "events_payment"),
         ("drop table conflicts", "conflicts"),
         ("drop view v_orders", "v_orders"),
-        ("alter table orders add column more text", "orders"),
         ("drop table redemptions", "redemptions"),
     ] {
         let world = World::new(On::Sqlite).await;

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::faults::plant;
-use super::world::{On, Rows, World, deliver, fact, id, noted};
+use super::world::{Hand, On, Rows, World, deliver, fact, id, noted};
 use crate::order::{Changes, Event, Key, Kind, Member, Order, Rewrite, decide};
 use crate::store::{Database, StoreError, Wanted};
 
@@ -62,7 +62,7 @@ async fn two_crossing_saves_do_not_deadlock() {
 }
 
 async fn cross(world: &World) -> Vec<Result<(), StoreError>> {
-    let Database::Postgres(own) = &world.store.database else { panic!("a Postgres") };
+    let Hand::Postgres(own) = &world.hand else { panic!("a Postgres") };
     let known = fact("e", "k", Kind::Captured, 1, None);
     let mut session = world.store.session();
     deliver(&mut session, &[&known]).await;
@@ -72,7 +72,7 @@ async fn cross(world: &World) -> Vec<Result<(), StoreError>> {
     let rewrite = |order, read| Rewrite { order: key(order), read, row: Some(row.clone()) };
 
     // Somebody holds the first one up where it inserts `i`.
-    let mut holder = own.pool.begin().await.unwrap();
+    let mut holder = own.begin().await.unwrap();
     sqlx::query(
         "insert into orders select 'i', source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
                 anomalies, 0,
@@ -132,17 +132,15 @@ async fn a_load_looks_every_row_up_by_its_full_key() {
 async fn full_keys(world: &World, state: &str) {
     const LOAD: &str = include_str!("../postgres/load.sql");
     let Database::Postgres(own) = &world.store.database else { panic!("a Postgres") };
-    let mut connection = own.connect().await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(format!("prepare load as {LOAD}"))).execute(&mut connection).await.unwrap();
     let some = "array['a', 'b']";
     let explain = format!("explain execute load({some}, {some}, {some}, {some}, {some}, {some})");
-    let plan: Vec<String> = sqlx::raw_sql(AssertSqlSafe(explain))
-        .fetch_all(&mut connection)
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| sqlx::Row::get(row, 0))
-        .collect();
+    let mut lane = own.connect().await.unwrap();
+    let plan = lane.call(async |mut statements| {
+        let prepare = AssertSqlSafe(format!("prepare load as {LOAD}"));
+        sqlx::raw_sql(prepare).execute(statements.next()).await?;
+        Ok(sqlx::raw_sql(AssertSqlSafe(explain)).fetch_all(statements).await?)
+    });
+    let plan: Vec<String> = plan.await.unwrap().iter().map(|row| sqlx::Row::get(row, 0)).collect();
     let shown = plan.join("\n");
     assert!(!shown.contains("Seq Scan on"), "{state}:\n{shown}");
     let conditions: Vec<&String> = plan.iter().filter(|line| line.contains("Index Cond")).collect();

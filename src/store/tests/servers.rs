@@ -12,13 +12,18 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The URL of a fresh database.
 pub(super) async fn fresh_database() -> String {
-    static LAST: AtomicU32 = AtomicU32::new(0);
     let server = server();
-    let name = format!("test_{}_{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
+    let name = format!("test_{}", unique());
     let mut connection = PgConnection::connect(server).await.unwrap();
     connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
     let (root, _) = server.rsplit_once('/').unwrap();
     format!("{root}/{name}")
+}
+
+/// What no other test's database or role is called.
+pub(super) fn unique() -> String {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    format!("{}_{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 /// `PAYLATCH_TEST_DATABASE_URL`, or a server started here.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 use tempfile::TempDir;
 
 use super::servers;
@@ -23,10 +23,18 @@ pub(super) enum On {
     Sqlite,
 }
 
+/// Connections of the tests' own.
+pub(super) enum Hand {
+    Postgres(PgPool),
+    Sqlite(SqlitePool),
+}
+
 /// A migrated store of its own; the directory lives as long as the world.
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) url: String,
+    /// For statements by hand.
+    pub(super) hand: Hand,
     _directory: Option<TempDir>,
 }
 
@@ -45,7 +53,12 @@ impl World {
                 (format!("sqlite://{}/paylatch.db", directory.path().display()), Some(directory))
             }
         };
-        Self { store: open(&url), url, _directory: directory }
+        let store = open(&url);
+        let hand = match &store.database {
+            Database::Postgres(_) => Hand::Postgres(PgPool::connect_lazy(&url).unwrap()),
+            Database::Sqlite(own) => Hand::Sqlite(own.pool.clone()),
+        };
+        Self { store, url, hand, _directory: directory }
     }
 
     /// Runs statements by hand.
@@ -56,26 +69,26 @@ impl World {
     /// Runs statements that the database may refuse.
     pub(super) async fn try_sql(&self, sql: &str) -> sqlx::Result<()> {
         let sql = AssertSqlSafe(sql.to_owned());
-        match &self.store.database {
-            Database::Postgres(own) => sqlx::raw_sql(sql).execute(&own.pool).await.map(drop),
-            Database::Sqlite(own) => sqlx::raw_sql(sql).execute(&own.pool).await.map(drop),
+        match &self.hand {
+            Hand::Postgres(own) => sqlx::raw_sql(sql).execute(own).await.map(drop),
+            Hand::Sqlite(own) => sqlx::raw_sql(sql).execute(own).await.map(drop),
         }
     }
 
     /// One number.
     pub(super) async fn number(&self, sql: &str) -> i64 {
         let sql = AssertSqlSafe(sql.to_owned());
-        match &self.store.database {
-            Database::Postgres(own) => sqlx::query_scalar(sql).fetch_one(&own.pool).await.unwrap(),
-            Database::Sqlite(own) => sqlx::query_scalar(sql).fetch_one(&own.pool).await.unwrap(),
+        match &self.hand {
+            Hand::Postgres(own) => sqlx::query_scalar(sql).fetch_one(own).await.unwrap(),
+            Hand::Sqlite(own) => sqlx::query_scalar(sql).fetch_one(own).await.unwrap(),
         }
     }
 
     pub(super) async fn texts(&self, sql: &str) -> Vec<String> {
         let sql = AssertSqlSafe(sql.to_owned());
-        match &self.store.database {
-            Database::Postgres(own) => sqlx::query_scalar(sql).fetch_all(&own.pool).await.unwrap(),
-            Database::Sqlite(own) => sqlx::query_scalar(sql).fetch_all(&own.pool).await.unwrap(),
+        match &self.hand {
+            Hand::Postgres(own) => sqlx::query_scalar(sql).fetch_all(own).await.unwrap(),
+            Hand::Sqlite(own) => sqlx::query_scalar(sql).fetch_all(own).await.unwrap(),
         }
     }
 
@@ -105,16 +118,16 @@ impl World {
                                      cast(anomalies as text), first_event_at, last_event_at from orders";
         const PAYMENTS: &str = "select source, payment_id, order_id, link from payments";
         const EVENTS: &str = "select source, event_id from events";
-        let (orders, payments, events): Stored = match &self.store.database {
-            Database::Postgres(own) => (
-                sqlx::query_as(ORDERS).fetch_all(&own.pool).await.unwrap(),
-                sqlx::query_as(PAYMENTS).fetch_all(&own.pool).await.unwrap(),
-                sqlx::query_as(EVENTS).fetch_all(&own.pool).await.unwrap(),
+        let (orders, payments, events): Stored = match &self.hand {
+            Hand::Postgres(own) => (
+                sqlx::query_as(ORDERS).fetch_all(own).await.unwrap(),
+                sqlx::query_as(PAYMENTS).fetch_all(own).await.unwrap(),
+                sqlx::query_as(EVENTS).fetch_all(own).await.unwrap(),
             ),
-            Database::Sqlite(own) => (
-                sqlx::query_as(ORDERS).fetch_all(&own.pool).await.unwrap(),
-                sqlx::query_as(PAYMENTS).fetch_all(&own.pool).await.unwrap(),
-                sqlx::query_as(EVENTS).fetch_all(&own.pool).await.unwrap(),
+            Hand::Sqlite(own) => (
+                sqlx::query_as(ORDERS).fetch_all(own).await.unwrap(),
+                sqlx::query_as(PAYMENTS).fetch_all(own).await.unwrap(),
+                sqlx::query_as(EVENTS).fetch_all(own).await.unwrap(),
             ),
         };
         Rows {

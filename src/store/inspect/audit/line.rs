@@ -4,7 +4,7 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::group::Columns;
 use crate::order::{Entry, Id, Key, UnixMicros};
-use crate::store::{moment, snapshot};
+use crate::store::{snapshot, timestamp};
 
 /// A row of `audit.sql`.
 pub(super) struct Line {
@@ -112,5 +112,5 @@ where
 }
 
 pub(super) fn time(at: Option<UnixMicros>) -> Option<String> {
-    at.and_then(|at| moment::rfc3339(at).ok())
+    at.and_then(|at| timestamp::rfc3339(at).ok())
 }

@@ -15,7 +15,7 @@ use sqlx::Connection;
 
 use self::group::Group;
 use self::line::Line;
-use super::on_either;
+use super::QUERY_MAX;
 use crate::order::{Changes, Id, Key, Link, Member, Order, Relink, Rewrite};
 use crate::store::{Database, Session, Store, StoreError, Wanted, within};
 
@@ -27,6 +27,8 @@ const REFOLD_ATTEMPTS_MAX: u32 = 20;
 const REPAIR_PASSES_MAX: u32 = 1000;
 /// How long the next row of the comparison may take; the first one waits until the database has sorted all events.
 const ROW_TIMEOUT: Duration = Duration::from_mins(10);
+/// How long the whole comparison may take in the database.
+const AUDIT_MAX: Duration = Duration::from_hours(24);
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,11 +88,12 @@ impl Store {
         const SNAPSHOT: &str = "begin isolation level repeatable read read only";
         match &self.database {
             Database::Postgres(own) => {
-                let mut connection = own.pool.acquire().await?;
-                let mut transaction = connection.begin_with(SNAPSHOT).await?;
-                let totals = sqlx::query_as(TOTALS).fetch_one(&mut *transaction).await?;
-                let rows = sqlx::query_as(include_str!("audit.sql")).fetch(&mut *transaction);
-                compare(totals, rows).await
+                let mut transaction = own.lists.begin_as(SNAPSHOT, AUDIT_MAX).await?;
+                let totals = sqlx::query_as(TOTALS).fetch_one(transaction.statements()).await?;
+                let rows = sqlx::query_as(include_str!("audit.sql")).fetch(transaction.statements());
+                let compared = compare(totals, rows).await?;
+                transaction.commit().await?;
+                Ok(compared)
             }
             Database::Sqlite(own) => {
                 let mut connection = own.pool.acquire().await?;
@@ -117,7 +120,7 @@ impl Store {
                 }
             }
             (Some(was), None) => {
-                on_either!(self, pool => {
+                on_either!(self, QUERY_MAX, pool => {
                     sqlx::query(REMOVE)
                         .bind(payment.id.as_str())
                         .bind(payment.source.as_str())

@@ -16,7 +16,7 @@ mod settings;
 mod signature;
 mod signing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! What senders see, over raw sockets: no client library that would tidy up what is sent.
 
+mod fuzz;
 mod hostile;
 mod keep_alive;
 mod limits;

@@ -76,7 +76,7 @@ impl Shop {
     }
 }
 
-fn intake_settings() -> intake::IntakeSettings {
+pub(super) fn intake_settings() -> intake::IntakeSettings {
     intake::IntakeSettings {
         lanes: 1,
         batch_events_max: 16,
@@ -87,7 +87,7 @@ fn intake_settings() -> intake::IntakeSettings {
     }
 }
 
-fn locks() -> Locks {
+pub(super) fn locks() -> Locks {
     Locks::new(&lock::LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),

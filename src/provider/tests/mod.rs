@@ -46,12 +46,12 @@ pub(super) const SIGN_ALONE: [&str; 2] = ["apple-app-store", "paypal"];
 
 static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| Providers::load(None).unwrap());
 
-pub(super) fn providers() -> &'static Providers {
+pub(crate) fn providers() -> &'static Providers {
     &PROVIDERS
 }
 
 /// Settings that a source of this provider could have.
-pub(super) fn settings(provider: &str) -> SourceSettings {
+pub(crate) fn settings(provider: &str) -> SourceSettings {
     let params = match provider {
         "authorizenet" => &[("currency", "USD")][..],
         "braintree" => &[("public_key", "plfix_public_key")],
@@ -77,11 +77,11 @@ pub(super) fn settings(provider: &str) -> SourceSettings {
     }
 }
 
-pub(super) fn source(settings: SourceSettings) -> Source {
+pub(crate) fn source(settings: SourceSettings) -> Source {
     Source::new(settings, providers()).unwrap()
 }
 
-pub(super) fn headers(pairs: &[(String, String)]) -> HeaderMap {
+pub(crate) fn headers(pairs: &[(String, String)]) -> HeaderMap {
     let parsed = |(name, value): &(String, String)| {
         (name.parse::<http::HeaderName>().unwrap(), http::HeaderValue::from_str(value).unwrap())
     };

@@ -21,5 +21,7 @@ pub(super) fn take(
         queue_bytes_max: reader.count("intake.queue_bytes_max", 32 << 20, 1_024..=16 << 30), // 32 MiB
         deadline: reader.millis("intake.deadline_ms", 4_000, 100..=60_000),
         lock_wait,
+        order_events_max: u32::try_from(reader.count("intake.order_events_max", 10_000, 1..=1_000_000))
+            .unwrap_or(u32::MAX),
     }
 }

@@ -38,6 +38,7 @@ impl EventLane {
         };
         let Loaded { snapshot, inserted_unloaded, epoch } = loaded?;
         let snapshot = if part.may_be_saved { snapshot } else { snapshot.saved_by_others() };
+        self.large_orders.park(&mut part.events, &snapshot, self.shared.settings.order_events_max);
         let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
         let (receipts, changes) = decide(snapshot, &events);
         if !changes.is_empty() {

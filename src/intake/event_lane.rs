@@ -13,6 +13,7 @@ use crate::lock::{Attempt, Lease, Locks};
 use crate::store::{Session, Store, StoreError};
 
 use super::lane::Lane;
+use super::large_orders::LargeOrders;
 use super::load::Loaded;
 use super::optimistic_insert::OptimisticInsert;
 use super::pending::{LockWait, Pending, fold_repeats, span_of};
@@ -31,6 +32,7 @@ pub(super) struct EventLane {
     pub(super) database: Store,
     pub(super) session: Session,
     pub(super) optimistic_insert: OptimisticInsert,
+    pub(super) large_orders: LargeOrders,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -65,6 +67,7 @@ impl EventLane {
             database: store,
             session,
             optimistic_insert: OptimisticInsert::default(),
+            large_orders: LargeOrders::default(),
             shared,
         }
     }

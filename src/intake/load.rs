@@ -25,29 +25,40 @@ impl EventLane {
         self.session.connect().await?;
         let epoch = self.database.epochs().now();
         let is_unknown = self.shared.cache.look_new(batch.iter().map(|pending| &pending.hashes));
-        let (mut new, mut others) = (Vec::new(), Vec::new());
+        let (mut new, mut others, mut alone) = (Vec::new(), Vec::new(), Vec::new());
         for (pending, is_unknown) in batch.iter().zip(is_unknown) {
             let event = &pending.event;
+            if self.large_orders.concern(pending) {
+                alone.push(event.key().clone());
+                continue;
+            }
             let looks_new = is_unknown && pending.lock_wait.is_none() && can_be_first_event(event);
             if looks_new { new.push(event) } else { others.push(event) }
         }
         if self.optimistic_insert.allows(new.len(), epoch) {
-            let snapshot = self.look_up(&others).await?;
+            let snapshot = self.look_up(&others, alone).await?;
             let inserted_unloaded = new.into_iter().map(|event| event.key().clone()).collect();
             return Ok(Loaded { snapshot, inserted_unloaded, epoch });
         }
         others.extend(&new);
-        let snapshot = self.look_up(&others).await?;
+        let snapshot = self.look_up(&others, alone).await?;
         let all_are_new = new.iter().all(|event| is_new_to(&snapshot, event));
         self.optimistic_insert.note(all_are_new, new.len(), epoch);
         Ok(Loaded { snapshot, inserted_unloaded: HashSet::default(), epoch })
     }
 
-    async fn look_up(&mut self, events: &[&Event]) -> Result<Snapshot, StoreError> {
-        if events.is_empty() {
+    /// Everything that `events` touch, and of those `alone` whether they are stored.
+    async fn look_up(&mut self, events: &[&Event], alone: Vec<Key>) -> Result<Snapshot, StoreError> {
+        if events.is_empty() && alone.is_empty() {
             return Ok(Snapshot::default());
         }
-        let span = debug_span!("load", events = events.len());
-        self.session.load(&Wanted::of(events)).instrument(span).await
+        let mut wanted = Wanted::of(events);
+        wanted.events.extend(alone);
+        wanted.events.sort_unstable();
+        wanted.order_events_max = Some(self.shared.settings.order_events_max);
+        let span = debug_span!("load", events = wanted.events.len());
+        let snapshot = self.session.load(&wanted).instrument(span).await?;
+        self.large_orders.learn(&snapshot);
+        Ok(snapshot)
     }
 }

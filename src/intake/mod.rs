@@ -18,6 +18,7 @@ mod commit;
 mod dedup_cache;
 mod event_lane;
 mod generations;
+mod large_orders;
 mod load;
 mod milestones;
 mod optimistic_insert;
@@ -70,6 +71,8 @@ pub struct IntakeSettings {
     pub deadline: Duration,
     /// How long a busy order is waited for.
     pub lock_wait: Duration,
+    /// Events of one order, beyond which its further ones are parked.
+    pub order_events_max: u32,
 }
 
 /// Events of one webhook. A webhook with more than `queue_events_max` is admitted alone, and then finds room.

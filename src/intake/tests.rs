@@ -38,6 +38,7 @@ async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
         queue_bytes_max: 1 << 20,
         deadline: Duration::from_secs(4),
         lock_wait: Duration::from_millis(2500),
+        order_events_max: 10_000,
     };
     change(&mut settings);
     let (intake, lanes) = Intake::start(&settings, &locks(), &store);

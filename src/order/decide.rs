@@ -3,7 +3,7 @@
 //! Pure. The store reads a [`Snapshot`] in one statement and writes [`Changes`] in one call that checks, row by row,
 //! that nothing moved in between; when something did, the caller reads again and decides again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::entry::{Entry, Member};
 use super::event::{Event, Outcome, Receipt, Statement, UnixMicros};
@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub versions: HashMap<Key, i64>,
     /// The stored facts and claims of those payments.
     pub entries: HashMap<Key, Vec<Entry>>,
+    /// Orders with more entries than may be loaded: neither their payments nor these are here, and nothing can be decided
+    /// about them.
+    pub large_orders: HashSet<Key>,
 }
 
 impl Snapshot {

@@ -132,6 +132,14 @@ impl Event {
         Self { is_imported: true, ..self }
     }
 
+    /// The event, stating no fact and claiming no order: so it is stored until a person has looked.
+    #[must_use]
+    pub fn parked(&self, reason: String) -> Self {
+        let mut parked = Self { statement: Statement::Parked(reason), claim: None, ..self.clone() };
+        parked.facts_sha256 = parked.digest_of_facts();
+        parked
+    }
+
     /// The reason to store where its outcome has none.
     pub(super) fn remark(&self) -> Option<String> {
         self.is_imported.then(|| "imported".to_owned())

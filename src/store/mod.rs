@@ -96,6 +96,8 @@ pub struct Wanted {
     /// The orders that their claims name, and the payment's id (its provisional order) of events that claim none. An order
     /// that a stored payment belongs to is found by the payment.
     pub orders: Vec<Key>,
+    /// Of an order with so many entries or more none is loaded; it is only told that it is so large. `None`: no order is.
+    pub order_events_max: Option<u32>,
 }
 
 impl Wanted {
@@ -109,6 +111,7 @@ impl Wanted {
             events: events.into_iter().cloned().collect(),
             payments: payments.into_iter().collect(),
             orders: orders.into_iter().collect(),
+            order_events_max: None,
         }
     }
 }

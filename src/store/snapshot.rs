@@ -12,7 +12,7 @@ use super::StoreError;
 /// A row of a load; the tag says what the other columns mean.
 #[derive(Clone, Copy)]
 pub(super) struct LoadRow<'r> {
-    /// 1 a known event, 2 a payment with an entry or none, 3 an order.
+    /// 1 a known event, 2 a payment with an entry or none, 3 an order, 4 a large order.
     tag: i32,
     /// Of the event or order; none of a payment without entries.
     id: Option<&'r str>,
@@ -145,6 +145,9 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
         }
         3 => {
             snapshot.versions.insert(Key { id: id_of(row.id?)?, source }, row.number?);
+        }
+        4 => {
+            snapshot.large_orders.insert(Key { id: id_of(row.id?)?, source });
         }
         _ => return None,
     }

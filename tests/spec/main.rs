@@ -37,6 +37,7 @@ mod frozen;
 mod hang_up;
 mod hostile;
 mod interleavings;
+mod large_orders;
 mod logs;
 mod optimistic_insert;
 mod payloads;

@@ -84,6 +84,7 @@ pub(super) fn intake_settings() -> intake::IntakeSettings {
         queue_bytes_max: 1 << 20,
         deadline: Duration::from_secs(4),
         lock_wait: Duration::from_millis(2500),
+        order_events_max: 10_000,
     }
 }
 

@@ -99,6 +99,7 @@ impl Tables {
             versions: orders.iter().filter_map(|o| Some((o.clone(), self.orders.get(o)?.0))).collect(),
             links,
             entries,
+            ..Snapshot::default()
         }
     }
 

@@ -1,5 +1,7 @@
 -- Everything that a batch touches, in one statement and so in one snapshot. Rows are tagged: 1 a known event,
--- 2 a payment with one of its entries (a fact or a claim) or with none, 3 an order's version.
+-- 2 a payment with one of its entries (a fact or a claim) or with none, 3 an order's version, 4 an order with at least $7 of
+-- such rows, none of which is given but those of
+-- the batch's own payments, without entries: so much of it is not read at once. $7 null: all are given.
 -- $1, $2 the batch's events; $3, $4 its payments; $5, $6 the orders that its claims name, and the payment's id of events that claim none.
 with
   known as (
@@ -13,20 +15,36 @@ with
     union
     select id, source from unnest($5::text[], $6::text[]) k (id, source)),
   members as materialized (
-    select p.payment_id, p.source, p.order_id, p.link
+    select m.*
       from touched t
-      join payments p on p.order_id = t.order_id and p.source = t.source)
+     cross join lateral (
+       select p.payment_id, p.source, p.order_id, p.link, e.event_id, e.kind, e.reference, e.amount, e.currency, e.account,
+              e.basis, e.order_claim, e.claim_rank, e.occurred_at
+         from payments p
+         left join events e on e.payment_id = p.payment_id and e.source = p.source
+                           and (e.kind is not null or e.order_claim is not null)
+        where p.order_id = t.order_id and p.source = t.source
+        limit $7::int8) m),
+  large as materialized (
+    select order_id, source from members group by order_id, source having count(*) >= $7::int8)
 select 1 as tag, event_id as id, source, null::text as payment, null::text as link, null::text as linked_order,
        outcome as word, reason as text, null::int8 as number, null::text as currency, null::text as account, null::text as basis,
        null::text as claimed_order, null::int2 as rank, received_at as at, facts_sha256 as facts, body_sha256 as body
   from known
 union all
-select 2, e.event_id, m.source, m.payment_id, m.link, m.order_id, e.kind, e.reference, e.amount, e.currency, e.account,
-       e.basis, e.order_claim, e.claim_rank, e.occurred_at, null, null
+select 2, m.event_id, m.source, m.payment_id, m.link, m.order_id, m.kind, m.reference, m.amount, m.currency, m.account,
+       m.basis, m.order_claim, m.claim_rank, m.occurred_at, null, null
   from members m
-  left join events e on e.payment_id = m.payment_id and e.source = m.source
-                    and (e.kind is not null or e.order_claim is not null)
+ where not exists (select from large l where l.order_id = m.order_id and l.source = m.source)
 union all
 select 3, o.order_id, o.source, null, null, null, null, null, o.version, null, null, null, null, null, null, null, null
   from touched t
   join orders o on o.order_id = t.order_id and o.source = t.source
+union all
+select 4, l.order_id, l.source, null, null, null, null, null, null, null, null, null, null, null, null, null, null
+  from large l
+union all
+select 2, null, p.source, p.payment_id, p.link, p.order_id, null, null, null, null, null, null, null, null, null, null, null
+  from unnest($3::text[], $4::text[]) k (id, source)
+  join payments p on p.payment_id = k.id and p.source = k.source
+  join large l on l.order_id = p.order_id and l.source = p.source

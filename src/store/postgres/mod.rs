@@ -196,7 +196,8 @@ pub(super) async fn load(
         load = load.bind(keys.iter().map(|key| key.id.as_str()).bind_iter());
         load = load.bind(keys.iter().map(|key| key.source.as_str()).bind_iter());
     }
-    assemble(&load.fetch_all(statements).await?)
+    let limit = wanted.order_events_max.map(i64::from);
+    assemble(&load.bind(limit).fetch_all(statements).await?)
 }
 
 pub(super) async fn save(statements: Statements<'_>, changes: &Changes<'_>) -> Result<(), StoreError> {

@@ -171,6 +171,7 @@ pub(super) async fn load(connection: &mut SqliteConnection, wanted: &Wanted) -> 
         .bind(json(&wanted.events))
         .bind(json(&wanted.payments))
         .bind(json(&wanted.orders))
+        .bind(wanted.order_events_max.map_or(-1, i64::from))
         .fetch_all(connection)
         .await?;
     assemble(&rows)

@@ -88,6 +88,7 @@ fn intake(store: &Store) -> Intake {
         queue_bytes_max: 1 << 20,
         deadline: Duration::from_secs(4),
         lock_wait: Duration::from_millis(2500),
+        order_events_max: 10_000,
     };
     Intake::start(&settings, &locks.unwrap(), store).0
 }

@@ -24,16 +24,45 @@ impl Backoff {
     /// A random wait, when `tries` have failed before this one.
     pub(crate) fn wait(self, tries: u32) -> Duration {
         let longest = self.first.saturating_mul(1 << tries.min(DOUBLINGS_MAX)).min(self.longest);
-        rand::rng().random_range(Duration::ZERO..=longest)
+        up_to(longest)
     }
+}
+
+#[cfg(not(test))]
+fn up_to(longest: Duration) -> Duration {
+    rand::rng().random_range(Duration::ZERO..=longest)
 }
 
 /// Beyond so many, every wait is the longest one anyway.
 const DOUBLINGS_MAX: u32 = 16;
 
+/// In a simulation the waits follow from its seed.
+#[cfg(test)]
+fn up_to(longest: Duration) -> Duration {
+    tests::SEEDED.with_borrow_mut(|seeded| match seeded {
+        Some(random) => random.random_range(Duration::ZERO..=longest),
+        None => rand::rng().random_range(Duration::ZERO..=longest),
+    })
+}
+
+/// Lets the waits of this thread follow from `seed`.
+#[cfg(test)]
+pub(crate) fn seed(seed: u64) {
+    use rand::SeedableRng;
+    tests::SEEDED.set(Some(rand::rngs::StdRng::seed_from_u64(seed)));
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
+    use rand::rngs::StdRng;
+
     use super::{Backoff, Duration};
+
+    thread_local! {
+        pub(super) static SEEDED: RefCell<Option<StdRng>> = const { RefCell::new(None) };
+    }
 
     const MILLISECOND: Duration = Duration::from_millis(1);
 

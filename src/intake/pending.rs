@@ -191,7 +191,7 @@ pub(super) fn fold_repeats(gathered: Vec<Pending>) -> (Vec<Pending>, Vec<Pending
 
 /// Splits a batch into at most `parts` of about equal size; the events of one payment stay together.
 pub(super) fn split(batch: Vec<Pending>, parts: usize) -> Vec<Vec<Pending>> {
-    let mut payments: HashMap<Key, Vec<Pending>> = HashMap::new();
+    let mut payments: BTreeMap<Key, Vec<Pending>> = BTreeMap::new();
     for pending in batch {
         let key = pending.event.payment_key().unwrap_or_else(|| pending.event.key().clone());
         payments.entry(key).or_default().push(pending);

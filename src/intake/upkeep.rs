@@ -21,6 +21,7 @@ pub(super) async fn keep(shared: &Shared, mut session: Session, mut lanes: JoinS
     let mut past = Past::default();
     loop {
         tokio::select! {
+            biased;
             ended = lanes.join_next() => match ended {
                 None => break,
                 Some(Ok(())) => {}

@@ -27,6 +27,8 @@ mod migration;
 mod postgres;
 mod replace;
 mod session;
+#[cfg(test)]
+mod simulated;
 mod snapshot;
 mod sqlite;
 #[cfg(test)]
@@ -50,6 +52,8 @@ pub use inspect::{
 };
 pub use migration::Schema;
 pub use session::Session;
+#[cfg(test)]
+pub(crate) use simulated::{Faults, Simulated};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -78,6 +82,9 @@ pub struct Store {
     database: Database,
     call_timeout: Duration,
     epochs: Epochs,
+    /// What sessions reach instead of the database.
+    #[cfg(test)]
+    simulated: Option<Simulated>,
 }
 
 #[derive(Debug, Clone)]
@@ -136,7 +143,13 @@ impl Store {
             }
             Some(_) | None => return Err(bad_url("its scheme is neither postgres nor sqlite")),
         };
-        Ok(Self { database, call_timeout: settings.call_timeout, epochs })
+        Ok(Self {
+            database,
+            call_timeout: settings.call_timeout,
+            epochs,
+            #[cfg(test)]
+            simulated: None,
+        })
     }
 
     /// Applies the migrations that are missing; says which. Safe from several replicas at once.
@@ -210,7 +223,15 @@ impl Store {
     /// A session for a lane.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session::new(self.database.clone(), self.call_timeout, self.epochs.clone())
+        Session::new(self)
+    }
+
+    /// A store whose sessions reach a simulated database; it has nothing to inspect.
+    #[cfg(test)]
+    pub(crate) fn simulated(simulated: &Simulated) -> Self {
+        let url = Secret::new("postgres://canary.invalid/none");
+        let store = Self::open(&StoreSettings::new(url)).unwrap();
+        Self { simulated: Some(simulated.clone()), ..store }
     }
 
     /// How many lanes this database serves at once: SQLite has one writer.

@@ -10,7 +10,9 @@ use crate::order::{Changes, Key, Redeemed, Redemption, Snapshot};
 use super::coupons::{redeem_postgres, redeem_sqlite};
 use super::epoch::{Continuity, Epochs, Server};
 use super::replace::{replace_postgres, replace_sqlite};
-use super::{Database, StoreError, StoredEvent, Wanted, postgres, sqlite, within};
+#[cfg(test)]
+use super::simulated::{Simulated, SimulatedConnection};
+use super::{Database, Store, StoreError, StoredEvent, Wanted, postgres, sqlite, within};
 
 /// A lane's own connection, opened when first used and again after an error.
 ///
@@ -26,17 +28,30 @@ pub struct Session {
     calls: u64,
     /// A load after so many of them makes plans anew.
     renews_plans_after: u64,
+    #[cfg(test)]
+    simulated: Option<Simulated>,
 }
 
 #[derive(Debug)]
 enum Connection {
     Postgres(postgres::Lane),
     Sqlite(SqliteConnection),
+    #[cfg(test)]
+    Simulated(Simulated, SimulatedConnection),
 }
 
 impl Session {
-    pub(super) fn new(database: Database, call_timeout: Duration, epochs: Epochs) -> Self {
-        Self { database, call_timeout, connection: None, epochs, calls: 0, renews_plans_after: 0 }
+    pub(super) fn new(store: &Store) -> Self {
+        Self {
+            database: store.database.clone(),
+            call_timeout: store.call_timeout,
+            connection: None,
+            epochs: store.epochs.clone(),
+            calls: 0,
+            renews_plans_after: 0,
+            #[cfg(test)]
+            simulated: store.simulated.clone(),
+        }
     }
 
     /// Everything that a batch touches, in one statement and so one snapshot.
@@ -56,6 +71,8 @@ impl Session {
                 within(self.call_timeout, load).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::load(own, wanted)).await,
+            #[cfg(test)]
+            Connection::Simulated(own, connection) => own.load(*connection, wanted).await,
         };
         self.settle(connection, answer)
     }
@@ -73,6 +90,8 @@ impl Session {
                 within(self.call_timeout, save).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
+            #[cfg(test)]
+            Connection::Simulated(own, connection) => own.save(*connection, changes).await,
         };
         self.settle(connection, answer)
     }
@@ -91,6 +110,8 @@ impl Session {
                 within(self.call_timeout, replace).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, replace_sqlite(own, stored, changes)).await,
+            #[cfg(test)]
+            Connection::Simulated(..) => unreachable!("no simulation replaces events"),
         };
         self.settle(connection, answer)
     }
@@ -107,6 +128,8 @@ impl Session {
                 within(self.call_timeout, count).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::count_duplicates(own, counts)).await,
+            #[cfg(test)]
+            Connection::Simulated(own, connection) => own.count_duplicates(*connection).await,
         };
         self.settle(connection, answer)
     }
@@ -123,6 +146,8 @@ impl Session {
                 within(self.call_timeout, redeem).await
             }
             Connection::Sqlite(own) => within(self.call_timeout, redeem_sqlite(own, asked)).await,
+            #[cfg(test)]
+            Connection::Simulated(..) => unreachable!("no simulation redeems coupons"),
         };
         self.settle(connection, answer)
     }
@@ -158,6 +183,8 @@ impl Session {
         let answer = match &mut connection {
             Connection::Postgres(own) => within(self.call_timeout, postgres::look(own)).await,
             Connection::Sqlite(own) => within(self.call_timeout, sqlite::look(own)).await,
+            #[cfg(test)]
+            Connection::Simulated(own, connection) => own.look(*connection).await,
         };
         self.settle(connection, answer)
     }
@@ -166,14 +193,22 @@ impl Session {
         if let Some(connection) = self.connection.take() {
             return Ok(connection);
         }
-        let connection = match &self.database {
-            Database::Postgres(own) => Connection::Postgres(self.connected(own.connect()).await?),
-            Database::Sqlite(own) => Connection::Sqlite(self.connected(own.connect()).await?),
-        };
+        let connection = self.open().await?;
         // Behind a new connection may be another server, which has forgotten.
         self.epochs.end();
         (self.calls, self.renews_plans_after) = (0, 0);
         Ok(connection)
+    }
+
+    async fn open(&self) -> Result<Connection, StoreError> {
+        #[cfg(test)]
+        if let Some(simulated) = &self.simulated {
+            return Ok(Connection::Simulated(simulated.clone(), simulated.connect().await?));
+        }
+        Ok(match &self.database {
+            Database::Postgres(own) => Connection::Postgres(self.connected(own.connect()).await?),
+            Database::Sqlite(own) => Connection::Sqlite(self.connected(own.connect()).await?),
+        })
     }
 
     async fn connected<T>(

@@ -1,5 +1,7 @@
 //! Group commit over a real store: what one process promises. Two replicas and faults are in `tests/spec`.
 
+mod simulation;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
@@ -31,7 +33,14 @@ async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
     })
     .unwrap();
     store.migrate().await.unwrap();
-    let mut settings = IntakeSettings {
+    let mut settings = settings();
+    change(&mut settings);
+    let (intake, lanes) = Intake::start(&settings, &locks(), &store);
+    World { intake, lanes, store, _directory: directory }
+}
+
+fn settings() -> IntakeSettings {
+    IntakeSettings {
         lanes: 1,
         batch_events_max: 256,
         queue_events_max: 4096,
@@ -39,10 +48,7 @@ async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
         deadline: Duration::from_secs(4),
         lock_wait: Duration::from_millis(2500),
         order_events_max: 10_000,
-    };
-    change(&mut settings);
-    let (intake, lanes) = Intake::start(&settings, &locks(), &store);
-    World { intake, lanes, store, _directory: directory }
+    }
 }
 
 fn locks() -> Locks {

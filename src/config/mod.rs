@@ -30,3 +30,24 @@ pub use layers::{File, Flag, Layers, Origin};
 pub use mistake::{Mistake, Mistakes};
 pub use reader::Resolved;
 pub use settings::{Needs, Settings};
+
+use self::reader::Reader;
+
+impl Settings {
+    /// Reads all settings from `layers` and checks them, alone and against each other.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] at once.
+    pub fn read(layers: Layers, needs: Needs) -> Result<Self, Mistakes> {
+        let mut reader = Reader::new(layers);
+        let syntax_is_clean = reader.is_clean();
+        let mut settings = Self::take(&mut reader);
+        if syntax_is_clean {
+            relations::check(&settings, &mut reader, needs);
+            exposure::check(&settings, &mut reader);
+        }
+        settings.advice = reader.take_advice();
+        settings.resolved = reader.finish()?;
+        Ok(settings)
+    }
+}

@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::advice::Advice;
-use super::layers::Layers;
-use super::mistake::Mistakes;
 use super::reader::{Reader, Resolved};
-use super::{admin, database, exposure, http, intake, lock, relations, sources, traces};
+use super::{admin, database, http, intake, lock, sources, traces};
 use crate::http::{AdminSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
@@ -58,24 +56,8 @@ pub struct Needs {
 }
 
 impl Settings {
-    /// Reads all settings from `layers` and checks them, alone and against each other.
-    ///
-    /// # Errors
-    /// All [`Mistakes`] at once.
-    pub fn read(layers: Layers, needs: Needs) -> Result<Self, Mistakes> {
-        let mut reader = Reader::new(layers);
-        let syntax_is_clean = reader.is_clean();
-        let mut settings = Self::take(&mut reader);
-        if syntax_is_clean {
-            relations::check(&settings, &mut reader, needs);
-            exposure::check(&settings, &mut reader);
-        }
-        settings.advice = reader.take_advice();
-        settings.resolved = reader.finish()?;
-        Ok(settings)
-    }
-
-    fn take(reader: &mut Reader) -> Self {
+    /// As they are given; what they must be to each other is checked by whoever reads them.
+    pub(super) fn take(reader: &mut Reader) -> Self {
         let listen = reader.address("listen", SocketAddr::from(([127, 0, 0, 1], 8080)));
         let admin_listen = reader.address("admin_listen", SocketAddr::from(([127, 0, 0, 1], 8081)));
         let admin = admin::take(reader);

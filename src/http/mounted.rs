@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::peers::TrustedProxies;
 use super::request_id::RequestId;
 
-/// `routes` of [`super::public`], for a service that may tell its peers' addresses by [`ConnectInfo`].
+/// `routes` of [`super::public()`], for a service that may tell its peers' addresses by [`ConnectInfo`].
 pub fn mounted(routes: Router, trusted_proxies: TrustedProxies) -> Router {
     routes.layer(from_fn_with_state(trusted_proxies, introduce))
 }

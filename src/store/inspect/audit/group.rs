@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::line::{Line, time};
+use super::line::{Columns, Line, time};
 use super::{Difference, Wrong, WrongLink};
 use crate::order::{Entry, Id, Key, Link, Member, Order};
 
@@ -18,8 +18,7 @@ struct Payment {
     entries: Vec<Entry>,
 }
 
-/// An order's columns as text, in the order of [`COLUMNS`].
-pub(super) type Columns = [Option<String>; 12];
+/// The names of [`Columns`].
 const COLUMNS: [&str; 12] = [
     "status",
     "currency",

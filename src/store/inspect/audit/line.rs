@@ -2,7 +2,6 @@
 
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
-use super::group::Columns;
 use crate::order::{Entry, Id, Key, UnixMicros};
 use crate::store::{snapshot, timestamp};
 
@@ -30,6 +29,9 @@ pub(super) struct Line {
     anomaly: Option<String>,
     anomalies: Option<String>,
 }
+
+/// An order's columns as text.
+pub(super) type Columns = [Option<String>; 12];
 
 impl Line {
     pub(super) fn order(&self) -> Option<Key> {

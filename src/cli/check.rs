@@ -68,6 +68,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
         Ok(schema) => {
             let schema = if schema.unknown_migrations > 0 { "newer than this version" } else { "current" };
             report.good("database", format_args!("reachable, schema {schema}, commits durable"));
+            note_failover(&mut report, &store).await;
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
         }
@@ -117,6 +118,17 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
     }
     for clock in locks.clocks().await {
         compare(report, &clock);
+    }
+}
+
+/// A commit that waits for no standby is on one machine when the sender is told 2xx.
+async fn note_failover(report: &mut Report, store: &Store) {
+    if store.waits_for_a_standby().await == Ok(Some(false)) {
+        report.note(
+            "database",
+            "synchronous_standby_names is not set: if a standby takes over, it may lack what was acknowledged last; \
+             docs/operations.md says what to send again then",
+        );
     }
 }
 

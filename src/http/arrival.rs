@@ -1,5 +1,6 @@
 //! Where time enters: the machine's clock, which may be set back, and the moment by which a webhook is known.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,6 +8,14 @@ use crate::order::UnixMicros;
 
 /// The latest moment of arrival that was given out.
 static LATEST: AtomicI64 = AtomicI64::new(0);
+
+/// Moments that differ in their remainder by this never meet: each process gives out those of one remainder, and still far more
+/// of them a second than it takes webhooks.
+const REMAINDERS: i64 = 16;
+
+/// The remainder of this process: two replicas that get one event in the same microsecond rarely share it, so that who lost the
+/// reply to its save does not take another's row for its own.
+static REMAINDER: LazyLock<i64> = LazyLock::new(|| rand::random_range(0..REMAINDERS));
 
 /// Reads a clock: the machine's, save in tests.
 pub(super) type Clock = fn() -> UnixMicros;
@@ -24,7 +33,7 @@ pub(super) struct Arrival {
 impl Arrival {
     pub(super) fn by(clock: Clock) -> Self {
         let now = clock();
-        Self { now, received_at: unique(&LATEST, now.0) }
+        Self { now, received_at: unique(&LATEST, *REMAINDER, now.0) }
     }
 
     /// Unix seconds of the wall clock.
@@ -46,11 +55,13 @@ pub(super) fn machine_clock() -> UnixMicros {
     UnixMicros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// `now`, or the moment after the latest when the clock stands still or was set back.
-fn unique(latest: &AtomicI64, now: i64) -> UnixMicros {
+/// The first moment with this `remainder` from `now` on that is later than the latest, when the clock stands still or was set
+/// back, too.
+fn unique(latest: &AtomicI64, remainder: i64, now: i64) -> UnixMicros {
     let mut given = now;
     let advance = |last: i64| {
-        given = now.max(last.saturating_add(1));
+        let earliest = now.max(last.saturating_add(1));
+        given = earliest.saturating_add((remainder - earliest).rem_euclid(REMAINDERS));
         Some(given)
     };
     let _ = latest.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
@@ -59,12 +70,25 @@ fn unique(latest: &AtomicI64, now: i64) -> UnixMicros {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtomicI64, UnixMicros, unique};
+    use super::{AtomicI64, REMAINDERS, UnixMicros, unique};
 
     #[test]
     fn a_clock_that_stands_still_or_goes_back_never_gives_a_moment_twice() {
         let latest = AtomicI64::new(0);
-        let given = [100, 100, 90, 103, 103].map(|now| unique(&latest, now));
-        assert_eq!(given, [100, 101, 102, 103, 104].map(UnixMicros));
+        let given = [96, 96, 90, 130, 130].map(|now| unique(&latest, 0, now));
+        assert_eq!(given, [96, 112, 128, 144, 160].map(UnixMicros));
+    }
+
+    #[test]
+    fn replicas_of_different_remainders_never_give_the_same_moment() {
+        let moments = |remainder| {
+            let latest = AtomicI64::new(0);
+            move |now| unique(&latest, remainder, now).0
+        };
+        let (one, other) = (moments(3), moments(4));
+        for now in 0..200 {
+            let (one, other) = (one(now), other(now));
+            assert_eq!((one.rem_euclid(REMAINDERS), other.rem_euclid(REMAINDERS)), (3, 4));
+        }
     }
 }

@@ -7,10 +7,28 @@
 //! gather -> lease -> load -> fold -> save -> answer -> release
 //! ```
 //!
-//! What looks new is not loaded while such events prove new. There is no timer: the commit in flight is the timer. An idle
-//! service commits singly at the latency of one or two statements; a busy one commits hundreds with one flush. Lanes are
-//! tasks of their own: a provider that hangs up cannot cut one. Shutdown is ownership: when the last [`Intake`] is dropped,
-//! the queues close and the lanes drain.
+//! There is no timer: the commit in flight is the timer. An idle service commits singly at the latency of one or two
+//! statements; a busy one commits hundreds with one flush. Lanes are tasks of their own: a provider that hangs up cannot cut
+//! one. Shutdown is ownership: when the last [`Intake`] is dropped, the queues close and the lanes drain.
+//!
+//! What a process keeps between two batches, and what ends it:
+//!
+//! ```text
+//!  webhook --> DedupCache --duplicate--> receipt        filled after each commit; of one epoch; 10 min, 400,000 ids
+//!                  | new: lock key, lane
+//!                  v
+//!               EventLane --order busy--> deferred      tried again with jitter until lock.wait_ms
+//!                  |
+//!                  |  not in the cache, and the last 16 such inserts for each succeeded?
+//!                  |      yes: OptimisticInsert, no load        no: load
+//!                  |  order at its limit (LargeOrders, 1 min)?  yes: parked, only the event is looked up
+//!                  v
+//!               decide -> save --fails--> retry: again, split, dead, or 503
+//!
+//!  epoch (store): ends when a connection is lost or opened, or the look of each second finds another server or none;
+//!                 with it end the cache and the streak of optimistic inserts
+//!  upkeep:        each second looks at the server, notes a Milestone, writes the Tally of duplicates
+//! ```
 
 mod lane;
 

@@ -198,6 +198,15 @@ impl Store {
         &self.epochs
     }
 
+    /// Whether commits wait for a standby: if not, a failover may lose what was acknowledged last. `None` where there are none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waits_for_a_standby(&self) -> Result<Option<bool>, StoreError> {
+        let Database::Postgres(own) = &self.database else { return Ok(None) };
+        within(CHECK_TIMEOUT, own.waits_for_a_standby()).await.map(Some)
+    }
+
     /// What the clock of the database's server shows, since the Unix epoch, in microseconds; `None` where it is this
     /// machine's.
     ///

@@ -140,6 +140,15 @@ impl Postgres {
         Ok(Duration::from_micros(micros.unsigned_abs()))
     }
 
+    /// Whether commits wait for a standby.
+    pub(super) async fn waits_for_a_standby(&self) -> Result<bool, StoreError> {
+        const WAITS: &str = "select current_setting('synchronous_standby_names') <> ''";
+        let mut transaction = self.checks.begin(CHECK_TIMEOUT).await?;
+        let waits: bool = sqlx::query_scalar(WAITS).fetch_one(transaction.statements()).await?;
+        transaction.commit().await?;
+        Ok(waits)
+    }
+
     /// Makes a connection, and says where there is none.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
         self.checks.connect().await.map(drop)

@@ -73,7 +73,7 @@ fn the_settings_page_lists_every_setting_with_its_default() {
     assert_eq!(listed, known);
 
     let page = read("docs/settings.md");
-    let layers = Layers { flags: Vec::new(), environment: BTreeMap::new(), file: None };
+    let layers = Layers::default();
     for Resolved { setting, shown, .. } in Settings::read(layers, Needs::default()).unwrap().resolved {
         let row = page.lines().find(|line| line.starts_with(&format!("| `{setting}` |"))).unwrap();
         assert!(row.contains(&format!("| `{shown}` |")), "{setting} defaults to {shown}: {row}");
@@ -88,7 +88,7 @@ fn the_variables_of_the_settings_page_set_what_they_stand_beside() {
         let cells: Vec<&str> = row.split('`').collect();
         let (setting, variable) = (cells[1], cells[3]);
         let environment = BTreeMap::from([(variable.to_owned(), "\u{1}".to_owned())]);
-        let read = Settings::read(Layers { flags: Vec::new(), environment, file: None }, Needs::default());
+        let read = Settings::read(Layers { environment, ..Layers::default() }, Needs::default());
         let told = read.err().map(|Mistakes(mistakes)| mistakes).unwrap_or_default();
         assert!(told.iter().all(|mistake| mistake.setting != variable), "{variable} does not set {setting}");
     }

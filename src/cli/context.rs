@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::dev::DataDir;
+use super::dev::{DataDir, Start};
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use crate::config::{File, Flag, Layers, Needs, Settings};
@@ -41,13 +41,28 @@ impl Context {
         })
     }
 
-    /// The settings; where none are named, those of the `paylatch dev` of this directory.
+    /// The settings; those of the `paylatch dev` that runs in this directory, unless a flag names others; also those of one
+    /// that ran here, where nothing names a database.
     pub(super) fn settings_or_dev(&self, needs: Needs) -> Result<Settings, Failure> {
-        let Some(data) = DataDir::find().filter(|_| self.names_no_settings()) else {
+        let Some(data) = DataDir::find().filter(|_| !self.flags_name_a_database()) else {
             return self.settings(needs);
         };
+        if let Some(running) = data.running() {
+            self.output.note(format_args!("using {}, where `paylatch dev` runs", data.directory()));
+            let mut layers = data.layers(self, &running.start)?;
+            let own = running
+                .flags()
+                .into_iter()
+                .filter(|own| layers.flags.iter().all(|given| given.setting != own.setting));
+            let own: Vec<Flag> = own.collect();
+            layers.flags.extend(own);
+            return Ok(Settings::read(layers, needs)?);
+        }
+        if self.names_a_database()? {
+            return self.settings(needs);
+        }
         self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
-        Ok(Settings::read(data.layers(self)?, needs)?)
+        Ok(Settings::read(data.layers(self, &Start::new(self.settings_file(), false))?, needs)?)
     }
 
     /// One source of the settings.
@@ -96,15 +111,25 @@ impl Context {
 
     fn layers(&self) -> Result<Layers, Failure> {
         let file = self.settings_file().map(|path| read_file(&path)).transpose()?;
-        Ok(Layers { flags: self.flags.clone(), environment: self.environment.clone(), file })
+        Ok(Layers { flags: self.flags.clone(), environment: self.environment.clone(), file, dev: None })
     }
 
-    fn names_no_settings(&self) -> bool {
-        let names_a_database = |setting: &str| setting.starts_with("database_url");
-        self.settings_file().is_none()
-            && self.variable("PAYLATCH_DATABASE_URL").is_none()
-            && self.variable("PAYLATCH_DATABASE_URL_FILE").is_none()
-            && !self.flags.iter().any(|flag| names_a_database(&flag.setting))
+    fn flags_name_a_database(&self) -> bool {
+        self.config.is_some() || self.flags.iter().any(|flag| flag.setting.starts_with("database_url"))
+    }
+
+    fn names_a_database(&self) -> Result<bool, Failure> {
+        let names = ["database_url", "database_url_file"];
+        let in_file = match self.settings_file() {
+            // A file that is no TOML is told of by whoever reads the settings.
+            Some(path) => read_file(&path)?
+                .text
+                .parse::<toml::Table>()
+                .map_or(true, |file| names.iter().any(|name| file.contains_key(*name))),
+            None => false,
+        };
+        let variables = ["PAYLATCH_DATABASE_URL", "PAYLATCH_DATABASE_URL_FILE"];
+        Ok(in_file || variables.iter().any(|name| self.variable(name).is_some()))
     }
 
     fn variable(&self, name: &str) -> Option<&str> {

@@ -22,6 +22,7 @@ mod providers;
 mod purge;
 mod replay;
 mod reprocess;
+mod secret;
 mod send;
 mod serve;
 mod sign;
@@ -101,6 +102,9 @@ enum Command {
     /// Print a curl line that sends a signed webhook.
     #[command(after_help = "Example: paylatch sign --source stripe event.json | sh")]
     Sign(sign::Sign),
+    /// Print the signing secret of a source that `paylatch dev` made.
+    #[command(after_help = "Example: paylatch secret stripe")]
+    Secret(secret::PrintSecret),
     /// Say whether a webhook verifies, and why not.
     #[command(
         after_help = "Example: paylatch verify --source stripe --body event.json --header 'Stripe-Signature: t=1,v1=00'"
@@ -240,6 +244,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         }
         Command::Migrate => migrate::run(context).await.map(|()| true)?,
         Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
+        Command::Secret(print) => secret::run(context, &print).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,
         Command::Replay(replay) => replay::run(context, &replay).await?,
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,

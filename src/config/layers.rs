@@ -16,6 +16,17 @@ pub struct Layers {
     pub environment: BTreeMap<String, String>,
     /// The settings file, if there is one.
     pub file: Option<File>,
+    /// What `paylatch dev` makes of these.
+    pub dev: Option<DevLayer>,
+}
+
+/// A `paylatch dev`: sources that were made for it are there beside those of the settings file.
+#[derive(Clone)]
+pub struct DevLayer {
+    /// The sources that were made; weaker than the settings file.
+    pub made: File,
+    /// Whether all of the settings file holds. If not, its sources and definitions do.
+    pub with_database: bool,
 }
 
 /// A setting from the command line.

@@ -26,7 +26,7 @@ mod typed;
 
 pub use advice::Advice;
 pub use age::parse_age;
-pub use layers::{File, Flag, Layers, Origin};
+pub use layers::{DevLayer, File, Flag, Layers, Origin};
 pub use mistake::{Mistake, Mistakes};
 pub use reader::Resolved;
 pub use settings::{Needs, Settings};

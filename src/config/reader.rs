@@ -41,7 +41,16 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(layers: Layers) -> Self {
         let settings_file = layers.file.as_ref().map(|file| file.path.clone());
-        let (file, syntax_errors) = layers.file.map(|file| file.flatten()).unwrap_or_default();
+        let (mut file, mut syntax_errors) = layers.file.map(|file| file.flatten()).unwrap_or_default();
+        if let Some(dev) = layers.dev {
+            let is_of_sources = |name: &str| name.starts_with("sources.") || name == "providers_dir";
+            file.retain(|name, _| dev.with_database || is_of_sources(name));
+            let (made, errors) = dev.made.flatten();
+            for (name, given) in made {
+                file.entry(name).or_insert(given);
+            }
+            syntax_errors.extend(errors);
+        }
         let flags = layers.flags.into_iter().map(|flag| {
             let given = Given { value: Value::Untyped(flag.value), origin: Origin::Flag(flag.written) };
             (flag.setting, given)

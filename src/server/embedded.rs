@@ -1,7 +1,5 @@
 //! Paylatch inside another service, which mounts its routes and keeps listener, logs and metrics its own.
 
-use std::collections::BTreeMap;
-
 use axum::Router;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -111,7 +109,7 @@ impl Paylatch {
 
 fn read(settings: &str, needs: Needs) -> Result<(Settings, Store), StartError> {
     let file = File { path: "settings".into(), text: settings.to_owned() };
-    let layers = Layers { flags: Vec::new(), environment: BTreeMap::new(), file: Some(file) };
+    let layers = Layers { file: Some(file), ..Layers::default() };
     let settings =
         Settings::read(layers, needs).map_err(|mistakes| StartError::Settings(mistakes.to_string()))?;
     let missing = || StartError::Settings("database_url is not set".to_owned());

@@ -3,7 +3,6 @@
 //! Every secret of the tests has a marker in it (`tests/tidy.rs` sees to that). The harness looks for it in whatever a
 //! replica or a command prints and answers, and `scripts/test` in whatever the tests themselves printed.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -87,11 +86,9 @@ fn nothing_that_holds_a_secret_shows_it_for_debugging() {
          [sources.stripe]\nsecrets = ['{FILE_SECRET}']\n[sources.adyen]\nsecrets = ['{HEX_CANARY}']\n"
     );
     let file = Some(File { path: "paylatch.toml".into(), text: text.clone() });
-    let settings = Settings::read(
-        Layers { flags: Vec::new(), environment: BTreeMap::new(), file },
-        Needs { database: true, sources: true },
-    )
-    .unwrap();
+    let settings =
+        Settings::read(Layers { file, ..Layers::default() }, Needs { database: true, sources: true })
+            .unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _entered = runtime.enter();
     let store = Store::open(settings.store.as_ref().unwrap()).unwrap();
@@ -102,7 +99,7 @@ fn nothing_that_holds_a_secret_shows_it_for_debugging() {
     for line in text.lines() {
         let broken = text.replace(line, &format!("{line} !"));
         let file = Some(File { path: Path::new("paylatch.toml").to_owned(), text: broken });
-        let layers = Layers { flags: Vec::new(), environment: BTreeMap::new(), file };
+        let layers = Layers { file, ..Layers::default() };
         let mistakes = Settings::read(layers, Needs::default()).unwrap_err();
         assert_no_secret(&format!("{mistakes} {mistakes:?}"));
     }

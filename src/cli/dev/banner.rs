@@ -20,19 +20,20 @@ pub(super) fn tell(
     public: SocketAddr,
     admin: SocketAddr,
 ) {
-    let names: Vec<_> = sources.iter().map(|source| source.name().as_str()).collect();
+    let others = sources.len().saturating_sub(1);
     let directory = data.directory();
-    let database = format!("./{}", data.database().display());
     let lines = [
-        ("Webhooks", format!("http://{public}/webhooks/NAME")),
-        ("Names", names.join(" ")),
+        (
+            "Webhooks",
+            format!("http://{public}/webhooks/{EXAMPLE_SOURCE} ({others} other sources: `paylatch config`)"),
+        ),
         ("API", format!("http://{admin}/docs")),
-        ("Metrics", format!("http://{admin}/metrics")),
-        ("Database", format!("{database} (SQLite, every commit flushed)")),
-        ("Locks", "in this process".to_owned()),
-        ("Secrets", format!("{directory}/secrets.toml")),
-        ("Look", "paylatch orders; paylatch events".to_owned()),
-        ("Look", format!("sqlite3 {database} 'SELECT * FROM v_orders'")),
+        ("Data", format!("{directory}/paylatch.db (SQLite, every commit flushed)")),
+        (
+            "Secrets",
+            format!("`paylatch secret {EXAMPLE_SOURCE}` prints one; {directory}/secrets.toml has all"),
+        ),
+        ("Look", "`paylatch orders`, `paylatch events` in this directory".to_owned()),
     ];
     let title = format!("paylatch {}, for development: not for real money", env!("CARGO_PKG_VERSION"));
     output.line(block(&title, &lines, |label| output.tone(Tone::Strong, label)));

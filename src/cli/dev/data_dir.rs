@@ -1,19 +1,23 @@
 //! The directory of `paylatch dev`: its database, its secrets, an example.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::running::{Running, Start};
 use crate::cli::context::{Context, read_file};
 use crate::cli::failure::{Exit, Failure};
-use crate::config::{Flag, Layers};
+use crate::config::{DevLayer, Flag, Layers};
 use crate::provider::Providers;
 
 /// Beside whatever the developer works on.
 const DIRECTORY: &str = "paylatch-data";
+/// Where a `dev` tells that it runs.
+const RUNNING: &str = "running.json";
 /// What `dev` decides itself. A developer's shell may be set up for another database.
-const FIXED_VARIABLES: [&str; 6] = [
+const FIXED_VARIABLES: [&str; 7] = [
+    "PAYLATCH_DATABASE_SCHEMA",
     "PAYLATCH_DATABASE_URL",
     "PAYLATCH_DATABASE_URL_FILE",
     "PAYLATCH_LOCK_BACKEND",
@@ -76,6 +80,11 @@ impl DataDir {
             Failure::new(Exit::Failed, "data_directory", format!("cannot write ./{DIRECTORY}: {error}"))
                 .hint("`paylatch dev` keeps its data in the directory that it is started in")
         };
+        if data.directory.is_symlink() {
+            let message = format!("./{DIRECTORY} is a link: secrets would be written to where it leads");
+            return Err(Failure::new(Exit::Failed, "data_directory", message)
+                .hint("remove it, or start `paylatch dev` in another directory"));
+        }
         if !data.directory.is_dir() {
             DirBuilder::new().mode(0o700).create(&data.directory).map_err(fail)?;
         }
@@ -86,23 +95,38 @@ impl DataDir {
         Ok(data)
     }
 
-    /// The settings of a `dev` here: flags and environment apply, except to what makes it a `dev`.
-    pub(in crate::cli) fn layers(&self, context: &Context) -> Result<Layers, Failure> {
+    /// The settings of a `dev` here: flags, environment and the settings file apply, except to what makes it a `dev`. The
+    /// database and the locks of the settings file hold only if that was asked for.
+    pub(in crate::cli) fn layers(&self, context: &Context, start: &Start) -> Result<Layers, Failure> {
         let fixed = |setting: &str, value: String| Flag {
             setting: setting.to_owned(),
             value,
             written: "paylatch dev",
         };
         let mut flags = context.flags.clone();
-        flags.push(fixed("database_url", format!("sqlite://{}", self.database().display())));
-        flags.push(fixed("lock.backend", "local".to_owned()));
+        let mut environment = context.environment.clone();
+        if !start.with_database {
+            flags.push(fixed("database_url", format!("sqlite://{}", self.database().display())));
+            flags.push(fixed("lock.backend", "local".to_owned()));
+            environment.retain(|name, _| !FIXED_VARIABLES.contains(&name.as_str()));
+        }
         if !names_a_log_filter(context) {
             // What is answered is shown by `dev` itself.
             flags.push(fixed("log.filter", "warn".to_owned()));
         }
-        let mut environment = context.environment.clone();
-        environment.retain(|name, _| !FIXED_VARIABLES.contains(&name.as_str()));
-        Ok(Layers { flags, environment, file: Some(read_file(&self.secrets())?) })
+        let file = start.settings_file.as_deref().map(read_file).transpose()?;
+        let dev = DevLayer { made: read_file(&self.secrets())?, with_database: start.with_database };
+        Ok(Layers { flags, environment, file, dev: Some(dev) })
+    }
+
+    /// What the `dev` that runs here was started with, and where it listens.
+    pub(in crate::cli) fn running(&self) -> Option<Running> {
+        Running::read(&self.directory.join(RUNNING))
+    }
+
+    /// Lets the other commands find the `dev` that runs here, until what this returns is dropped.
+    pub(super) fn announce(&self, running: &Running) -> io::Result<File> {
+        running.announce(&self.directory.join(RUNNING))
     }
 
     /// The directory, for people.

@@ -2,6 +2,7 @@
 
 mod banner;
 mod data_dir;
+mod running;
 mod webhook_log;
 
 use std::net::SocketAddr;
@@ -10,6 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use self::data_dir::DataDir;
+use self::running::Running;
+pub(super) use self::running::Start;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
@@ -28,9 +31,15 @@ pub(super) struct Dev {
     /// Send the fixtures in DIR to the source of DIR's name, print what became of them, and exit.
     #[arg(long, value_name = "DIR")]
     replay: Option<PathBuf>,
+    /// The source that --replay sends to, if it is not of DIR's name.
+    #[arg(long, value_name = "NAME", requires = "replay")]
+    source: Option<String>,
     /// Keep serving after --replay.
     #[arg(long, requires = "replay")]
     stay: bool,
+    /// Use the database and the locks of the settings file, too, not only its sources and definitions.
+    #[arg(long)]
+    with_database: bool,
     #[command(flatten)]
     pub(super) listen: super::Listen,
 }
@@ -47,17 +56,19 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let fixtures = dev.replay.as_deref().map(Fixture::read_all).transpose()?;
     let data = DataDir::prepare(&providers)?;
-    let settings = Settings::read(data.layers(context)?, Needs { database: true, sources: true })?;
+    let start = Start::new(context.settings_file(), dev.with_database);
+    let settings = Settings::read(data.layers(context, &start)?, Needs { database: true, sources: true })?;
     let traces = context.start_telemetry(&settings)?;
-    let replay = dev.replay.as_deref().zip(fixtures);
     let replay =
-        replay.map(|(path, fixtures)| Replay::new(context, &settings, path, fixtures)).transpose()?;
+        fixtures.map(|fixtures| Replay::new(context, &settings, &providers, dev, fixtures)).transpose()?;
     let store = context.store(&settings)?;
     store.migrate().await?;
     let sources = settings.sources.clone();
     let server = Server::start(settings, store.clone()).await?;
     let (observer, mut seen) = AnswerObserver::new();
     let (public, admin) = (server.public_address(), server.admin_address());
+    // Without it, the other commands look for a server where the settings say.
+    let _announced = data.announce(&Running { start, listen: public, admin_listen: admin });
     let tell_banner = || banner::tell(context.output, &data, &sources, public, admin);
     let mut accepted = Ok(true);
     let done = async {
@@ -85,12 +96,15 @@ impl Replay {
     fn new(
         context: &Context,
         settings: &Settings,
-        path: &Path,
+        providers: &Providers,
+        dev: &Dev,
         fixtures: Vec<Fixture>,
     ) -> Result<Self, Failure> {
-        let name = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let name = name.file_name().unwrap_or_default().to_string_lossy();
-        Ok(Self { source: context.source(settings, &name)?.clone(), fixtures })
+        let name = dev.source.clone().unwrap_or_else(|| directory_name(dev.replay.as_deref()));
+        match context.source(settings, &name) {
+            Ok(source) => Ok(Self { source: source.clone(), fixtures }),
+            Err(failure) => Err(tell_needs(failure, providers, &name)),
+        }
     }
 
     /// Sends the fixtures in their order, and prints the receipts and then the orders.
@@ -105,6 +119,25 @@ impl Replay {
         output.line(listing::orders_of(store, &name).await?);
         Ok(sent.iter().all(Sent::is_accepted))
     }
+}
+
+fn directory_name(path: Option<&Path>) -> String {
+    let path = path.unwrap_or(Path::new("."));
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A provider that needs more than a secret has no source here until somebody says the rest.
+fn tell_needs(failure: Failure, providers: &Providers, name: &str) -> Failure {
+    let needs = providers.needs(name);
+    if needs.is_empty() {
+        return failure.hint("send to one of them: --source NAME");
+    }
+    failure.hint(format_args!(
+        "{name} needs {}: say them under [sources.{name}] in ./paylatch.toml, then replay again (any text will do for \
+         fixtures, but for certificates: what is signed with one can only be replayed as it came)",
+        needs.join(", ")
+    ))
 }
 
 /// A line for each event that was answered, and for each webhook that was not accepted.

@@ -39,6 +39,8 @@ create table events ( -- Every verified event, once, with what was decided and w
     constraint events_fact_or_claim_of_payment check (payment_id is not null or (kind is null and order_claim is null))
 ) strict;
 create index events_payment on events (payment_id, source);
+create index events_with_body on events (received_at) where payload is not null;
+create index events_source_received on events (source, received_at);
 create index events_failed on events (outcome) where outcome in ('parked', 'dead');
 
 create table payments ( -- Which order each payment belongs to: a cache of the claims in events.

@@ -10,6 +10,7 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use crate::config::{Needs, parse_age};
 use crate::order::UnixMicros;
+use crate::store::Purged;
 
 #[derive(Args)]
 pub(super) struct Purge {
@@ -29,7 +30,7 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
     let before = moment_before(purge.payloads_older_than)?;
-    let payloads = match purge.dry_run {
+    let Purged { payloads, spared } = match purge.dry_run {
         true => store.count_payloads(before).await?,
         false => store.purge_payloads(before).await?,
     };
@@ -37,10 +38,15 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
     if purge.json {
         context
             .output
-            .json(&json!({ "arrived_before": shown, "payloads": payloads, "dry_run": purge.dry_run }));
+            .json(&json!({ "arrived_before": shown, "payloads": payloads, "spared": spared, "dry_run": purge.dry_run }));
     } else {
         let done = if purge.dry_run { "would be cleared" } else { "cleared" };
         context.output.line(format_args!("{payloads} bodies that arrived before {shown} {done}"));
+        if spared > 0 {
+            context.output.line(format_args!(
+                "{spared} stay: they are parked, dead or in conflict, and nobody has acknowledged them"
+            ));
+        }
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! `paylatch reprocess`: reads stored events again with today's definitions and settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, IsTerminal, stdin};
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::context::Context;
@@ -11,7 +13,7 @@ use super::output::{Output, printable, table};
 use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::Outcome;
-use crate::store::{EventFilter, STORED_EVENTS_MAX, Session, StoredEvent};
+use crate::store::{EventFilter, STORED_EVENTS_MAX, Session, Store, StoredEvent};
 
 #[derive(Args)]
 pub(super) struct Reprocess {
@@ -23,6 +25,15 @@ pub(super) struct Reprocess {
     /// Events of this source.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
+    /// Events of the payments that belong to this order now.
+    #[arg(long, value_name = "ID")]
+    order: Option<String>,
+    /// Events that arrived at this time or later, such as 2026-11-28T12:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    since: Option<Timestamp>,
+    /// Do not ask before orders change.
+    #[arg(long)]
+    yes: bool,
     /// Say what would become of them, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -43,6 +54,15 @@ struct Which {
     /// Events that moved no money.
     #[arg(long)]
     noted: bool,
+    /// Events that moved money or a link, and those that said the same once more.
+    #[arg(long)]
+    applied: bool,
+    /// Events of every outcome.
+    #[arg(long)]
+    all: bool,
+    /// These events.
+    #[arg(value_name = "EVENT_ID")]
+    ids: Vec<String>,
 }
 
 /// How many events were read again, and what became of them.
@@ -58,6 +78,9 @@ struct Summary {
     purged: u64,
     /// Their source is not configured any more.
     without_source: u64,
+    /// Orders that change.
+    #[serde(skip)]
+    orders: BTreeSet<String>,
     /// What each of these says, or why it stays.
     events: Vec<Reread>,
 }
@@ -80,17 +103,46 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
     store.claim()?;
     let mut session = store.session();
     let mut summary = Summary { dry_run: reprocess.dry_run, ..Summary::default() };
-    for outcome in reprocess.which.outcomes() {
+    if !reprocess.dry_run && !reprocess.yes && stdin().is_terminal() {
+        let mut rehearsal = Summary { dry_run: true, ..Summary::default() };
+        read_all(&settings, &store, &mut session, reprocess, &mut rehearsal).await?;
+        if !rehearsal.is_agreed_to(context.output) {
+            return Ok(false);
+        }
+    }
+    read_all(&settings, &store, &mut session, reprocess, &mut summary).await?;
+    if reprocess.json {
+        context.output.json(&summary);
+    } else {
+        summary.tell(context.output);
+    }
+    Ok(summary.is_well())
+}
+
+/// Reads every chosen event again, page by page.
+async fn read_all(
+    settings: &Settings,
+    store: &Store,
+    session: &mut Session,
+    reprocess: &Reprocess,
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    for (outcome, id) in reprocess.which.chosen() {
         let mut filter = EventFilter {
+            id,
             source: reprocess.source.clone(),
             type_name: reprocess.type_name.clone(),
-            outcome: Some(outcome.as_str().to_owned()),
+            outcome: outcome.map(|outcome| outcome.as_str().to_owned()),
+            order: reprocess.order.clone(),
             ..EventFilter::default()
         };
         loop {
             let page = store.stored_events(&filter).await?;
-            for stored in &page {
-                read_again(&settings, &mut session, stored, &mut summary).await?;
+            let is_chosen = |stored: &&StoredEvent| {
+                reprocess.since.is_none_or(|since| stored.received_at.0 >= since.as_microsecond())
+            };
+            for stored in page.iter().filter(is_chosen) {
+                read_again(settings, session, stored, summary).await?;
             }
             filter.after = page.last().map(|last| last.key.to_string());
             if page.len() < STORED_EVENTS_MAX as usize {
@@ -98,12 +150,7 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
             }
         }
     }
-    if reprocess.json {
-        context.output.json(&summary);
-    } else {
-        summary.tell(context.output);
-    }
-    Ok(summary.events.iter().all(|line| line.now != STAYS))
+    Ok(())
 }
 
 /// The word for an event that says something else now and cannot be replaced.
@@ -130,14 +177,43 @@ async fn read_again(
 }
 
 impl Which {
-    fn outcomes(&self) -> impl Iterator<Item = Outcome> {
-        let chosen =
-            [(self.parked, Outcome::Parked), (self.dead, Outcome::Dead), (self.noted, Outcome::Noted)];
-        chosen.into_iter().filter_map(|(is_chosen, outcome)| is_chosen.then_some(outcome))
+    /// Outcomes, of which all events are chosen, or single events.
+    fn chosen(&self) -> Vec<(Option<Outcome>, Option<String>)> {
+        let by_id = self.ids.iter().map(|id| (None, Some(id.clone())));
+        let outcomes = [
+            (self.parked, Outcome::Parked),
+            (self.dead, Outcome::Dead),
+            (self.noted, Outcome::Noted),
+            (self.applied, Outcome::Applied),
+            (self.applied, Outcome::Restated),
+        ];
+        let by_outcome = outcomes.into_iter().filter(|(is_chosen, _)| *is_chosen);
+        if self.all {
+            return vec![(None, None)];
+        }
+        by_outcome.map(|(_, outcome)| (Some(outcome), None)).chain(by_id).collect()
     }
 }
 
 impl Summary {
+    /// Whether something was read if anything was asked for, and nothing that says something else had to stay.
+    fn is_well(&self) -> bool {
+        let unread = self.purged + self.without_source;
+        self.events.iter().all(|line| line.now != STAYS) && (unread == 0 || unread < self.read)
+    }
+
+    /// An order that comes to be paid may set something off: a person at a terminal says yes to it first.
+    fn is_agreed_to(&self, output: Output) -> bool {
+        let orders = self.orders.len();
+        if orders == 0 {
+            return true;
+        }
+        output.note(format_args!("{orders} orders would change, and may come to be paid; go on? [y/N]"));
+        let mut answer = String::new();
+        let read = stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+
     fn add(&mut self, stored: &StoredEvent, replaced: Replaced) {
         let event = stored.key.to_string();
         let was = stored.outcome.as_str();
@@ -156,6 +232,10 @@ impl Summary {
                 for receipt in receipts {
                     let now = receipt.outcome.as_str();
                     *self.replaced.entry(now).or_default() += 1;
+                    if receipt.outcome == Outcome::Applied {
+                        let order = receipt.order.as_ref().map(|order| stored.key.sibling(order).to_string());
+                        self.orders.extend(order);
+                    }
                     let event = stored.key.sibling(&receipt.event).to_string();
                     self.events.push(Reread { event, was, now, reason: receipt.reason });
                 }

@@ -48,7 +48,7 @@ pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use inspect::{
     AcknowledgementRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow,
-    EventFilter, EventRow, OrderFilter, OrderRow, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
+    EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
 };
 pub use migration::Schema;
 pub use session::Session;

@@ -1,6 +1,6 @@
 //! A rolling deploy: a migration is applied while the version before serves, and replicas are replaced one by one.
 
-use sha2::{Digest, Sha384};
+use sha2::{Digest, Sha256};
 
 use crate::load::{Delivery, deliver_all, under_load};
 use crate::webhooks::payment;
@@ -14,10 +14,9 @@ const NEXT: &str = "
 
 /// Applies it as the next version's `migrate` does, in one transaction with the note that it was applied.
 async fn migrate_to_the_next_version(world: &World) {
-    let checksum = hex::encode(Sha384::digest(NEXT));
+    let checksum = hex::encode(Sha256::digest(NEXT));
     let note = format!(
-        "insert into paylatch_migrations (version, description, success, checksum, execution_time)
-         values (9000, 'the next version', true, '\\x{checksum}', 0);"
+        "insert into paylatch_migrations (version, name, sha256) values (9000, 'the next version', '\\x{checksum}');"
     );
     world.database.execute(&format!("begin; set local lock_timeout = '10s'; {NEXT} {note} commit")).await;
 }

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod audit;
+mod clause;
 mod purge;
 mod rows;
 mod stored;
@@ -12,10 +13,12 @@ use bytes::Bytes;
 
 use crate::order::Key;
 
+use self::clause::Clause;
 use super::{Database, Store, StoreError, within};
 
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
+pub use purge::Purged;
 pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 
@@ -108,29 +111,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
     pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, StoreError> {
-        const SQL: &str = "
-            select order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
-                   cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at
-              from orders
-             where (cast($1 as text) is null or order_id = $1)
-               and (cast($2 as text) is null or source = $2)
-               and (cast($3 as text) is null or status = $3)
-               and (cast($4 as boolean) is null or (anomaly is not null) = $4)
-               and (order_id, source) > ($5, $6)
-             order by order_id, source
-             limit $7";
-        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        const COLUMNS: &str = "
+            order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+                   cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at";
+        let clause = Clause::of_orders(filter)?;
+        let sql = || {
+            let (clause, limit) = (clause.sql(), filter.limit.min(ROWS_MAX));
+            sqlx::AssertSqlSafe(format!("select {COLUMNS} {clause} order by order_id, source limit {limit}"))
+        };
         let rows = async {
-            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
-                .bind(filter.id.as_deref())
-                .bind(filter.source.as_deref())
-                .bind(filter.status.as_deref())
-                .bind(filter.anomaly)
-                .bind(after_id)
-                .bind(after_source)
-                .bind(i64::from(filter.limit.min(ROWS_MAX)))
-                .fetch_all(pool)
-                .await?))
+            Ok(on_either!(self, QUERY_MAX, pool => {
+                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
+            }))
         };
         within(ANSWER_MAX, rows).await
     }
@@ -140,34 +132,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<EventRow>, StoreError> {
-        const WHERE: &str = "
-             where (cast($1 as text) is null or e.event_id = $1)
-               and (cast($2 as text) is null or e.source = $2)
-               and (cast($3 as text) is null or e.type = $3)
-               and (cast($4 as text) is null or e.outcome = $4 or ($4 = 'conflict' and exists (
-                       select 1 from conflicts c where c.event_id = e.event_id and c.source = e.source)))
-               and (cast($5 as text) is null or exists (
-                       select 1 from payments p
-                        where p.payment_id = e.payment_id and p.source = e.source and p.order_id = $5))
-               and (cast($6 as text) is null or e.payment_id = $6)
-               and (e.event_id, e.source) > ($7, $8)
-             order by e.event_id, e.source
-             limit $9";
-        let sql = || sqlx::AssertSqlSafe(format!("select {EVENT_COLUMNS} from events e {WHERE}"));
-        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        let clause = Clause::of_events(filter)?;
+        let sql = || {
+            let (clause, limit) = (clause.sql(), filter.limit.min(ROWS_MAX));
+            sqlx::AssertSqlSafe(format!(
+                "select {EVENT_COLUMNS} {clause} order by e.event_id, e.source limit {limit}"
+            ))
+        };
         let rows = async {
-            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(sql())
-                .bind(filter.id.as_deref())
-                .bind(filter.source.as_deref())
-                .bind(filter.type_name.as_deref())
-                .bind(filter.outcome.as_deref())
-                .bind(filter.order.as_deref())
-                .bind(filter.payment.as_deref())
-                .bind(after_id)
-                .bind(after_source)
-                .bind(i64::from(filter.limit.min(ROWS_MAX)))
-                .fetch_all(pool)
-                .await?))
+            Ok(on_either!(self, QUERY_MAX, pool => {
+                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
+            }))
         };
         within(ANSWER_MAX, rows).await
     }
@@ -239,13 +214,4 @@ impl Store {
         };
         within(ANSWER_MAX, counts).await
     }
-}
-
-/// `source/id`, as (source, id); before all rows when there is none.
-fn cursor(after: Option<&str>) -> Result<(&str, &str), StoreError> {
-    let Some(after) = after else { return Ok(("", "")) };
-    after.split_once('/').ok_or_else(|| StoreError::Refused {
-        code: "22023".to_owned(),
-        message: "after is not the source/id of a row".to_owned(),
-    })
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{ANSWER_MAX, EventFilter, QUERY_MAX, cursor};
+use super::clause::Clause;
+use super::{ANSWER_MAX, EventFilter, QUERY_MAX};
 use crate::order::{Id, Key, Outcome, UnixMicros};
 use crate::store::{Database, Store, StoreError, within};
 
@@ -42,33 +43,25 @@ type StoredRow =
     (String, String, String, Option<String>, Vec<u8>, Vec<u8>, String, UnixMicros, Option<Vec<u8>>);
 
 impl Store {
-    /// Events by (id, source), from `after` on, with their bodies; of the filter's fields `source`, `type_name`,
-    /// `outcome` and `after` apply. At most [`STORED_EVENTS_MAX`].
+    /// Events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most [`STORED_EVENTS_MAX`].
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn stored_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
-        const SQL: &str = "
-            select event_id, source, outcome, payment_id, facts_sha256, body_sha256, cast(headers as text), received_at,
-                   payload
-              from events
-             where (cast($1 as text) is null or source = $1)
-               and (cast($2 as text) is null or type = $2)
-               and (cast($3 as text) is null or outcome = $3)
-               and (event_id, source) > ($4, $5)
-             order by event_id, source
-             limit $6";
-        let (after_source, after_id) = cursor(filter.after.as_deref())?;
+        const COLUMNS: &str = "
+            e.event_id, e.source, e.outcome, e.payment_id, e.facts_sha256, e.body_sha256, cast(e.headers as text), e.received_at,
+                   e.payload";
+        let clause = Clause::of_events(filter)?;
+        let sql = || {
+            sqlx::AssertSqlSafe(format!(
+                "select {COLUMNS} {} order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
+                clause.sql()
+            ))
+        };
         let rows = async {
-            let rows: Vec<StoredRow> = on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
-                .bind(filter.source.as_deref())
-                .bind(filter.type_name.as_deref())
-                .bind(filter.outcome.as_deref())
-                .bind(after_id)
-                .bind(after_source)
-                .bind(i64::from(STORED_EVENTS_MAX))
-                .fetch_all(pool)
-                .await?);
+            let rows: Vec<StoredRow> = on_either!(self, QUERY_MAX, pool => {
+                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
+            });
             Ok(rows)
         };
         within(ANSWER_MAX, rows).await?.into_iter().map(stored).collect()

@@ -36,6 +36,7 @@ const TABLES_SQL: &str = include_str!("../../../migrations/postgres/0001_tables.
 const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql");
 const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sql");
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
+const EVENTS_BY_ARRIVAL_SQL: &str = include_str!("../../../migrations/postgres/0006_events_by_arrival.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
 
 /// The migrations, oldest first. An applied one is never edited; a change is a new file.
@@ -45,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "views", sql: VIEWS_SQL },
     Migration { version: 4, name: "lock_leases", sql: LOCK_LEASES_SQL },
     Migration { version: 5, name: "coupons", sql: COUPONS_SQL },
+    Migration { version: 6, name: "events_by_arrival", sql: EVENTS_BY_ARRIVAL_SQL },
 ];
 
 /// Where the database is and how its sessions are set up.

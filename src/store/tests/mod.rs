@@ -32,6 +32,7 @@ use replacement::{
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them,
     an_event_that_another_replaced_meanwhile_is_not_replaced_twice,
     an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing,
+    applied_events_of_a_wrong_mapping_end_as_if_it_had_been_right,
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else,
     what_the_database_refuses_stays_as_it_was,
 };
@@ -70,6 +71,7 @@ over_both! {
     a_parked_event_that_can_be_read_now_is_applied;
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else;
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them;
+    applied_events_of_a_wrong_mapping_end_as_if_it_had_been_right;
     a_dead_event_takes_its_id_unless_another_has_it;
     an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing;
     an_event_that_another_replaced_meanwhile_is_not_replaced_twice;

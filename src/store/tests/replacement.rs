@@ -76,6 +76,30 @@ pub(super) async fn what_a_stored_event_claimed_does_not_count_once_it_says_some
     is_clean(&world, &[e1, e2, refund, e4]).await;
 }
 
+/// A mapping took the customer for the order: three payments of three orders became one order.
+pub(super) async fn applied_events_of_a_wrong_mapping_end_as_if_it_had_been_right(on: On) {
+    let world = World::new(on).await;
+    let now: Vec<Event> = (0..3)
+        .map(|n| fact(&format!("e{n}"), &format!("pay{n}"), Kind::Captured, n, Some((&format!("ord{n}"), 0))))
+        .collect();
+    let was: Vec<Event> = now
+        .iter()
+        .map(|event| {
+            let payment = event.payment().unwrap().as_str();
+            once_read_as(event, Some(payment), event.statement().clone(), Some("cus_1"))
+        })
+        .collect();
+    deliver(&mut world.store.session(), &was.iter().collect::<Vec<_>>()).await;
+    assert_eq!(world.texts("select order_id from orders").await, ["cus_1"]);
+
+    for (was, now) in was.iter().zip(&now) {
+        assert!(matches!(read_again(&world, was, now).await, Replaced::Done(_)));
+    }
+
+    assert_eq!(world.texts("select order_id from orders order by 1").await, ["ord0", "ord1", "ord2"]);
+    is_clean(&world, &now).await;
+}
+
 pub(super) async fn a_payment_and_an_order_go_with_the_last_event_that_told_of_them(on: On) {
     let world = World::new(on).await;
     let moved = fact("e1", "other", Kind::Captured, 1, None);

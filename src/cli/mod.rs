@@ -98,7 +98,7 @@ enum Command {
     Serve(Listen),
     /// Bring the database's schema up to this version.
     #[command(after_help = "Example: PAYLATCH_DATABASE_URL=postgres://app@db/app paylatch migrate")]
-    Migrate,
+    Migrate(migrate::Migrate),
     /// Print a curl line that sends a signed webhook.
     #[command(after_help = "Example: paylatch sign --source stripe event.json | sh")]
     Sign(sign::Sign),
@@ -242,7 +242,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
             serve::run(context).await?;
             true
         }
-        Command::Migrate => migrate::run(context).await.map(|()| true)?,
+        Command::Migrate(migrate) => migrate::run(context, &migrate).await.map(|()| true)?,
         Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
         Command::Secret(print) => secret::run(context, &print).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,

@@ -62,7 +62,7 @@ impl Secret {
     /// Why it is no secret at all but a text around one or in its stead, if so. `prefix` is what every secret of its kind
     /// begins with.
     #[must_use]
-    pub fn misuse(&self, prefix: &str) -> Option<String> {
+    pub(crate) fn misuse(&self, prefix: &str) -> Option<String> {
         let text = self.0.trim();
         let is_quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
         if ['"', '\'', '`'].into_iter().any(is_quoted) {
@@ -78,7 +78,7 @@ impl Secret {
 
     /// Why a stranger could guess it, if so. `prefix` is what every secret of its kind begins with.
     #[must_use]
-    pub fn weakness(&self, prefix: &str) -> Option<String> {
+    pub(crate) fn weakness(&self, prefix: &str) -> Option<String> {
         let text = self.0.strip_prefix(prefix).unwrap_or(&self.0);
         let lower = text.to_ascii_lowercase();
         let first = text.chars().next();

@@ -50,7 +50,12 @@ fn complaint((name, why): &Dependency, code: &str) -> Option<String> {
     if why.is_none() {
         return Some(format!("{name} does not say why it is here"));
     }
-    let crate_name = if name == "rustls-webpki" { "webpki".to_owned() } else { name.replace('-', "_") };
+    // Two whose crates are named otherwise than their packages.
+    let crate_name = match name.as_str() {
+        "rustls-webpki" => "webpki".to_owned(),
+        "md-5" => "md5".to_owned(),
+        other => other.replace('-', "_"),
+    };
     let is_whole = |at: usize| {
         let before = code[..at].chars().next_back();
         before.is_none_or(|c| !c.is_alphanumeric() && c != '_')

@@ -105,7 +105,7 @@ fn a_public_key_of_the_sender_proves_what_its_holder_signed() {
 #[test]
 fn a_secret_that_is_no_public_key_is_told_by_its_position() {
     let scheme = "from = \"header:x-sig\"\nsigned = \"{body}\"\nproof = { public-key = { algorithm = \"rsa-sha256\", encoding = \"base64\" } }";
-    let secrets = vec![Secret::new(RSA_KEY), Secret::new("whsec_1")];
+    let secrets = vec![Secret::new(RSA_KEY), Secret::new("whsec_canary")];
     let settings = SourceSettings { provider: "own".to_owned(), secrets, ..settings("stripe") };
     let providers = provider(scheme, NOTED).unwrap();
     assert!(!providers.needs_only_a_secret("own"), "none can be made up");

@@ -82,12 +82,14 @@ create table payments (
     constraint payments_pkey primary key (payment_id, source)
 );
 create index payments_order on payments (order_id, source);
+create index payments_provisional on payments (payment_id, source) where link = 'provisional';
 
 comment on table payments is 'Which order each payment belongs to: a cache of the claims in events.';
 comment on column payments.payment_id is 'The provider''s id of the payment.';
 comment on column payments.source is 'The configured account of the provider.';
 comment on column payments.order_id is 'The order; while no event has named one, the payment''s own id.';
 comment on column payments.link is 'known: an event named the order. provisional: none has. assigned: a person did.';
+comment on index payments_provisional is 'Counts and lists the payments that no event has named an order for.';
 comment on index payments_order is 'The payments of an order, folded together.';
 
 create table orders (

@@ -127,6 +127,20 @@ comment on column v_anomalies.detail is 'The sums that say why.';
 comment on column v_anomalies.acknowledged_at is 'When a person settled it; null if nobody has, or not these sums.';
 comment on column v_anomalies.note is 'How, in the words of who settled it.';
 
+create view v_unclaimed as
+select p.source, p.payment_id, o.currency, o.captured, o.refunded, o.disputed, o.updated_at
+  from payments p
+  join orders o on o.order_id = p.order_id and o.source = p.source
+ where p.link = 'provisional' and (o.captured > 0 or o.refunded > 0 or o.disputed > 0);
+comment on view v_unclaimed is 'Payments whose money moved and that no event names an order for.';
+comment on column v_unclaimed.source is 'The configured account of the provider.';
+comment on column v_unclaimed.payment_id is 'The payment; its order goes by the same id.';
+comment on column v_unclaimed.currency is 'ISO 4217 code of the amounts.';
+comment on column v_unclaimed.captured is 'Minor units captured.';
+comment on column v_unclaimed.refunded is 'Minor units given back.';
+comment on column v_unclaimed.disputed is 'Minor units in disputes that are open or lost.';
+comment on column v_unclaimed.updated_at is 'When its row was written.';
+
 create view v_failures as
 with failures as (
     select source, event_id, outcome, reason, type, received_at, body_sha256

@@ -51,6 +51,7 @@ create table payments ( -- Which order each payment belongs to: a cache of the c
     constraint payments_pkey primary key (payment_id, source)
 ) strict;
 create index payments_order on payments (order_id, source);
+create index payments_provisional on payments (payment_id, source) where link = 'provisional';
 
 create table orders ( -- What is being paid for: a cache, the fold of all facts of the order's payments.
     order_id       text not null constraint orders_order_id_length check (length(order_id) between 1 and 255), -- The merchant's id of the order; of a payment that names none, the payment's id.

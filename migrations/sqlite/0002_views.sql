@@ -124,6 +124,18 @@ select o.source,                                -- The configured account of the
    and a.detail = f.value -> 'detail'
  where o.anomaly is not null;
 
+create view v_unclaimed as -- Payments whose money moved and that no event names an order for.
+select p.source,     -- The configured account of the provider.
+       p.payment_id, -- The payment; its order goes by the same id.
+       o.currency,   -- ISO 4217 code of the amounts.
+       o.captured,   -- Minor units captured.
+       o.refunded,   -- Minor units given back.
+       o.disputed,   -- Minor units in disputes that are open or lost.
+       o.updated_at  -- When its row was written.
+  from payments p
+  join orders o on o.order_id = p.order_id and o.source = p.source
+ where p.link = 'provisional' and (o.captured > 0 or o.refunded > 0 or o.disputed > 0);
+
 create view v_failures as -- What needs a person, or needed one: events that are parked or dead, and bodies in conflict.
 with failures as (
     select source, event_id, outcome, reason, type, received_at, body_sha256

@@ -154,18 +154,22 @@ fn compare(report: &mut Report, clock: &Clock) {
 }
 
 async fn check_contents(report: &mut Report, store: &Store, production: bool) {
-    let counts = match store.counts().await {
+    let counts = match store.counts(now_micros()).await {
         Ok(counts) => counts,
         Err(error) => return report.bad("contents", &error.into()),
     };
-    let Counts { anomalies, parked, dead, conflicts } = counts;
-    let told =
-        format!("{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} anomalies of orders");
+    let Counts { anomalies, parked, dead, conflicts, unclaimed } = counts;
+    let told = format!(
+        "{parked} parked, {dead} dead, {conflicts} conflicts, {anomalies} anomalies of orders, {unclaimed} payments \
+         without an order"
+    );
     if production && counts.sum() > 0 {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
-            .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`")
+            .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`, \
+                   `paylatch orders --unclaimed`")
             .hint("mend them: `paylatch reprocess`; or keep that they are settled: `paylatch events ID --acknowledge`, \
-                   `paylatch orders ID --acknowledge`; docs/operations.md has the steps");
+                   `paylatch orders ID --acknowledge`; or say where money belongs: `paylatch payments assign`; \
+                   docs/operations.md has the steps");
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);

@@ -18,6 +18,7 @@ mod locks;
 mod migrate;
 mod orders;
 mod output;
+mod payments;
 mod providers;
 mod purge;
 mod replay;
@@ -119,6 +120,11 @@ enum Command {
     /// Show events, and what was decided about each.
     #[command(after_help = "Example: paylatch events --order order-1001")]
     Events(events::Events),
+    /// Say which order a payment belongs to.
+    #[command(
+        after_help = "Example: paylatch payments assign pi_1 order-1001 --source stripe --note 'told by phone'"
+    )]
+    Payments(payments::Payments),
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
@@ -249,6 +255,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Replay(replay) => replay::run(context, &replay).await?,
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
+        Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,

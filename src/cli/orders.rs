@@ -24,6 +24,9 @@ pub(super) struct Orders {
     /// Orders with an anomaly.
     #[arg(long)]
     anomaly: bool,
+    /// Orders that no event names: their payment's id stands in for it. `paylatch payments assign` says where they belong.
+    #[arg(long)]
+    unclaimed: bool,
     /// Orders after this one.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
@@ -101,6 +104,7 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
         source: orders.source.clone(),
         status: orders.status.clone(),
         anomaly: orders.anomaly.then_some(true),
+        unclaimed: orders.unclaimed,
         after: orders.after.clone(),
         limit: 0,
     };

@@ -92,6 +92,8 @@ table! {
     QueryInvalid = 400 "query_invalid" "The query cannot be read",
     /// No order has this source and id.
     UnknownOrder = 404 "unknown_order" "No such order",
+    /// No payment has this source and id.
+    UnknownPayment = 404 "unknown_payment" "No such payment",
     /// No event has this source and id.
     UnknownEvent = 404 "unknown_event" "No such event",
     /// The event is stored, its body was purged.

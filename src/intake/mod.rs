@@ -32,6 +32,7 @@
 
 mod lane;
 
+mod assign;
 mod commit;
 mod dedup_cache;
 mod event_lane;
@@ -64,6 +65,7 @@ use crate::lock::Locks;
 use crate::order::{Event, Fingerprint, Key, Receipt, Redeemed, Redemption};
 use crate::store::{Store, StoreError};
 
+pub use self::assign::{Assignment, assign};
 use self::dedup_cache::{DedupCache, Found};
 use self::event_lane::EventLane;
 use self::generations::{EventDigest, Hashes};

@@ -13,9 +13,9 @@ use crate::order::{Event, Key, Receipt, Snapshot, decide_again};
 use crate::store::{Session, StoreError, StoredEvent, Wanted};
 
 /// How often one event is tried when servers write its order too.
-const ATTEMPTS_MAX: u32 = 50;
+pub(super) const ATTEMPTS_MAX: u32 = 50;
 /// The waits between them.
-const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(50));
+pub(super) const RETRY: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_millis(50));
 
 /// What became of a stored event that was read again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,13 +95,22 @@ async fn load(
     wanted.events.push(stored.key.clone());
     wanted.payments.extend(payment.clone());
     wanted.orders.extend(payment.clone());
+    load_all_that_is_claimed(session, wanted, payment.as_ref()).await
+}
+
+/// What is wanted, and every order that an entry of `payment` names.
+pub(super) async fn load_all_that_is_claimed(
+    session: &mut Session,
+    mut wanted: Wanted,
+    payment: Option<&Key>,
+) -> Result<Snapshot, StoreError> {
     loop {
         for keys in [&mut wanted.events, &mut wanted.payments, &mut wanted.orders] {
             keys.sort_unstable();
             keys.dedup();
         }
         let snapshot = session.load(&wanted).await?;
-        let entries = payment.iter().filter_map(|payment| Some((payment, snapshot.entries.get(payment)?)));
+        let entries = payment.and_then(|payment| Some((payment, snapshot.entries.get(payment)?))).into_iter();
         let claimed = entries.flat_map(|(payment, entries)| {
             entries.iter().filter_map(|entry| Some(payment.sibling(&entry.claim.as_ref()?.order)))
         });

@@ -8,6 +8,9 @@ use super::words::words;
 /// The rank of a claim that a person made: it outranks every field of every payload.
 pub const ASSIGNED_RANK: i16 = i16::MIN;
 
+/// The type of the events by which a person assigns a payment: no provider's definition reads them.
+pub const ASSIGNED_TYPE: &str = "paylatch.assigned";
+
 /// How it is known which order a payment belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {

@@ -34,6 +34,6 @@ pub use event::{About, Event, Evidence, Fingerprint, Outcome, Receipt, Statement
 pub use fact::{Basis, Claim, Fact, Kind};
 pub use fold::{Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};
-pub use link::{ASSIGNED_RANK, Link, Standing};
+pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};

@@ -1,6 +1,7 @@
 //! Looks at the database and the lock service while the server runs: for `/readyz`, and for the gauges of what needs a
 //! person.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use metrics::gauge;
@@ -8,7 +9,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::ServerError;
-use crate::http::{Database, Health, LockService};
+use crate::http::{Database, Health, LockService, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
 use crate::store::{Counts, Schema, Store, StoreError};
@@ -24,6 +25,7 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     let mut unknown_migrations = 0;
+    let mut sources = BTreeSet::new();
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
@@ -37,7 +39,7 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
         let lock_service = if locks.answers().await { LockService::Ready } else { LockService::Unavailable };
         health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
-            count(&store).await;
+            count(&store, &mut sources).await;
         }
     }
     ServerError::Ended("health check")
@@ -78,12 +80,11 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
 }
 
 /// Sets the gauges of what needs a person. They keep their last values while the database is away.
-async fn count(store: &Store) {
-    let (Ok(Counts { parked, dead, conflicts, .. }), Ok(anomalies)) =
-        (store.counts().await, store.anomalies().await)
-    else {
-        return;
-    };
+///
+/// A source whose payments all came to have an order tells 0: `sources` are those that once had others.
+async fn count(store: &Store, sources: &mut BTreeSet<String>) {
+    let Ok(Counts { parked, dead, conflicts, .. }) = store.counts(received_now()).await else { return };
+    let (Ok(anomalies), Ok(unclaimed)) = (store.anomalies().await, store.unclaimed().await) else { return };
     for word in Anomaly::ALL.iter().map(|anomaly| anomaly.as_str()) {
         let count = anomalies.iter().find(|(own, _)| own == word).map_or(0, |(_, count)| *count);
         gauge!("paylatch_orders_with_anomaly", "anomaly" => word).set(count as f64);
@@ -91,4 +92,9 @@ async fn count(store: &Store) {
     gauge!("paylatch_events_parked").set(parked as f64);
     gauge!("paylatch_events_dead").set(dead as f64);
     gauge!("paylatch_conflicts").set(conflicts as f64);
+    sources.extend(unclaimed.iter().map(|(source, _)| source.clone()));
+    for source in sources.iter() {
+        let count = unclaimed.iter().find(|(own, _)| own == source).map_or(0, |(_, count)| *count);
+        gauge!("paylatch_payments_unclaimed", "source" => source.clone()).set(count as f64);
+    }
 }

@@ -140,6 +140,10 @@ pub const METERS: &[Meter] = &[
         "paylatch_events_parked",
         "Stored events whose payment, amount or currency is missing, less those acknowledged.",
     ),
+    gauge(
+        "paylatch_payments_unclaimed",
+        "Payments whose money moved and that no event names an order for, by source.",
+    ),
     gauge("paylatch_events_dead", "Stored events that could not be read, less those acknowledged."),
     gauge(
         "paylatch_conflicts",

@@ -6,18 +6,17 @@
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
+use super::given::{id, invalid, read};
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
-use crate::http::peers::Peer;
 use crate::http::problem::Body;
 use crate::http::public::only_get;
 use crate::http::{Code, Problem};
@@ -202,32 +201,7 @@ fn code_of(path: Result<Path<String>, PathRejection>) -> Result<Id, Problem> {
     code.ok_or(Code::UnknownCoupon.into())
 }
 
-/// Reads a JSON body against its limits.
-async fn read<T: DeserializeOwned>(limits: &BodyLimits, request: Request) -> Result<T, Problem> {
-    if !is_json(request.headers()) {
-        return Err(Code::NotJson.into());
-    }
-    let client = *request.extensions().get::<Peer>().ok_or(Code::Internal)?;
-    let body = limits.read(request.into_body(), client).await?;
-    let Json(value) = Json::from_bytes(&body.bytes).map_err(|rejection| invalid(rejection.body_text()))?;
-    Ok(value)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let essence = kind.and_then(|kind| kind.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
-}
-
-fn id(field: &str, text: &str) -> Result<Id, Problem> {
-    Id::new(text).map_err(|bad| invalid(format!("{field} {bad}; expected 1 to 255 printable characters")))
-}
-
-fn invalid(detail: impl Into<String>) -> Problem {
-    Problem::new(Code::BodyInvalid).detail(detail)
-}
-
-async fn only_post() -> Problem {
+pub(super) async fn only_post() -> Problem {
     Problem::method_not_allowed("POST")
 }
 

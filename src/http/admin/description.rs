@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{__path_exposition, coupons, events, orders};
+use super::{__path_exposition, coupons, events, orders, payments};
 
 /// The API of the admin listener.
 #[derive(OpenApi)]
@@ -20,6 +20,7 @@ use super::{__path_exposition, coupons, events, orders};
     paths(
         orders::list, orders::one, events::list, events::one, events::raw,
         coupons::create, coupons::one, coupons::redeem, coupons::give_back,
+        payments::create,
         exposition,
     ),
     modifiers(&Token),

@@ -1,12 +1,14 @@
-//! The admin listener: metrics, the API over orders, events and coupons, and its description. Only coupons are changed
-//! here.
+//! The admin listener: metrics, the API over orders, events, payments and coupons, and its description. Coupons are
+//! changed here, and the orders of payments.
 
 mod coupons;
 mod description;
 mod events;
+mod given;
 mod guard;
 mod orders;
 mod page;
+mod payments;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -51,6 +53,7 @@ pub fn admin(store: Store, intake: Intake, metrics: Metrics, token: Option<Secre
         .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
         .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
         .with_state(store.clone())
+        .merge(payments::routes(store.clone()))
         .merge(coupons::routes(store, intake))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));

@@ -69,6 +69,7 @@ pub(super) async fn list(
         source: which.source,
         status: which.status,
         anomaly: which.anomaly,
+        unclaimed: false,
         after: which.after,
         limit: rows + 1,
     };

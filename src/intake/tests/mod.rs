@@ -160,7 +160,7 @@ async fn one_id_with_other_facts_in_the_same_batch_is_a_conflict() {
     let world = world(|_| ()).await;
     let outcomes = world.outcomes(vec![captured("evt_1", "pi_1", 10), captured("evt_1", "pi_1", 11)]).await;
     assert_eq!(outcomes, [Outcome::Applied, Outcome::Conflict]);
-    assert_eq!(world.store.counts().await.unwrap().conflicts, 1);
+    assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 1);
     assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 12)]).await, [Outcome::Conflict]);
 }
 

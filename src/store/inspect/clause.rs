@@ -43,6 +43,10 @@ impl<'f> Clause<'f> {
         clause.is("status", filter.status.as_deref());
         let anomaly = filter.anomaly.map(|has| if has { "anomaly is not null" } else { "anomaly is null" });
         clause.conditions.extend(anomaly.map(str::to_owned));
+        if filter.unclaimed {
+            let unclaimed = "exists (select 1 from v_unclaimed u where u.payment_id = order_id and u.source = orders.source)";
+            clause.conditions.push(unclaimed.to_owned());
+        }
         clause.behind(["order_id", "source"], filter.after.as_deref())?;
         Ok(clause)
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::order::Key;
+use crate::order::{Key, UnixMicros};
 
 use self::clause::Clause;
 use super::{Database, Store, StoreError, within};
@@ -30,6 +30,8 @@ const TIMELINE_EVENTS_MAX: u32 = 10_000;
 const QUERY_MAX: Duration = Duration::from_secs(10);
 /// The same here: it has the wait for others' questions and for a connection in it.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
+/// An event that names the order may come this much later than the money.
+pub const UNCLAIMED_AFTER: Duration = Duration::from_mins(15);
 
 /// Which orders; a filter that is `None` lets all through.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +44,8 @@ pub struct OrderFilter {
     pub status: Option<String>,
     /// Those with an anomaly, or those without.
     pub anomaly: Option<bool>,
+    /// Only those that hold or held money and that no event names: their payment's id stands in for the order.
+    pub unclaimed: bool,
     /// After this row: `source/id` of the last one seen.
     pub after: Option<String>,
     /// How many rows, at most [`ROWS_MAX`].
@@ -80,13 +84,15 @@ pub struct Counts {
     pub dead: i64,
     /// Bodies in conflict with a stored event that nobody has acknowledged.
     pub conflicts: i64,
+    /// Payments with money that no event has named an order for since [`UNCLAIMED_AFTER`].
+    pub unclaimed: i64,
 }
 
 impl Counts {
     /// All of them together.
     #[must_use]
     pub fn sum(self) -> i64 {
-        self.anomalies + self.parked + self.dead + self.conflicts
+        self.anomalies + self.parked + self.dead + self.conflicts + self.unclaimed
     }
 }
 
@@ -197,20 +203,34 @@ impl Store {
         within(ANSWER_MAX, counts).await
     }
 
+    /// How many payments hold or held money and have no order, by source; none of a source that has none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unclaimed(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        const SQL: &str = "select source, count(*) from v_unclaimed group by source order by source";
+        let counts =
+            async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).fetch_all(pool).await?)) };
+        within(ANSWER_MAX, counts).await
+    }
+
     /// How much needs a person.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn counts(&self) -> Result<Counts, StoreError> {
+    pub async fn counts(&self, now: UnixMicros) -> Result<Counts, StoreError> {
         const SQL: &str = "
             select (select count(*) from v_anomalies where acknowledged_at is null),
                    (select count(*) from v_failures where outcome = 'parked' and acknowledged_at is null),
                    (select count(*) from v_failures where outcome = 'dead' and acknowledged_at is null),
-                   (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null)";
+                   (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null),
+                   (select count(*) from v_unclaimed where updated_at < $1)";
+        let after = i64::try_from(UNCLAIMED_AFTER.as_micros()).unwrap_or(i64::MAX);
+        let since = UnixMicros(now.0.saturating_sub(after));
         let counts = async {
-            let (anomalies, parked, dead, conflicts) =
-                on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).fetch_one(pool).await?);
-            Ok(Counts { anomalies, parked, dead, conflicts })
+            let (anomalies, parked, dead, conflicts, unclaimed) =
+                on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).bind(since).fetch_one(pool).await?);
+            Ok(Counts { anomalies, parked, dead, conflicts, unclaimed })
         };
         within(ANSWER_MAX, counts).await
     }

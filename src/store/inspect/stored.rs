@@ -43,7 +43,7 @@ type StoredRow =
     (String, String, String, Option<String>, Vec<u8>, Vec<u8>, String, UnixMicros, Option<Vec<u8>>);
 
 impl Store {
-    /// Events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most [`STORED_EVENTS_MAX`].
+    /// The providers' events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most [`STORED_EVENTS_MAX`].
     ///
     /// # Errors
     /// [`StoreError`].
@@ -54,7 +54,7 @@ impl Store {
         let clause = Clause::of_events(filter)?;
         let sql = || {
             sqlx::AssertSqlSafe(format!(
-                "select {COLUMNS} {} order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
+                "select {COLUMNS} {} and e.type <> 'paylatch.assigned' order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
                 clause.sql()
             ))
         };

@@ -84,7 +84,7 @@ pub(super) async fn events_are_paged_and_filtered(on: On) {
 
 pub(super) async fn what_needs_a_person_is_counted(on: On) {
     let (world, _) = shop(on).await;
-    let counts = world.store.counts().await.unwrap();
+    let counts = world.store.counts(crate::http::received_now()).await.unwrap();
     assert_eq!((counts.anomalies, counts.parked, counts.dead, counts.conflicts), (1, 1, 0, 0));
     assert_eq!(world.texts("select event_id from v_failures").await, ["e6"]);
 }
@@ -119,7 +119,7 @@ pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On
     let later = UnixMicros(events[4].evidence().received_at.0 + 1);
     let nothing = world.store.purge_payloads(UnixMicros(0)).await.unwrap();
     assert_eq!(nothing, Purged { payloads: 0, spared: 0 });
-    let needing = world.store.counts().await.unwrap();
+    let needing = world.store.counts(crate::http::received_now()).await.unwrap();
     let spared = (needing.parked + needing.dead + 2 * needing.conflicts).unsigned_abs();
     assert!(spared > 0, "something of the shop needs a person");
     let expected = Purged { payloads: 6 - spared, spared };
@@ -179,7 +179,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert!(row("e6").await.needs_a_person && !row("e1").await.needs_a_person);
 
     assert_eq!(world.store.acknowledge_event(parked, Some("paid in cash"), at).await.unwrap(), 1);
-    assert_eq!(world.store.counts().await.unwrap().parked, 0);
+    assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().parked, 0);
     assert!(!row("e6").await.needs_a_person);
     assert_eq!(row("e6").await.outcome, "parked", "the evidence stays");
     let kept = world.store.event_acknowledgements(parked).await.unwrap();
@@ -193,17 +193,21 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
 
     // The same body, dead this time, is another matter; and so is each body in conflict.
     world.sql("update events set outcome = 'dead' where event_id = 'e6'").await;
-    assert_eq!(world.store.counts().await.unwrap().dead, 1);
+    assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().dead, 1);
     let other = fact("e1", "pay1", Kind::Captured, 2, Some(("order1", 1)));
     assert_eq!(deliver(&mut world.store.session(), &[&other]).await[0].outcome, Outcome::Conflict);
     assert_eq!((row("e1").await.conflicts, row("e1").await.needs_a_person), (1, true));
     let conflicting = EventFilter { outcome: Some("conflict".into()), limit: 9, ..EventFilter::default() };
     assert_eq!(world.store.events(&conflicting).await.unwrap().len(), 1);
     assert_eq!(world.store.acknowledge_event(sound, None, at).await.unwrap(), 1);
-    assert_eq!(world.store.counts().await.unwrap().conflicts, 0);
+    assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 0);
     let third = fact("e1", "pay1", Kind::Captured, 3, Some(("order1", 1)));
     deliver(&mut world.store.session(), &[&third]).await;
-    assert_eq!(world.store.counts().await.unwrap().conflicts, 1, "another body counts");
+    assert_eq!(
+        world.store.counts(crate::http::received_now()).await.unwrap().conflicts,
+        1,
+        "another body counts"
+    );
 }
 
 pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
@@ -212,7 +216,7 @@ pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_
     let at = UnixMicros(1_700_000_000_000_000);
     let settled = world.store.acknowledge(&order, Some("refunded on purpose"), at).await.unwrap();
     assert_eq!(settled, ["refund_exceeds_capture"]);
-    assert_eq!(world.store.counts().await.unwrap().anomalies, 0);
+    assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().anomalies, 0);
     assert_eq!(world.store.acknowledge(&order, None, at).await.unwrap(), settled, "settled twice is settled");
     let rows = world.store.acknowledgements(Some(&order)).await.unwrap();
     assert_eq!((rows.len(), rows[0].note.as_deref()), (1, None));
@@ -222,7 +226,11 @@ pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_
 
     let again = stated("e7", "pay2", (Kind::Refunded, "re3", 10, Basis::Own), 7, None);
     deliver(&mut world.store.session(), &[&again]).await;
-    assert_eq!(world.store.counts().await.unwrap().anomalies, 1, "other sums count again");
+    assert_eq!(
+        world.store.counts(crate::http::received_now()).await.unwrap().anomalies,
+        1,
+        "other sums count again"
+    );
     assert_eq!(world.store.anomalies().await.unwrap(), [("refund_exceeds_capture".to_owned(), 1)]);
     world.store.acknowledge(&order, None, at).await.unwrap();
     assert_eq!(world.store.acknowledgements(Some(&order)).await.unwrap().len(), 2, "each with its sums");

@@ -30,9 +30,11 @@ use inspection::{
 use replacement::{
     a_dead_event_takes_its_id_unless_another_has_it, a_parked_event_that_can_be_read_now_is_applied,
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them,
+    a_payment_belongs_where_a_person_said_last_until_that_is_undone,
     an_event_that_another_replaced_meanwhile_is_not_replaced_twice,
     an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing,
     applied_events_of_a_wrong_mapping_end_as_if_it_had_been_right,
+    money_that_no_event_names_an_order_for_is_counted,
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else,
     what_the_database_refuses_stays_as_it_was,
 };
@@ -76,6 +78,8 @@ over_both! {
     an_event_that_says_the_same_is_left_alone_and_a_dry_run_writes_nothing;
     an_event_that_another_replaced_meanwhile_is_not_replaced_twice;
     what_the_database_refuses_stays_as_it_was;
+    a_payment_belongs_where_a_person_said_last_until_that_is_undone;
+    money_that_no_event_names_an_order_for_is_counted;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

@@ -1,9 +1,9 @@
 //! Stored events that are read again: what they say now takes the place of what they said, and nothing else changes.
 
 use super::world::{On, Rows, World, deliver, fact, id, noted, stated};
-use crate::intake::{Replaced, replace};
-use crate::order::{About, Basis, Event, Key, Kind, Outcome, Statement};
-use crate::store::{EventFilter, StoredEvent};
+use crate::intake::{Assignment, Replaced, assign, replace};
+use crate::order::{About, Basis, Event, Key, Kind, Outcome, Standing, Statement, UnixMicros};
+use crate::store::{EventFilter, OrderFilter, StoredEvent};
 
 /// `event` as an earlier version read it: the same id, bytes and arrival.
 fn once_read_as(event: &Event, payment: Option<&str>, statement: Statement, claim: Option<&str>) -> Event {
@@ -223,4 +223,54 @@ async fn replacing_beside_servers_ends_in_the_same_rows() {
 
         is_clean(&world, &[now, arriving].concat()).await;
     }
+}
+
+/// Assigns `pay`, with a clock that stands still: who comes last holds all the same.
+async fn assigned(world: &World, order: &str) -> Option<crate::order::Link> {
+    let payment = Key { id: id("pay"), source: id("shop") };
+    let (note, by) = ("told by phone".to_owned(), "a clerk".to_owned());
+    let assignment = Assignment { payment, order: id(order), note, by };
+    let done = assign(&mut world.store.session(), &assignment, UnixMicros(1)).await.unwrap();
+    done.map(|(_, link)| link)
+}
+
+pub(super) async fn a_payment_belongs_where_a_person_said_last_until_that_is_undone(on: On) {
+    let world = World::new(on).await;
+    assert_eq!(assigned(&world, "nowhere").await, None, "no such payment");
+    let captured = fact("e1", "pay", Kind::Captured, 1, Some(("wrong", 0)));
+    let beside = fact("e2", "other", Kind::Captured, 1, Some(("wrong", 0)));
+    deliver(&mut world.store.session(), &[&captured, &beside]).await;
+    for (order, stands, standing) in [
+        ("right", "right", Standing::Assigned),
+        ("righter", "righter", Standing::Assigned),
+        ("pay", "wrong", Standing::Known),
+        ("right", "right", Standing::Assigned),
+    ] {
+        let link = assigned(&world, order).await.unwrap();
+        assert_eq!((link.order.as_str(), link.standing), (stands, standing));
+        assert_eq!(world.store.audit(false).await.unwrap().differences, []);
+    }
+    let late = fact("e3", "pay", Kind::Captured, 9, Some(("wrong", -3)));
+    deliver(&mut world.store.session(), &[&late]).await;
+    assert_eq!(world.texts("select order_id from payments where payment_id = 'pay'").await, ["right"]);
+    let read = world.store.stored_events(&EventFilter::default()).await.unwrap();
+    assert_eq!(read.len(), 3, "what a person said is not read again by a definition");
+}
+
+pub(super) async fn money_that_no_event_names_an_order_for_is_counted(on: On) {
+    let world = World::new(on).await;
+    let claimed = fact("e1", "pay1", Kind::Captured, 1, Some(("order", 0)));
+    let unclaimed = fact("e2", "pay", Kind::Captured, 1, None);
+    let reserved = fact("e3", "pay3", Kind::Authorized, 1, None);
+    deliver(&mut world.store.session(), &[&claimed, &unclaimed, &reserved]).await;
+    let listed = OrderFilter { unclaimed: true, limit: 10, ..OrderFilter::default() };
+    let orders = world.store.orders(&listed).await.unwrap();
+    assert_eq!(orders.iter().map(|row| row.order_id.as_str()).collect::<Vec<_>>(), ["pay"]);
+    assert_eq!(world.store.unclaimed().await.unwrap(), [("shop".to_owned(), 1)]);
+    let now = crate::http::received_now();
+    let later = UnixMicros(now.0 + 20 * 60 * 1_000_000);
+    assert_eq!(world.store.counts(now).await.unwrap().unclaimed, 0, "its order may still be named");
+    assert_eq!(world.store.counts(later).await.unwrap().unclaimed, 1);
+    assigned(&world, "order").await.unwrap();
+    assert_eq!(world.store.counts(later).await.unwrap().unclaimed, 0);
 }

@@ -32,6 +32,7 @@ pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure
                 "needs": providers.needs(name),
                 "needs_only_a_secret": providers.needs_only_a_secret(name),
                 "takes": providers.takes(name),
+                "buyer_sets": providers.buyer_sets(name),
                 "subscribe": providers.subscribe(name),
             })
         });
@@ -40,9 +41,13 @@ pub(super) fn run(context: &Context, list: &ListProviders) -> Result<(), Failure
         let rows = names.map(|name| {
             let takes = providers.takes(name).into_iter().map(|setting| format!("[{setting}]"));
             let settings: Vec<String> = providers.needs(name).into_iter().chain(takes).collect();
-            vec![printable(name), lines(&settings), lines(providers.subscribe(name))]
+            let buyer_sets: Vec<String> = providers.buyer_sets(name).into_iter().map(str::to_owned).collect();
+            vec![printable(name), lines(&settings), lines(&buyer_sets), lines(providers.subscribe(name))]
         });
-        context.output.line(table(&["provider", "needs [takes]", "events to subscribe to"], rows));
+        context.output.line(table(
+            &["provider", "needs [takes]", "order by the buyer", "events to subscribe to"],
+            rows,
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::{Counter, Histogram, counter, histogram};
 
-use crate::order::{Id, Outcome};
+use crate::order::{Id, Outcome, Receipt};
 use crate::provider::Source;
 
 /// The sources that webhooks are taken for. Cheap to clone; all clones see a replacement.
@@ -24,6 +24,8 @@ pub(super) struct Meters {
     pub(super) webhook_seconds: Histogram,
     events: Vec<(Outcome, Counter)>,
     secrets: Vec<Counter>,
+    unmapped: Counter,
+    unusable_orders: Counter,
 }
 
 impl Sources {
@@ -77,19 +79,28 @@ impl Meters {
             webhook_seconds: histogram!("paylatch_webhook_seconds", "source" => source.clone()),
             events: Outcome::ALL.iter().map(count).collect(),
             secrets: (1..=secrets).map(count_secret).collect(),
+            unmapped: counter!("paylatch_unmapped_events_total", "source" => source.clone()),
+            unusable_orders: counter!("paylatch_unusable_order_ids_total", "source" => source.clone()),
         };
         meters
             .events
             .iter()
             .map(|(_, counter)| counter)
             .chain(&meters.secrets)
+            .chain([&meters.unmapped, &meters.unusable_orders])
             .for_each(|counter| counter.increment(0));
         meters
     }
 
-    pub(super) fn event(&self, outcome: Outcome) {
-        if let Some((_, counter)) = self.events.iter().find(|(own, _)| *own == outcome) {
+    pub(super) fn event(&self, receipt: &Receipt) {
+        if let Some((_, counter)) = self.events.iter().find(|(own, _)| *own == receipt.outcome) {
             counter.increment(1);
+        }
+        if receipt.is_unmapped() {
+            self.unmapped.increment(1);
+        }
+        if receipt.names_an_unusable_order() {
+            self.unusable_orders.increment(1);
         }
     }
 

@@ -234,7 +234,7 @@ fn tell_span(events: &[Event]) {
 
 fn accept(id: &RequestId, Served { source, meters }: &Served, receipts: &[Receipt]) -> Response {
     for receipt in receipts {
-        meters.event(receipt.outcome);
+        meters.event(receipt);
         let outcome = receipt.outcome.as_str();
         debug!(request = %id, source = %source.name(), event = %receipt.event, outcome, "event stored");
     }

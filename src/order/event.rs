@@ -74,7 +74,7 @@ pub struct Event {
     claim: Option<Claim>,
     facts_sha256: [u8; 32],
     evidence: Evidence,
-    is_imported: bool,
+    remark: Option<String>,
 }
 
 impl Event {
@@ -105,7 +105,7 @@ impl Event {
             claim,
             facts_sha256: [0; 32],
             evidence,
-            is_imported: false,
+            remark: None,
         };
         event.facts_sha256 = event.digest_of_facts();
         event
@@ -129,7 +129,13 @@ impl Event {
     /// The event, marked as brought in by an operator: no signature vouches for it.
     #[must_use]
     pub fn imported(self) -> Self {
-        Self { is_imported: true, ..self }
+        self.remarked("imported".to_owned())
+    }
+
+    /// The event with a reason to store where its outcome has none.
+    #[must_use]
+    pub fn remarked(self, remark: String) -> Self {
+        Self { remark: Some(remark), ..self }
     }
 
     /// The event, stating no fact and claiming no order: so it is stored until a person has looked.
@@ -140,9 +146,8 @@ impl Event {
         parked
     }
 
-    /// The reason to store where its outcome has none.
     pub(super) fn remark(&self) -> Option<String> {
-        self.is_imported.then(|| "imported".to_owned())
+        self.remark.clone()
     }
 
     /// Its id and source.

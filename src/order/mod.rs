@@ -19,6 +19,7 @@ mod link;
 mod money;
 mod movements;
 mod payment;
+mod reasons;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -37,3 +38,4 @@ pub use id::{BadId, ID_CHARS_MAX, Id, Key};
 pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};
+pub use reasons::{UNMAPPED_STATUS, UNMAPPED_TYPE, UNUSABLE_ORDER};

@@ -3,8 +3,9 @@
 use std::fmt::{Error, Write as _};
 
 use super::Providers;
-use super::definition::{Definition, FamilyTable, RuleTable, Texts};
-use crate::order::Kind;
+use super::definition::{Definition, FactsTable, FamilyTable, NotedTable, RuleTable, Texts};
+use super::facts::{BY_BUYER, by_buyer};
+use crate::order::{Basis, Kind};
 
 impl Providers {
     /// What is verified and read for every provider, as Markdown.
@@ -73,11 +74,12 @@ fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(),
     }
     writeln!(page, "- **Retries:** {}", docs.retries)?;
     writeln!(page, "- **Subscribe to:** {}.", code(docs.subscribe.iter().map(String::as_str)))?;
-    if !definition.facts.order.0.is_empty() {
-        writeln!(page, "- **Order, best first:** {}.", selectors(&definition.facts.order))?;
-    }
+    orders(page, &definition.facts)?;
     for gap in &docs.gaps {
         writeln!(page, "- **Know:** {gap}")?;
+    }
+    for NotedTable { types, reason, page: source, read } in &definition.facts.noted {
+        writeln!(page, "- **Noted:** {} ({reason}; {source}, read {read}).", selectors(types))?;
     }
     if let Some(reason) = &definition.facts.only {
         writeln!(page, "- **Facts:** none; every event is noted: {reason}.")?;
@@ -98,6 +100,24 @@ fn section(page: &mut String, name: &str, definition: &Definition) -> Result<(),
     Ok(())
 }
 
+/// Where the order's id and the account are, and which of it the buyer can set.
+fn orders(page: &mut String, facts: &FactsTable) -> Result<(), Error> {
+    if !facts.order.0.is_empty() {
+        let order = facts.order.0.iter().map(|text| text.trim_start_matches(BY_BUYER));
+        writeln!(page, "- **Order, best first:** {}.", code(order))?;
+    }
+    let by_buyer = by_buyer(facts);
+    if !by_buyer.is_empty() {
+        let fields = code(by_buyer.into_iter());
+        writeln!(page, "- **The buyer can set:** {fields}; `customer_claims = \"ignore\"` leaves them out.")?;
+    }
+    if !facts.account.0.is_empty() {
+        let account = selectors(&facts.account);
+        writeln!(page, "- **Account:** {account}; `accounts` names those that are taken.")?;
+    }
+    Ok(())
+}
+
 fn row(page: &mut String, family: &FamilyTable, rule: &RuleTable) -> Result<(), Error> {
     let Some(kind) = &rule.kind else { return Ok(()) };
     let types = if rule.types.0.is_empty() { &family.types } else { &rule.types };
@@ -110,10 +130,13 @@ fn row(page: &mut String, family: &FamilyTable, rule: &RuleTable) -> Result<(), 
             words => format!("`{selector}` = {}", words.join(" or ")),
         })
         .collect();
-    let total = if rule.cumulative { " (running total)" } else { "" };
+    let basis = match rule.basis.0 {
+        Basis::Own => String::new(),
+        basis => format!(" ({basis})"),
+    };
     writeln!(
         page,
-        "| {} | {} | {}{total} | {} |",
+        "| {} | {} | {}{basis} | {} |",
         selectors(types),
         when.join(", "),
         kind.0,

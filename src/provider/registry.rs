@@ -10,7 +10,7 @@ use rand::RngExt as _;
 
 use super::Mistake;
 use super::definition::{Definition, KeyEncoding, Proof};
-use super::facts::FactReader;
+use super::facts::{FactReader, by_buyer};
 use super::signature::Scheme;
 use crate::secret::Secret;
 
@@ -115,6 +115,12 @@ impl Providers {
         self.needs(name) == [SECRETS] && self.definitions.get(name).is_some_and(signs_with_it)
     }
 
+    /// The fields by which the buyer can name an order, as in `customer_claims`.
+    #[must_use]
+    pub fn buyer_sets(&self, name: &str) -> Vec<&str> {
+        self.definitions.get(name).map_or_else(Vec::new, |definition| by_buyer(&definition.facts))
+    }
+
     /// The events to subscribe to at the provider.
     #[must_use]
     pub fn subscribe(&self, name: &str) -> &[String] {
@@ -156,6 +162,7 @@ fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, BadDefinition> {
 pub(super) fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>, BadDefinition> {
     let wrong = |problem: String| BadDefinition(format!("provider definition {file}: {problem}"));
     let definition: Definition = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+    definition.review().map_err(|(key, problem)| wrong(format!("[{key}] {problem}")))?;
     let source = definition.settings_of_nobody("definition").map_err(wrong)?;
     let keyless = |(key, problem): Mistake| wrong(format!("[{key}] {problem}"));
     let scheme = match Scheme::new(&definition, &source) {

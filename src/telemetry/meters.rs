@@ -55,6 +55,14 @@ const fn histogram(name: &'static str, means: &'static str) -> Meter {
 pub const METERS: &[Meter] = &[
     counter("paylatch_events_total", "Events answered 2xx, by what became of them."),
     counter(
+        "paylatch_unmapped_events_total",
+        "Events of a type or status that no definition decides; `paylatch events --unmapped` lists them.",
+    ),
+    counter(
+        "paylatch_unusable_order_ids_total",
+        "Events whose field for the merchant's order holds no usable id; their payment stands for itself.",
+    ),
+    counter(
         "paylatch_rejections_total",
         "Webhooks not answered 2xx, by why; 503s are sent again by the provider.",
     ),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Texts, Unit};
-use crate::order::Kind;
+use crate::order::{Basis, Kind};
 
 /// `[facts]`
 #[derive(Debug, Clone, Deserialize)]
@@ -27,11 +27,18 @@ pub(in crate::provider) struct FactsTable {
     pub(in crate::provider) time: Vec<Time>,
     /// Which field tells live from test.
     pub(in crate::provider) mode: Option<ModeField>,
-    /// Where the merchant's order id may be, best first.
+    /// Which of the merchant's accounts an event is about: the first that is there.
+    #[serde(default)]
+    pub(in crate::provider) account: Texts,
+    /// The account of events that name none, where that means one.
+    pub(in crate::provider) account_absent: Option<String>,
+    /// Where the merchant's order id may be, best first; `buyer:SELECTOR` where the buyer can set it.
     #[serde(default)]
     pub(in crate::provider) order: Texts,
     /// Why no event of this provider states a fact, if none does.
     pub(in crate::provider) only: Option<String>,
+    /// Why fields may state money that no signature covers, if they may.
+    pub(in crate::provider) unsigned: Option<String>,
     /// How amounts are written.
     #[serde(default)]
     pub(in crate::provider) unit: AmountUnit,
@@ -41,6 +48,23 @@ pub(in crate::provider) struct FactsTable {
     /// Events of one shape; the first family that a type belongs to reads it.
     #[serde(default, rename = "family")]
     pub(in crate::provider) families: Vec<FamilyTable>,
+    /// Types that are known to state no money. Any other that no family's rule names is unmapped.
+    #[serde(default)]
+    pub(in crate::provider) noted: Vec<NotedTable>,
+}
+
+/// `[[facts.noted]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct NotedTable {
+    /// As in a family.
+    pub(in crate::provider) types: Texts,
+    /// Why they state no money.
+    pub(in crate::provider) reason: String,
+    /// The vendor's page that says so.
+    pub(in crate::provider) page: String,
+    /// The day on which it was read, YYYY-MM-DD.
+    pub(in crate::provider) read: String,
 }
 
 /// `inside = [{ at = .., written = .. }]`
@@ -76,9 +100,11 @@ pub(in crate::provider) struct Time {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::provider) struct ModeField {
-    pub(in crate::provider) from: String,
+    pub(in crate::provider) from: Texts,
     pub(in crate::provider) live: String,
     pub(in crate::provider) test: String,
+    /// What an event is that does not say it: one of the two texts. Neither, where nothing is said.
+    pub(in crate::provider) absent: Option<String>,
 }
 
 /// How amounts are written.
@@ -138,9 +164,47 @@ pub(in crate::provider) struct RuleTable {
     pub(in crate::provider) amount: Texts,
     #[serde(default)]
     pub(in crate::provider) reference: Texts,
-    /// The amount is a running total of the reference.
+    /// How the amount is to be taken: its own where nothing is said.
     #[serde(default)]
-    pub(in crate::provider) cumulative: bool,
+    pub(in crate::provider) basis: BasisWord,
+    /// What is taken off the amount.
+    pub(in crate::provider) less: Option<Difference>,
+    /// The kind of the whole amount where nothing is left of it.
+    pub(in crate::provider) if_nothing: Option<KindWord>,
+    /// The provider writes what it gives back as a negative amount.
+    #[serde(default)]
+    pub(in crate::provider) absolute: bool,
+}
+
+/// `less = { from = .., take = .. }`: what is left of `from` without `take`, if there is one; never less than nothing.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct Difference {
+    pub(in crate::provider) from: Texts,
+    #[serde(default)]
+    pub(in crate::provider) take: Texts,
+}
+
+/// A basis by its word.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(in crate::provider) struct BasisWord(pub(in crate::provider) Basis);
+
+impl Default for BasisWord {
+    fn default() -> Self {
+        Self(Basis::Own)
+    }
+}
+
+impl TryFrom<String> for BasisWord {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        let words = || Basis::ALL.iter().map(|basis| basis.as_str()).collect::<Vec<_>>().join(", ");
+        Basis::from_word(&word)
+            .map(Self)
+            .ok_or_else(|| format!("unknown basis `{word}`; expected one of {}", words()))
+    }
 }
 
 /// A kind by its word.

@@ -2,6 +2,7 @@
 
 mod facts;
 mod params;
+mod review;
 mod signature;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{SeqAccess, Visitor};
 
 pub(in crate::provider) use self::facts::{
-    AmountUnit, FactsTable, FamilyTable, InsideTable, RuleTable, Written,
+    AmountUnit, Difference, FactsTable, FamilyTable, InsideTable, ModeField, NotedTable, RuleTable, Written,
 };
 pub(in crate::provider) use self::signature::{
     Algorithm, AudienceTable, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof,

@@ -2,23 +2,24 @@
 
 use super::super::SourceSettings;
 use super::super::definition::{self, Texts};
-use super::super::fields::Scalar;
 use super::super::fields::{Condition, Missing, Selector, Selectors, View};
 use super::amount::Amounts;
-use crate::order::{Basis, Claim, Fact, Id, Kind, Statement};
+use super::claims::{Claims, Named};
+use super::types::Types;
+use crate::order::{Basis, Fact, Id, Kind, Money, Statement};
 
 /// A compiled `[[facts.family]]`.
 #[derive(Debug, Clone)]
 pub(super) struct Family {
-    types: Vec<Pattern>,
+    types: Types,
     payment: Vec<Selector>,
-    order: Vec<(i16, Selector)>,
+    claims: Claims,
     rules: Vec<Rule>,
 }
 
 #[derive(Debug, Clone)]
 struct Rule {
-    types: Vec<Pattern>,
+    types: Types,
     when: Vec<Condition>,
     says: Says,
 }
@@ -27,14 +28,18 @@ struct Rule {
 enum Says {
     Noted(String),
     Parked(String),
-    Fact { kind: Kind, reference: Vec<Selector>, amounts: Amounts, basis: Basis },
+    Fact(Box<Stated>),
 }
 
-/// `charge.succeeded`, or `charge.*`.
+/// A fact, but for what the event says of it.
 #[derive(Debug, Clone)]
-struct Pattern {
-    text: String,
-    is_prefix: bool,
+struct Stated {
+    kind: Kind,
+    reference: Vec<Selector>,
+    amounts: Amounts,
+    basis: Basis,
+    /// The kind of the whole amount where nothing is left of it.
+    if_nothing: Option<Kind>,
 }
 
 impl Family {
@@ -56,13 +61,13 @@ impl Family {
             })
             .collect::<Result<_, _>>()?;
         let payment = selectors.all(&family.payment, source)?;
-        let order = super::ranked_order(&family.order, facts, source, selectors)?;
-        Ok(Self { types: Pattern::all(&family.types, source)?, payment, order, rules })
+        let claims = Claims::new(&family.order, facts, source, selectors)?;
+        Ok(Self { types: Types::new(&family.types, source)?, payment, claims, rules })
     }
 
     /// Whether events of this type have this shape.
     pub(super) fn reads(&self, type_name: &str) -> bool {
-        self.types.iter().any(|pattern| pattern.fits(type_name))
+        self.types.include(type_name)
     }
 
     /// The payment that the event is about.
@@ -73,38 +78,53 @@ impl Family {
         id_at("payment", &self.payment, view)
     }
 
-    /// The best-ranked field that names an order. An empty field, or one that is no id, names none.
-    pub(super) fn claim(&self, view: &View<'_>) -> Option<Claim> {
-        self.order.iter().find_map(|(rank, selector)| match view.scalar(selector) {
-            Scalar::Text(text) => Id::new(&text).ok().map(|order| Claim { order, rank: *rank }),
-            Scalar::Absent | Scalar::Unreadable => None,
-        })
+    /// The order that the event names.
+    pub(super) fn order(&self, view: &View<'_>) -> Named {
+        self.claims.read(view)
     }
 
-    /// What the event says, by the first rule that fits.
+    /// Whether a rule is for events of this type, whatever their status is.
+    pub(super) fn knows(&self, type_name: &str) -> bool {
+        self.rules.iter().any(|rule| rule.is_for(type_name))
+    }
+
+    /// What the event says, by the first rule that fits; nothing where none does.
     pub(super) fn statement(
         &self,
         view: &View<'_>,
         type_name: &str,
         payment: &Result<Id, String>,
-    ) -> Statement {
-        let Some(rule) = self.rules.iter().find(|rule| rule.fits(view, type_name)) else {
-            return Statement::Noted("type and status have no money meaning".to_owned());
-        };
-        match &rule.says {
-            Says::Noted(reason) => Statement::Noted(reason.clone()),
-            Says::Parked(reason) => Statement::Parked(reason.clone()),
-            Says::Fact { kind, reference, amounts, basis } => {
-                let fact = || {
-                    let payment = payment.clone()?;
-                    let reference =
-                        if reference.is_empty() { payment } else { id_at("reference", reference, view)? };
-                    let money = Some(amounts.read(view)?);
-                    Ok::<_, String>(Fact { kind: *kind, reference, money, basis: *basis })
-                };
-                fact().map_or_else(Statement::Parked, Statement::Fact)
-            }
+    ) -> Option<Statement> {
+        let rule = self.rules.iter().find(|rule| rule.fits(view, type_name))?;
+        Some(rule.says.statement(view, payment).unwrap_or_else(Statement::Parked))
+    }
+}
+
+impl Says {
+    /// # Errors
+    /// What of the fact is missing or unreadable.
+    fn statement(&self, view: &View<'_>, payment: &Result<Id, String>) -> Result<Statement, String> {
+        match self {
+            Self::Noted(reason) => Ok(Statement::Noted(reason.clone())),
+            Self::Parked(reason) => Ok(Statement::Parked(reason.clone())),
+            Self::Fact(stated) => stated.statement(view, payment.clone()?),
         }
+    }
+}
+
+impl Stated {
+    fn statement(&self, view: &View<'_>, payment: Id) -> Result<Statement, String> {
+        let reference =
+            if self.reference.is_empty() { payment } else { id_at("reference", &self.reference, view)? };
+        let fact = |kind, money| Statement::Fact(Fact { kind, reference, money, basis: self.basis });
+        if matches!(self.kind, Kind::Failed | Kind::Canceled) && self.amounts.are_absent(view) {
+            return Ok(fact(self.kind, None));
+        }
+        Ok(match (self.amounts.read(view)?, self.if_nothing) {
+            (Some(Money { amount: 0, .. }), Some(kind)) => fact(kind, Some(self.amounts.whole(view)?)),
+            (money @ Some(_), _) => fact(self.kind, money),
+            (None, _) => Statement::Noted("only what was never captured was given back".to_owned()),
+        })
     }
 }
 
@@ -122,59 +142,36 @@ impl Rule {
             (None, None, Some(reason)) => Says::Parked(reason.clone()),
             (Some(kind), None, None) => {
                 let amount = or(&rule.amount, &family.amount);
-                for (name, texts) in
-                    [("payment", &family.payment), ("amount", &amount), ("currency", &family.currency)]
-                {
-                    if texts.0.is_empty() {
+                let ends = matches!(kind.0, Kind::Failed | Kind::Canceled);
+                for (name, texts, is_needed) in [
+                    ("payment", &family.payment, true),
+                    ("amount", &amount, !ends),
+                    ("currency", &family.currency, !ends),
+                ] {
+                    if is_needed && texts.0.is_empty() {
                         return Err(format!("a rule with `kind` needs `{name}`, here or in its family"));
                     }
                 }
-                Says::Fact {
+                Says::Fact(Box::new(Stated {
                     kind: kind.0,
                     reference: selectors.all(&or(&rule.reference, &family.reference), source)?,
-                    amounts: Amounts::new(&amount, &family.currency, facts, selectors, source)?,
-                    basis: if rule.cumulative { Basis::Total } else { Basis::Own },
-                }
+                    amounts: Amounts::new((&amount, &family.currency), rule, facts, selectors, source)?,
+                    basis: rule.basis.0,
+                    if_nothing: rule.if_nothing.map(|kind| kind.0),
+                }))
             }
             _ => return Err("expected one of `kind`, `noted` and `parked`".to_owned()),
         };
         let when = selectors.conditions(&rule.when, source)?;
-        Ok(Self { types: Pattern::all(&rule.types, source)?, when, says })
+        Ok(Self { types: Types::new(&rule.types, source)?, when, says })
     }
 
     fn fits(&self, view: &View<'_>, type_name: &str) -> bool {
-        (self.types.is_empty() || self.types.iter().any(|pattern| pattern.fits(type_name)))
-            && self.when.iter().all(|condition| condition.holds(view))
-    }
-}
-
-impl Pattern {
-    fn all(texts: &Texts, source: &SourceSettings) -> Result<Vec<Self>, String> {
-        let mut patterns = Vec::new();
-        for text in &texts.0 {
-            match text.strip_prefix("param:") {
-                None => patterns.push(Self::new(text)),
-                // An empty list is a pattern that no type fits, since no type is empty.
-                Some(name) => {
-                    let list = source.params.get(name);
-                    let list =
-                        list.ok_or_else(|| format!("param `{name}` is not declared under [params]"))?;
-                    patterns.extend(list.split(',').map(|text| Self::new(text.trim())));
-                }
-            }
-        }
-        Ok(patterns)
+        self.is_for(type_name) && self.when.iter().all(|condition| condition.holds(view))
     }
 
-    fn new(text: &str) -> Self {
-        match text.strip_suffix('*') {
-            Some(prefix) => Self { text: prefix.to_owned(), is_prefix: true },
-            None => Self { text: text.to_owned(), is_prefix: false },
-        }
-    }
-
-    fn fits(&self, type_name: &str) -> bool {
-        if self.is_prefix { type_name.starts_with(&self.text) } else { type_name == self.text }
+    fn is_for(&self, type_name: &str) -> bool {
+        self.types.is_empty() || self.types.include(type_name)
     }
 }
 

@@ -28,7 +28,9 @@ impl FactReader {
                 Scalar::Text(text) => Some((format!("envelope:{pointer}"), text.into_owned())),
                 Scalar::Absent | Scalar::Unreadable => None,
             });
-        let kept: BTreeMap<String, String> = headers.chain(around).collect();
+        // PostgreSQL's jsonb holds no NUL, and none stands for anything here.
+        let kept = headers.chain(around).map(|(name, text)| (name, text.replace('\0', "\u{fffd}")));
+        let kept: BTreeMap<String, String> = kept.collect();
         serde_json::to_string(&kept).unwrap_or_default()
     }
 

@@ -1,8 +1,11 @@
 //! What a verified webhook says, in our words, by a definition's `[facts]` table.
 
 mod amount;
+mod claims;
 mod family;
 mod kept;
+mod scope;
+mod types;
 
 use std::borrow::Cow;
 
@@ -12,12 +15,19 @@ use bytes::Bytes;
 use http::HeaderName;
 use sha2::{Digest, Sha256};
 
+use self::claims::Named;
+pub(super) use self::claims::{BY_BUYER, by_buyer};
 use self::family::Family;
-use super::definition::{self, Definition, Texts, Unit};
+use self::scope::Scope;
+use self::types::Types;
+use super::definition::{Definition, Texts, Unit};
 use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, Unfold, View, to_json};
 use super::signature::read_if_asked;
-use super::{GENERATION, Mistake, Mode, SourceSettings, Webhook, at};
-use crate::order::{About, Claim, Event, Evidence, Id, Key, Statement, UnixMicros};
+use super::{GENERATION, Mistake, SourceSettings, Webhook, at};
+use crate::order::{About, Event, Evidence, Id, Key, Statement, UNMAPPED_STATUS, UNMAPPED_TYPE, UnixMicros};
+
+/// The longest reason of a dead event, which may quote what a sender wrote.
+const REASON_CHARS_MAX: usize = 300;
 
 /// How a source's events are read, compiled.
 #[derive(Debug, Clone)]
@@ -31,10 +41,11 @@ pub(super) struct FactReader {
     id: Vec<Vec<Selector>>,
     type_name: Vec<Vec<Selector>>,
     time: Vec<(Selector, Unit)>,
-    /// The field that tells, the text that the source wants there, and the word for it.
-    mode: Option<(Selector, String, &'static str)>,
+    scope: Scope,
     only: Option<String>,
     families: Vec<Family>,
+    /// Types without money, and why: the source's own first.
+    noted: Vec<(Types, String)>,
 }
 
 impl FactReader {
@@ -63,7 +74,7 @@ impl FactReader {
         let time =
             facts.time.iter().map(|time| Ok((selectors.compile(&time.from, source)?, time.unit))).collect();
         let time = at("facts.time", time)?;
-        let mode = mode_selector(definition, source, &mut selectors)?;
+        let scope = Scope::new(definition, source, &mut selectors)?;
         // Wrong pointers of the source's own are told by its setting's name.
         at("order", selectors.all(&Texts(source.order.clone()), source))?;
         let families = (1..)
@@ -73,6 +84,7 @@ impl FactReader {
                 at(&key, Family::new(family, facts, &mut selectors, source))
             })
             .collect::<Result<_, _>>()?;
+        let noted = noted(definition, source)?;
         let mut headers = selectors.headers.clone();
         headers.extend(signed_headers.iter().filter(|name| !selectors.headers.contains(name)).cloned());
         Ok(Self {
@@ -85,9 +97,10 @@ impl FactReader {
             id,
             type_name,
             time,
-            mode,
+            scope,
             only: facts.only.clone(),
             families,
+            noted,
         })
     }
 
@@ -169,38 +182,53 @@ impl FactReader {
             return self.dead(Some(id), "time is missing or unreadable".to_owned(), evidence);
         };
         let key = Key { id, source: self.source.clone() };
-        let (payment, statement, claim) = match self.other_mode(view) {
-            Some(reason) => (None, Statement::Noted(reason), None),
+        let account = self.scope.account(view);
+        let (payment, statement, named) = match self.scope.excludes(view, account.as_ref()) {
+            Some(reason) => (None, Statement::Noted(reason), Named::Nothing),
             None => self.statement(view, type_name.as_str()),
         };
-        let about = About { payment, account: None };
-        Event::new(key, (type_name.as_str().to_owned(), occurred_at), about, statement, claim, evidence)
+        let (claim, remark) = match named {
+            Named::Nothing => (None, None),
+            Named::Order(claim) => (Some(claim), None),
+            Named::Unusable(why) => (None, Some(why)),
+        };
+        let about = About { payment, account };
+        let said = (type_name.as_str().to_owned(), occurred_at);
+        let event = Event::new(key, said, about, statement, claim, evidence);
+        match remark {
+            Some(remark) => event.remarked(remark),
+            None => event,
+        }
     }
 
-    fn statement(&self, view: &View<'_>, type_name: &str) -> (Option<Id>, Statement, Option<Claim>) {
+    /// The payment that the event is about, what it says of it, and which order it names for it.
+    fn statement(&self, view: &View<'_>, type_name: &str) -> (Option<Id>, Statement, Named) {
         if let Some(reason) = &self.only {
-            return (None, Statement::Noted(reason.clone()), None);
+            return (None, Statement::Noted(reason.clone()), Named::Nothing);
         }
         let Some(family) = self.families.iter().find(|family| family.reads(type_name)) else {
-            return (None, Statement::Noted("type has no money meaning".to_owned()), None);
+            return (None, self.without_a_rule(type_name, false), Named::Nothing);
         };
         let payment = family.payment(view);
         let statement = family.statement(view, type_name, &payment);
-        (payment.ok(), statement, family.claim(view))
+        let statement = statement.unwrap_or_else(|| self.without_a_rule(type_name, family.knows(type_name)));
+        (payment.ok(), statement, family.order(view))
     }
 
-    /// Why an event of the mode that the source does not want is only noted.
-    fn other_mode(&self, view: &View<'_>) -> Option<String> {
-        let (selector, wanted, word) = self.mode.as_ref()?;
-        match view.scalar(selector) {
-            Scalar::Text(own) if own == *wanted => None,
-            Scalar::Text(_) | Scalar::Absent | Scalar::Unreadable => {
-                Some(format!("not a {word} event, and this source takes only those"))
-            }
-        }
+    /// Why an event states nothing that no rule fits.
+    fn without_a_rule(&self, type_name: &str, is_known: bool) -> Statement {
+        let noted = self.noted.iter().find(|(types, _)| types.include(type_name));
+        Statement::Noted(match noted {
+            Some((_, reason)) => reason.clone(),
+            None if is_known => UNMAPPED_STATUS.to_owned(),
+            None => UNMAPPED_TYPE.to_owned(),
+        })
     }
 
+    /// What could not be read may be quoted in the reason: no database's text holds a NUL.
     fn dead(&self, id: Option<Id>, reason: String, evidence: Evidence) -> Event {
+        let reason = reason.chars().take(REASON_CHARS_MAX).collect::<String>();
+        let reason = reason.replace(char::is_control, "\u{fffd}");
         Event::dead(self.source.clone(), id, reason, evidence)
     }
 }
@@ -213,43 +241,14 @@ enum Items<'a> {
     Parts(Vec<&'a str>),
 }
 
-/// Where the mode is that the source wants, if it wants one.
-fn mode_selector(
-    definition: &Definition,
-    source: &SourceSettings,
-    selectors: &mut Selectors,
-) -> Result<Option<(Selector, String, &'static str)>, Mistake> {
-    let Some(wanted) = source.mode else { return Ok(None) };
-    let Some(field) = &definition.facts.mode else {
-        let problem = "does not say in its events whether money is real; leave `mode` out, and use one source per endpoint";
-        return Err(("mode".to_owned(), format!("{} {problem}", definition.title)));
-    };
-    let (text, word) = match wanted {
-        Mode::Live => (&field.live, "live"),
-        Mode::Test => (&field.test, "test"),
-    };
-    Ok(Some((at("facts.mode", selectors.compile(&field.from, source))?, text.clone(), word)))
-}
-
-/// The source's own pointers outrank the definition's, whose ranks stay what they are: 0 and up. A family's own rank below
-/// those: they are read from an object beside the payment (a refund, a dispute), which the merchant may have named for
-/// itself.
-fn ranked_order(
-    family: &Texts,
-    facts: &definition::FactsTable,
-    source: &SourceSettings,
-    selectors: &mut Selectors,
-) -> Result<Vec<(i16, Selector)>, String> {
-    let too_many = |_| "too many `order` pointers";
-    let leading = i16::try_from(source.order.len()).map_err(too_many)?;
-    let (defined, first_rank) = match family.0.as_slice() {
-        [] => (&facts.order, 0),
-        _ => (family, i16::try_from(facts.order.0.len()).map_err(too_many)?),
-    };
-    let own = (-leading..0).zip(&source.order);
-    own.chain((first_rank..).zip(&defined.0))
-        .map(|(rank, text)| Ok((rank, selectors.compile(text, source)?)))
-        .collect()
+/// The types that state no money, with why: those that the source ignores, then the definition's.
+fn noted(definition: &Definition, source: &SourceSettings) -> Result<Vec<(Types, String)>, Mistake> {
+    let ignored = (Types::listed(&source.ignore_types), "listed in `ignore_types`".to_owned());
+    let tables = definition.facts.noted.iter();
+    let noted = tables
+        .map(|table| Ok((Types::new(&table.types, source)?, table.reason.clone())))
+        .collect::<Result<Vec<_>, String>>();
+    Ok(std::iter::once(ignored).chain(at("facts.noted", noted)?).collect())
 }
 
 fn joined(

@@ -130,7 +130,7 @@ impl<'a> DeserializeSeed<'a> for Member<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'a>>(self, key: D) -> Result<Option<usize>, D::Error> {
-        key.deserialize_str(self)
+        key.deserialize_bytes(self)
     }
 }
 
@@ -141,7 +141,8 @@ impl Visitor<'_> for Member<'_> {
         f.write_str("a member's name")
     }
 
-    fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.children.iter().position(|(own, _)| own == name))
+    // As bytes: a name that is no Unicode, which a buyer may have written, is no name that is asked for.
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<Option<usize>, E> {
+        Ok(self.0.children.iter().position(|(own, _)| own.as_bytes() == name))
     }
 }

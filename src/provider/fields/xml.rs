@@ -1,6 +1,6 @@
 //! XML payloads as JSON, so that one reader serves both: an element with elements inside becomes an object, another its
-//! text. Attributes are left out, but `nil="true"` is null. Repeated elements become repeated members, which the reader
-//! refuses where they are asked for.
+//! text. Attributes are left out, but `nil="true"` is null, and what is inside of `type="array"` becomes a list. Other repeated
+//! elements become repeated members, which the reader refuses where they are asked for.
 
 use roxmltree::{Document, Node};
 
@@ -36,9 +36,6 @@ fn refuse_what_is_costly(xml: &str) -> Result<(), String> {
 }
 
 fn write_members(parent: Node<'_, '_>, json: &mut String, depth: usize) -> Result<(), String> {
-    if depth > DEPTH_MAX {
-        return Err(format!("payload is more than {DEPTH_MAX} elements deep"));
-    }
     json.push('{');
     for (position, element) in parent.children().filter(Node::is_element).enumerate() {
         if position > 0 {
@@ -46,15 +43,34 @@ fn write_members(parent: Node<'_, '_>, json: &mut String, depth: usize) -> Resul
         }
         json.push_str(&quoted(element.tag_name().name()));
         json.push(':');
-        if element.children().any(|child| child.is_element()) {
-            write_members(element, json, depth + 1)?;
-        } else if element.attribute("nil") == Some("true") {
-            json.push_str("null");
-        } else {
-            json.push_str(&quoted(element.text().unwrap_or_default()));
-        }
+        write_value(element, json, depth + 1)?;
     }
     json.push('}');
+    Ok(())
+}
+
+fn write_value(element: Node<'_, '_>, json: &mut String, depth: usize) -> Result<(), String> {
+    if depth > DEPTH_MAX {
+        return Err(format!("payload is more than {DEPTH_MAX} elements deep"));
+    }
+    if element.attribute("type") == Some("array") {
+        json.push('[');
+        for (position, item) in element.children().filter(Node::is_element).enumerate() {
+            if position > 0 {
+                json.push(',');
+            }
+            write_value(item, json, depth + 1)?;
+        }
+        json.push(']');
+        return Ok(());
+    }
+    if element.children().any(|child| child.is_element()) {
+        return write_members(element, json, depth);
+    }
+    json.push_str(&match element.attribute("nil") {
+        Some("true") => "null".to_owned(),
+        _ => quoted(element.text().unwrap_or_default()),
+    });
     Ok(())
 }
 
@@ -68,9 +84,9 @@ mod tests {
 
     #[test]
     fn elements_become_members_and_texts() {
-        let xml =
-            r#"<n><kind a="b">x &amp; "y"</kind><s><t><id>1</id></t><none nil="true"/><empty/></s></n>"#;
-        let json = r#"{"n":{"kind":"x & \"y\"","s":{"t":{"id":"1"},"none":null,"empty":""}}}"#;
+        let xml = r#"<n><kind a="b">x &amp; "y"</kind><s><t><id>1</id></t><none nil="true"/><empty/></s><l type="array"><i>1</i><i><k>2</k></i></l></n>"#;
+        let json =
+            r#"{"n":{"kind":"x & \"y\"","s":{"t":{"id":"1"},"none":null,"empty":""},"l":["1",{"k":"2"}]}}"#;
         assert_eq!(to_json(xml).unwrap(), json);
     }
 

@@ -294,9 +294,9 @@ fn stripe_s_statuses_decide_what_a_type_means() {
         ("07", "/data/object/status", json!("canceled"), "refund_failed 2500 EUR"),
         ("07", "/type", json!("charge.refund.updated"), "refunded 2500 EUR"),
         ("11", "/data/object/status", json!("prevented"), "noted: the dispute was prevented"),
-        ("11", "/data/object/status", json!("brand_new"), "noted: type and status have no money meaning"),
+        ("11", "/data/object/status", json!("brand_new"), "noted: unmapped status"),
         ("03", "/type", json!("payment_intent.brand_new"), "noted: moves no money"),
-        ("03", "/type", json!("brand.new"), "noted: type has no money meaning"),
+        ("03", "/type", json!("brand.new"), "noted: unmapped type"),
         ("03", "/data/object/currency", json!("isk"), "captured 20 ISK"),
     ] {
         assert_eq!(

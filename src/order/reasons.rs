@@ -1,0 +1,25 @@
+//! Reasons that are counted, not only read by people.
+
+use super::event::{Outcome, Receipt};
+
+/// Why an event of a type that its provider's definition does not know is noted.
+pub const UNMAPPED_TYPE: &str = "unmapped type";
+/// The same of a known type with a status that no rule fits.
+pub const UNMAPPED_STATUS: &str = "unmapped status";
+/// What begins the reason of an event whose field for the merchant's order holds something that is no id.
+pub const UNUSABLE_ORDER: &str = "the order's id";
+
+impl Receipt {
+    /// Whether nobody decided what the event's type or status means.
+    #[must_use]
+    pub fn is_unmapped(&self) -> bool {
+        let reason = self.reason.as_deref();
+        self.outcome == Outcome::Noted && (reason == Some(UNMAPPED_TYPE) || reason == Some(UNMAPPED_STATUS))
+    }
+
+    /// Whether it names an order by something that is no id, so that its payment stands for itself.
+    #[must_use]
+    pub fn names_an_unusable_order(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with(UNUSABLE_ORDER))
+    }
+}

@@ -57,14 +57,20 @@ fn the_answers_page_lists_every_code_with_its_status() {
 
 #[test]
 fn the_settings_page_lists_every_setting_with_its_default() {
-    let tables = ["settings", "admin", "database", "http", "lock", "intake", "traces"];
+    let tables = ["settings", "admin", "announce", "database", "http", "lock", "intake", "traces"];
     let tables: String = tables.iter().map(|table| read(&format!("src/config/{table}.rs"))).collect();
     let settings = quoted(&tables, "reader.", "(\"");
     let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
     let listed: BTreeSet<String> =
         SETTINGS_HEADINGS.iter().flat_map(|heading| table("settings.md", heading)).collect();
-    let of_files = ["admin_token_file", "admin_view_token_file", "database_url_file", "otlp.header_files"]
-        .map(str::to_owned);
+    let of_files = [
+        "admin_token_file",
+        "admin_view_token_file",
+        "announce.token_file",
+        "database_url_file",
+        "otlp.header_files",
+    ]
+    .map(str::to_owned);
     let known: BTreeSet<String> = settings
         .into_iter()
         .chain(source.into_iter().map(|field| format!("sources.NAME.{field}")))
@@ -143,8 +149,16 @@ fn the_locks_page_lists_every_metric_of_locks() {
     assert_eq!(table("locks.md", "Watching it").into_iter().collect::<BTreeSet<_>>(), known);
 }
 
-const SETTINGS_HEADINGS: [&str; 7] =
-    ["The service", "Limits of the listener", "Locks", "Limits of the work", "Logs", "Traces", "Sources"];
+const SETTINGS_HEADINGS: [&str; 8] = [
+    "The service",
+    "Limits of the listener",
+    "Locks",
+    "Being told",
+    "Limits of the work",
+    "Logs",
+    "Traces",
+    "Sources",
+];
 
 /// The texts that follow `before` and `opening` in source code, whatever space is between, after a method's name if
 /// `before` ends with a dot.
@@ -244,8 +258,12 @@ fn named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
 }
 
 /// They matter to somebody who is looking for a fault, not at a glance.
-const NOT_ON_THE_DASHBOARD: &[&str] =
-    &["paylatch_build_info", "paylatch_lock_extend_total", "paylatch_lock_orphan_cleanup_total"];
+const NOT_ON_THE_DASHBOARD: &[&str] = &[
+    "paylatch_build_info",
+    "paylatch_events_missing_since_seconds",
+    "paylatch_lock_extend_total",
+    "paylatch_lock_orphan_cleanup_total",
+];
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

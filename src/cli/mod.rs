@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
+mod announce;
 mod audit;
 #[cfg(feature = "bench")]
 mod bench;
@@ -125,6 +126,9 @@ enum Command {
         after_help = "Example: paylatch payments assign pi_1 order-1001 --source stripe --note 'told by phone'"
     )]
     Payments(payments::Payments),
+    /// Say whether changes of orders are noted, for those who are told of them.
+    #[command(after_help = "Example: paylatch announce on")]
+    Announce(announce::Announce),
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
@@ -256,6 +260,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
+        Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,

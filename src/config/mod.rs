@@ -7,6 +7,7 @@
 mod admin;
 mod advice;
 mod age;
+mod announce;
 mod database;
 mod exposure;
 mod http;

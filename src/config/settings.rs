@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::advice::Advice;
 use super::reader::{Reader, Resolved};
-use super::{admin, database, http, intake, lock, sources, traces};
-use crate::http::{AdminSettings, HttpSettings};
+use super::{admin, announce, database, http, intake, lock, sources, traces};
+use crate::http::{AdminSettings, AnnounceSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
 use crate::provider::Source;
@@ -30,6 +30,8 @@ pub struct Settings {
     pub lock: LockSettings,
     /// Limits of the work.
     pub intake: IntakeSettings,
+    /// Telling which orders changed.
+    pub announce: AnnounceSettings,
     /// How logs look.
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
@@ -66,6 +68,7 @@ impl Settings {
         let http = http::take(reader);
         let (lock, lock_wait) = lock::take(reader, store.as_ref());
         let intake = intake::take(reader, lock_wait, store.as_ref());
+        let announce = announce::take(reader);
         let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
         let log_format = reader.choice("log.format", &formats);
         let log_format = log_format.unwrap_or_else(|| {
@@ -84,6 +87,7 @@ impl Settings {
             http,
             lock,
             intake,
+            announce,
             log_format,
             log_filter,
             traces,

@@ -96,6 +96,8 @@ table! {
     UnknownPayment = 404 "unknown_payment" "No such payment",
     /// No event has this source and id.
     UnknownEvent = 404 "unknown_event" "No such event",
+    /// The cursor fell off the log of changes, or another epoch began: read all orders, then ask without `after`.
+    CursorGone = 410 "cursor_gone" "The cursor is too old",
     /// The event is stored, its body was purged.
     BodyPurged = 410 "body_purged" "The event's body was purged",
     /// A body is not `application/json`.

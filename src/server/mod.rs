@@ -3,6 +3,7 @@
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
+mod change_log;
 mod embedded;
 mod error;
 mod lanes;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, AnswerObserver, Database, Health, ListenerOptions, Sources, Tls};
+use crate::http::{self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Sources, Tls};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -168,7 +169,9 @@ impl Server {
         };
         let health = self.health.clone();
         let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
-        let admin = http::admin(self.store, intake, self.metrics.clone(), self.settings.admin.token);
+        let announce = self.settings.announce;
+        let token = self.settings.admin.token;
+        let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), token, &announce);
         let draining = CancellationToken::new();
         let settings = self.settings.http;
         let public_options = ListenerOptions {
@@ -185,7 +188,7 @@ impl Server {
             admin: tokio::spawn(http::serve(self.admin, admin, admin_options, stop.clone())),
             lanes,
             checks,
-            upkeep: tokio::spawn(self.metrics.keep()),
+            upkeep: tokio::spawn(keep_up(self.metrics, self.store, announce)),
             locks: self.locks,
             health: self.health,
             drain: settings.drain,
@@ -244,6 +247,11 @@ impl Running {
             }
         }
     }
+}
+
+/// What is looked after now and then. Never returns.
+async fn keep_up(metrics: Metrics, store: Store, announce: AnnounceSettings) {
+    tokio::join!(metrics.keep(), change_log::keep(store, announce));
 }
 
 /// A database that is away now may be there later; one that must not be used may not.

@@ -19,6 +19,7 @@ macro_rules! on_either {
     };
 }
 
+mod announce;
 mod coupons;
 mod epoch;
 mod error;
@@ -43,6 +44,7 @@ use tokio::time::timeout;
 use crate::order::{Event, Key};
 use crate::secret::Secret;
 
+pub use announce::{AnnouncedOrder, Announcements};
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;

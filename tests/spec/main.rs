@@ -24,6 +24,7 @@ mod postgres_dies;
 mod redis_dies;
 mod secrets;
 mod seen;
+mod told;
 
 // What they rest on
 mod chaos;

@@ -36,6 +36,7 @@ pub struct World {
     pub database: Database,
     pub postgres: Option<Postgres>,
     pub redis: Option<Redis>,
+    database_url: String,
     _directory: TempDir,
 }
 
@@ -122,16 +123,34 @@ impl Plan {
             replicas.push(Replica::start(&self.settings).await);
             proxies.push(proxy);
         }
+        let database_url = database.to_url_lossy().to_string();
         let database = Database::postgres(database);
-        World { replicas, proxies, database, postgres: Some(postgres), redis, _directory: directory }
+        World {
+            replicas,
+            proxies,
+            database,
+            postgres: Some(postgres),
+            redis,
+            database_url,
+            _directory: directory,
+        }
     }
 
     async fn start_on_sqlite(mut self, directory: TempDir) -> World {
         let path = directory.path().join("paylatch.db");
         self.migrate(&directory, &format!("sqlite://{}", path.display())).await;
         let replicas = vec![Replica::start(&self.settings).await];
+        let database_url = format!("sqlite://{}", path.display());
         let database = Database::sqlite(&path);
-        World { replicas, proxies: Vec::new(), database, postgres: None, redis: None, _directory: directory }
+        World {
+            replicas,
+            proxies: Vec::new(),
+            database,
+            postgres: None,
+            redis: None,
+            database_url,
+            _directory: directory,
+        }
     }
 
     async fn migrate(&mut self, directory: &TempDir, database_url: &str) {
@@ -156,6 +175,11 @@ impl World {
     /// One replica over each kind of database.
     pub async fn on_each_database() -> [Self; 2] {
         [Plan::postgres().start().await, Plan::sqlite().start().await]
+    }
+
+    /// The Postgres database itself, not through a replica's proxy.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
     }
 
     /// Sends a webhook to the first replica.

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{__path_exposition, coupons, events, orders, payments};
+use super::{__path_exposition, announcements, coupons, events, orders, payments};
 
 /// The API of the admin listener.
 #[derive(OpenApi)]
@@ -19,7 +19,7 @@ use super::{__path_exposition, coupons, events, orders, payments};
     servers((url = "/")),
     paths(
         orders::list, orders::one, events::list, events::one, events::raw,
-        coupons::create, coupons::one, coupons::redeem, coupons::give_back,
+        announcements::list, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
         payments::create,
         exposition,
     ),

@@ -26,10 +26,10 @@ const FAILURES_MAX: u32 = 10;
 /// Addresses that wrong tokens are remembered of; of more, the oldest is forgotten.
 const PEERS_MAX: usize = 1024;
 
-/// The admin token, and who lately failed to show it.
+/// The tokens that pass, and who lately failed to show one.
 #[derive(Debug)]
 pub(super) struct Guard {
-    token: Option<Secret>,
+    tokens: Vec<Secret>,
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
@@ -49,17 +49,17 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, nex
 }
 
 impl Guard {
-    pub(super) fn new(token: Option<Secret>) -> Self {
-        Self { token, failures: Mutex::default() }
+    pub(super) fn new(tokens: impl IntoIterator<Item = Secret>) -> Self {
+        Self { tokens: tokens.into_iter().collect(), failures: Mutex::default() }
     }
 
     fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap, now: Instant) -> Result<(), Code> {
-        let Some(token) = &self.token else {
+        if self.tokens.is_empty() {
             return if names_an_address(headers) { Ok(()) } else { Err(Code::HostUnknown) };
-        };
+        }
         match bearer(headers) {
             // First: whoever shares an address with a guesser (a proxy, a pod, this machine) is not shut out by it.
-            Some(shown) if is_equal(shown, token) => Ok(()),
+            Some(shown) if self.tokens.iter().any(|token| is_equal(shown, token)) => Ok(()),
             Some(_) if self.failed_too_often(peer, now) => Err(Code::TooManyFailures),
             Some(_) => {
                 warn!(?peer, "a wrong admin token was shown");

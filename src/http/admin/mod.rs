@@ -1,6 +1,7 @@
 //! The admin listener: metrics, the API over orders, events, payments and coupons, and its description. Coupons are
 //! changed here, and the orders of payments.
 
+mod announcements;
 mod coupons;
 mod description;
 mod events;
@@ -14,6 +15,7 @@ mod tests;
 mod viewer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -22,6 +24,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use self::announcements::Announcing;
 use self::guard::{Guard, guard};
 use super::public::{nothing_here, only_get};
 use crate::intake::Intake;
@@ -44,8 +47,44 @@ pub struct AdminSettings {
     pub proxy_user_header: Option<HeaderName>,
 }
 
+/// Telling the merchant's application which orders changed.
+#[derive(Debug, Clone)]
+pub struct AnnounceSettings {
+    /// Changes are noted.
+    pub enabled: bool,
+    /// How often the log is looked at while somebody waits for it.
+    pub poll: Duration,
+    /// How long the log keeps what it noted.
+    pub keep: Duration,
+    /// Lets its bearer ask for announcements, and for nothing else.
+    pub token: Option<Secret>,
+}
+
+#[cfg(test)]
+impl AnnounceSettings {
+    /// Nobody is told of changes.
+    pub(in crate::http) fn quiet() -> Self {
+        let (poll, keep) = (Duration::from_millis(100), Duration::from_hours(1));
+        Self { enabled: false, poll, keep, token: None }
+    }
+}
+
 /// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
-pub fn admin(store: Store, intake: Intake, metrics: Metrics, token: Option<Secret>) -> Router {
+pub fn admin(
+    store: Store,
+    intake: Intake,
+    metrics: Metrics,
+    token: Option<Secret>,
+    announce: &AnnounceSettings,
+) -> Router {
+    let announcing = Announcing { store: store.clone(), poll: announce.poll };
+    let announcements = Router::new()
+        .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
+        .with_state(announcing)
+        .route_layer(from_fn_with_state(
+            Arc::new(Guard::new(announce.token.clone().into_iter().chain(token.clone()))),
+            guard,
+        ));
     let guarded = Router::new()
         .route("/api/v1/orders", get(orders::list).fallback(only_get))
         .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
@@ -58,7 +97,7 @@ pub fn admin(store: Store, intake: Intake, metrics: Metrics, token: Option<Secre
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
     let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
-    guarded.merge(open).fallback(nothing_here).layer(map_response(private))
+    guarded.merge(announcements).merge(open).fallback(nothing_here).layer(map_response(private))
 }
 
 /// All metrics, for Prometheus.

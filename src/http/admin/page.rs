@@ -1,5 +1,7 @@
 //! What lists have in common: their length, where the next one begins, and what a database's refusal means.
 
+use std::ops::RangeInclusive;
+
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query};
 use tracing::{error, warn};
@@ -32,10 +34,20 @@ pub(super) fn key(
 
 /// How many rows to show.
 pub(super) fn rows(limit: Option<u32>) -> Result<u32, Problem> {
-    match limit {
-        None => Ok(ROWS_DEFAULT),
-        Some(limit) if (1..=ROWS_MAX).contains(&limit) => Ok(limit),
-        Some(_) => Err(invalid(format!("limit: expected 1 to {ROWS_MAX}"))),
+    within("limit", limit, 1..=ROWS_MAX, ROWS_DEFAULT)
+}
+
+/// A number of a query, or what it is unless it is given.
+pub(super) fn within(
+    name: &str,
+    number: Option<u32>,
+    range: RangeInclusive<u32>,
+    default: u32,
+) -> Result<u32, Problem> {
+    match number {
+        None => Ok(default),
+        Some(number) if range.contains(&number) => Ok(number),
+        Some(_) => Err(invalid(format!("{name}: expected {} to {}", range.start(), range.end()))),
     }
 }
 
@@ -106,6 +118,6 @@ impl From<StoreError> for Problem {
     }
 }
 
-fn invalid(detail: impl Into<String>) -> Problem {
+pub(super) fn invalid(detail: impl Into<String>) -> Problem {
     Problem::new(Code::QueryInvalid).detail(detail)
 }

@@ -26,7 +26,7 @@ use crate::http::arrival::machine_clock;
 use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
-use crate::http::{Health, Sources, admin};
+use crate::http::{AnnounceSettings, Health, Sources, admin};
 use crate::intake::{Intake, IntakeSettings};
 use crate::provider::tests::{headers, providers, settings, source};
 use crate::provider::{Source, Webhook};
@@ -132,7 +132,11 @@ impl Lab {
             sources.iter().map(|source| (source.name().to_string(), fixtures(source.name().as_str())));
         Self {
             public: World::with(options(), routes(handler, Health::new())).await,
-            admin: World::with(options(), admin(store, intake, Metrics::unheard(), None)).await,
+            admin: World::with(
+                options(),
+                admin(store, intake, Metrics::unheard(), None, &AnnounceSettings::quiet()),
+            )
+            .await,
             fixtures: fixtures.collect(),
             sources,
             _directory: directory,

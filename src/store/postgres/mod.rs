@@ -29,6 +29,8 @@ use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
 
 /// Transactions at once for looking at the data: the CLI, the API, gauges. Lanes have connections of their own.
 const LISTS_AT_ONCE: usize = 2;
+/// Applications that ask for announcements wait for nobody who looks at lists, and the other way round.
+const ANNOUNCEMENTS_AT_ONCE: usize = 2;
 /// Whether webhooks can be stored is asked apart: lists that take their time must not keep the answer waiting.
 const CHECKS_AT_ONCE: usize = 1;
 
@@ -38,6 +40,7 @@ const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sq
 const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
 const EVENTS_BY_ARRIVAL_SQL: &str = include_str!("../../../migrations/postgres/0006_events_by_arrival.sql");
 const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
+const ANNOUNCE_SQL: &str = include_str!("../../../migrations/postgres/0007_announce.sql");
 
 /// The migrations, oldest first. An applied one is never edited; a change is a new file.
 const MIGRATIONS: &[Migration] = &[
@@ -47,6 +50,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "lock_leases", sql: LOCK_LEASES_SQL },
     Migration { version: 5, name: "coupons", sql: COUPONS_SQL },
     Migration { version: 6, name: "events_by_arrival", sql: EVENTS_BY_ARRIVAL_SQL },
+    Migration { version: 7, name: "announce", sql: ANNOUNCE_SQL },
 ];
 
 /// Where the database is and how its sessions are set up.
@@ -56,6 +60,7 @@ pub(super) struct Postgres {
     /// The schema of our tables; without one, where the role's search path leads.
     schema: Option<Arc<str>>,
     pub(super) lists: Transactions,
+    pub(super) announcements: Transactions,
     pub(super) checks: Transactions,
     call_timeout: Duration,
     /// Between here and the server is a pooler that hands each transaction to another session.
@@ -78,6 +83,7 @@ impl Postgres {
         let transactions = |at_once| Transactions::new(options.clone(), search_path, epochs, at_once);
         Ok(Self {
             lists: transactions(LISTS_AT_ONCE),
+            announcements: transactions(ANNOUNCEMENTS_AT_ONCE),
             checks: transactions(CHECKS_AT_ONCE),
             options,
             schema: schema.map(Arc::from),

@@ -17,6 +17,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "coupons",
         sql: include_str!("../../../migrations/sqlite/0003_coupons.sql"),
     },
+    Migration {
+        version: 4,
+        name: "announce",
+        sql: include_str!("../../../migrations/sqlite/0004_announce.sql"),
+    },
 ];
 const TABLE: &str = "
     create table if not exists paylatch_migrations ( -- Which migrations were applied.

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use utoipa::OpenApi;
 
-use super::admin;
 use super::description::Description;
+use super::{AnnounceSettings, admin};
 use crate::http::tests::{World, body, statuses};
 use crate::intake::{self, Intake};
 use crate::lock::{self, Locks};
@@ -44,7 +44,13 @@ impl Office {
             Store::open(&StoreSettings { call_timeout: Duration::from_secs(5), ..StoreSettings::new(url) })
                 .unwrap();
         store.migrate().await.unwrap();
-        let app = admin(store.clone(), intake(&store), Metrics::unheard(), token.map(Secret::new));
+        let app = admin(
+            store.clone(),
+            intake(&store),
+            Metrics::unheard(),
+            token.map(Secret::new),
+            &AnnounceSettings::quiet(),
+        );
         Self { world: World::serving(app).await, store, _directory: directory }
     }
 
@@ -240,7 +246,7 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();
-    assert_eq!(operations.len(), 10);
+    assert_eq!(operations.len(), 12);
     for (method, path) in operations {
         let answer = office.request(&method, &path, "", "").await;
         assert_eq!(statuses(&answer), [401], "{method} {path}");
@@ -279,7 +285,14 @@ async fn a_database_that_is_away_is_said_to_be_away() {
     let store =
         Store::open(&StoreSettings { call_timeout: Duration::from_secs(1), ..StoreSettings::new(url) })
             .unwrap();
-    let world = World::serving(admin(store.clone(), intake(&store), Metrics::unheard(), None)).await;
+    let world = World::serving(admin(
+        store.clone(),
+        intake(&store),
+        Metrics::unheard(),
+        None,
+        &AnnounceSettings::quiet(),
+    ))
+    .await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;
     assert_eq!((statuses(&answer), &body(&answer)["code"]), (vec![503], &"database_away".into()));

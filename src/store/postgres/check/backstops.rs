@@ -1,7 +1,7 @@
 //! What decides a race, keeps every look-up short, and refuses what no row may hold.
 
 use super::super::transaction::Transaction;
-use super::super::{COUPONS_SQL, SAVE_SQL, TABLES_SQL};
+use super::super::{ANNOUNCE_SQL, COUPONS_SQL, SAVE_SQL, TABLES_SQL};
 use crate::store::migration::{made, tampered};
 use crate::store::{Schema, StoreError};
 
@@ -22,7 +22,7 @@ const FUNCTIONS: [(&str, &str); 3] =
     [("save_decided", SAVE_SQL), ("redeem_batch", COUPONS_SQL), ("give_back", COUPONS_SQL)];
 
 pub(super) async fn check(transaction: &mut Transaction, schema: Schema) -> Result<(), StoreError> {
-    let tables = [made(TABLES_SQL, "table"), made(COUPONS_SQL, "table")].concat();
+    let tables = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "table")).concat();
     are_durable(transaction, &tables).await?;
     indexes(transaction, &tables).await?;
     functions(transaction, schema).await?;
@@ -91,7 +91,7 @@ async fn conditions(transaction: &mut Transaction, tables: &[&str]) -> Result<()
     .bind(tables)
     .fetch_all(transaction.statements())
     .await?;
-    let missing = [TABLES_SQL, COUPONS_SQL]
+    let missing = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL]
         .into_iter()
         .flat_map(named_checks)
         .find(|name| !valid.iter().any(|valid| valid == name));

@@ -1,7 +1,7 @@
 //! Whether the role may read and write what storing needs, where it does not own it.
 
 use super::super::transaction::Transaction;
-use super::super::{COUPONS_SQL, SAVE_SQL, TABLES_SQL, VIEWS_SQL};
+use super::super::{ANNOUNCE_SQL, COUPONS_SQL, SAVE_SQL, TABLES_SQL, VIEWS_SQL};
 use crate::store::StoreError;
 use crate::store::migration::made;
 
@@ -27,10 +27,11 @@ const MISSING: &str = "
      limit 1";
 
 pub(super) async fn check(transaction: &mut Transaction) -> Result<(), StoreError> {
-    let tables = [made(TABLES_SQL, "table"), made(COUPONS_SQL, "table")].concat();
+    let tables = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "table")).concat();
     let views = made(VIEWS_SQL, "view");
     let sequences = made(TABLES_SQL, "sequence");
-    let functions = [SAVE_SQL, VIEWS_SQL, COUPONS_SQL].map(|sql| made(sql, "function")).concat();
+    let functions =
+        [SAVE_SQL, VIEWS_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "function")).concat();
     let missing: Option<(i32, String, String)> = sqlx::query_as(MISSING)
         .bind([tables.as_slice(), &views, &sequences].concat())
         .bind(tables)

@@ -1,0 +1,134 @@
+//! `/api/v1/announcements`: which orders changed, for an application that asks for it.
+//!
+//! The application keeps its place: it asks for what came after the cursor of its last page, once it has dealt with that page.
+//! What it was told and did not deal with it is told again; what it dealt with it drops by (epoch, version).
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, sleep};
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use crate::http::problem::Body;
+use crate::http::{Code, Problem};
+use crate::store::{AnnouncedOrder, Announcements, Store};
+
+/// Announcements of one answer at most.
+const ANNOUNCEMENTS_MAX: u32 = 1_000;
+const ANNOUNCEMENTS_DEFAULT: u32 = 100;
+/// The longest that an answer waits for something to tell, in seconds.
+const WAIT_MAX_S: u32 = 30;
+
+/// What the routes work with.
+#[derive(Debug, Clone)]
+pub(super) struct Announcing {
+    pub(super) store: Store,
+    /// How often the log is looked at while somebody waits.
+    pub(super) poll: Duration,
+}
+
+/// Which announcements.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// What came after this: `after` of the answer before. From the beginning of the log if there is none.
+    after: Option<String>,
+    /// How many.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// So many seconds to wait while there is nothing.
+    #[param(minimum = 0, maximum = 30, default = 0)]
+    wait_s: Option<u32>,
+}
+
+/// Orders that changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page {
+    /// Each order once, in the order of its last change.
+    announcements: Vec<Announcement>,
+    /// What to ask with for the rest.
+    after: String,
+    /// Nothing more is there now.
+    at_end: bool,
+}
+
+/// One telling of an order's state: the latest, which may be newer than the change that caused it.
+#[derive(Debug, Serialize, ToSchema)]
+struct Announcement {
+    /// `order.` and its status, or `order.gone`.
+    r#type: String,
+    /// When the order's row was written.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// The order.
+    data: AnnouncedOrder,
+}
+
+impl From<AnnouncedOrder> for Announcement {
+    fn from(data: AnnouncedOrder) -> Self {
+        let r#type = format!("order.{}", data.status.as_deref().unwrap_or("gone"));
+        Self { r#type, timestamp: data.written_at().to_owned(), data }
+    }
+}
+
+/// Orders that changed since the cursor `after`, as they are now.
+#[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(Which),
+    security((), ("token" = [])), responses(
+    (status = 200, description = "What changed", body = Page),
+    (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
+    (status = 410, description = "The cursor fell off the log, or is from another epoch: begin without one",
+        body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(announcing): State<Announcing>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    let which = page::query(which)?;
+    let limit = page::within("limit", which.limit, 1..=ANNOUNCEMENTS_MAX, ANNOUNCEMENTS_DEFAULT)?;
+    let wait = page::within("wait_s", which.wait_s, 0..=WAIT_MAX_S, 0)?;
+    let until = Instant::now() + Duration::from_secs(wait.into());
+    let cursor = which.after.as_deref().map(Cursor::read).transpose()?;
+    loop {
+        let found = announcing.store.announcements(cursor.map_or(0, |cursor| cursor.position), limit).await?;
+        if found.fell_off || cursor.is_some_and(|cursor| cursor.epoch != found.epoch) {
+            return Err(Problem::new(Code::CursorGone));
+        }
+        if !found.orders.is_empty() || Instant::now() + announcing.poll > until {
+            return Ok(Json(found.into()));
+        }
+        sleep(announcing.poll).await;
+    }
+}
+
+impl From<Announcements> for Page {
+    fn from(found: Announcements) -> Self {
+        let after = Cursor { epoch: found.epoch, position: found.next }.show();
+        let announcements = found.orders.into_iter().map(Announcement::from).collect();
+        Self { announcements, after, at_end: found.at_end }
+    }
+}
+
+/// A place in the log of one epoch.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    epoch: i64,
+    position: i64,
+}
+
+impl Cursor {
+    fn read(text: &str) -> Result<Self, Problem> {
+        let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
+        text.split_once('-')
+            .and_then(|(epoch, position)| Some(Self { epoch: number(epoch)?, position: number(position)? }))
+            .ok_or_else(|| page::invalid("after: expected the `after` of an answer"))
+    }
+
+    fn show(self) -> String {
+        format!("{}-{}", self.epoch, self.position)
+    }
+}

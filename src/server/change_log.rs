@@ -1,0 +1,44 @@
+//! Sees to the log of changed orders while the server runs: that it is written, and that it stays as long as it should.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{info, warn};
+
+use crate::http::AnnounceSettings;
+use crate::order::UnixMicros;
+use crate::store::{Store, StoreError};
+
+/// How often the triggers are looked for and the log is shortened.
+const KEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// Makes the triggers if `announce.enabled` and clears what is older than `announce.keep_days`. Never returns.
+///
+/// A server whose role may not make triggers serves all the same: nothing is lost to who reads `orders`, and the log says which
+/// command makes them.
+pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
+    let mut ticks = interval(KEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_told = false;
+    loop {
+        ticks.tick().await;
+        if settings.enabled {
+            match store.note_changes(true).await {
+                Ok(true) => info!("changes of orders are noted from now on"),
+                Ok(false) => {}
+                Err(StoreError::Misconfigured(problem)) if !was_told => {
+                    was_told = true;
+                    warn!(
+                        problem,
+                        "changes of orders are not noted; run `paylatch announce on` as the owner of the schema"
+                    );
+                }
+                Err(error) => tracing::debug!(%error, "changes of orders are looked after later"),
+            }
+        }
+        let keep = i64::try_from(settings.keep.as_micros()).unwrap_or(i64::MAX);
+        let older_than = UnixMicros(Timestamp::now().as_microsecond().saturating_sub(keep).max(0));
+        while store.clear_changes(older_than).await.is_ok_and(|cleared| cleared > 0) {}
+    }
+}

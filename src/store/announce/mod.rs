@@ -1,0 +1,238 @@
+//! The log of changed orders, for those who are told of them: triggers on `orders` write it while it is on.
+//!
+//! It says which orders changed, not to what: what is told is an order's row as it is when it is read. A reader goes no further
+//! than the watermark, up to which nothing can become visible any more; so nobody is passed over, whoever commits when.
+
+mod row;
+
+use std::time::Duration;
+
+use sqlx::raw_sql;
+
+pub use self::row::AnnouncedOrder;
+use super::inspect::ROWS_MAX;
+use super::{Database, Store, StoreError, within};
+use crate::order::UnixMicros;
+
+/// The longest that the log may be read, or its triggers made, in the database.
+const QUERY_MAX: Duration = Duration::from_secs(5);
+/// The same here: it has the wait for others' questions and for a connection in it.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// How long the watermark waits for a save that has drawn an earlier number. Saves end within their statement's timeout.
+const WATERMARK_MAX: Duration = Duration::from_secs(3);
+
+/// The triggers of each database. A statement of Postgres writes one row for all the orders that it changed.
+const POSTGRES_ON: &str = "
+    create trigger order_changes_insert after insert on orders referencing new table as changed
+        for each statement execute function note_order_changes();
+    create trigger order_changes_update after update on orders referencing new table as changed
+        for each statement execute function note_order_changes();
+    create trigger order_changes_delete after delete on orders referencing old table as changed
+        for each statement execute function note_order_changes()";
+const POSTGRES_OFF: &str = "
+    drop trigger order_changes_insert on orders;
+    drop trigger order_changes_update on orders;
+    drop trigger order_changes_delete on orders";
+const POSTGRES_IS_ON: &str = "
+    select count(*) from pg_trigger
+     where tgrelid = to_regclass('orders') and tgenabled in ('O', 'A')
+       and tgname in ('order_changes_insert', 'order_changes_update', 'order_changes_delete')";
+const SQLITE_ON: &str = "
+    create trigger order_changes_insert after insert on orders begin
+        insert into order_changes (gone, order_ids, sources, versions)
+        values (0, json_array(new.order_id), json_array(new.source), json_array(new.version));
+    end;
+    create trigger order_changes_update after update on orders begin
+        insert into order_changes (gone, order_ids, sources, versions)
+        values (0, json_array(new.order_id), json_array(new.source), json_array(new.version));
+    end;
+    create trigger order_changes_delete after delete on orders begin
+        update order_version set value = value + 1;
+        insert into order_changes (gone, order_ids, sources, versions)
+        select 1, json_array(old.order_id), json_array(old.source), json_array(value) from order_version;
+    end";
+const SQLITE_OFF: &str = "
+    drop trigger order_changes_insert; drop trigger order_changes_update; drop trigger order_changes_delete";
+const SQLITE_IS_ON: &str = "
+    select count(*) from sqlite_master
+     where type = 'trigger' and name in ('order_changes_insert', 'order_changes_update', 'order_changes_delete')";
+/// Triggers that write the log.
+const TRIGGERS: i64 = 3;
+/// A position is the number of a change times this, and an entry's place in it.
+const ENTRIES_OF_A_CHANGE: i64 = 256;
+/// Rows of the log that one statement clears.
+const CLEARED_AT_ONCE: i64 = 1_000;
+
+const POSTGRES_EXTENT: &str = "
+    select epoch,
+           coalesce((select min(change) from order_changes),
+                    (select last_value + is_called::int from order_changes_change_seq)) as first,
+           coalesce((select change * 256 + cardinality(order_ids) - 1 from order_changes
+                      where change <= $1 / 256 order by change desc limit 1), 0) as last
+      from announcement_epoch";
+const SQLITE_EXTENT: &str = "
+    select epoch,
+           coalesce((select min(change) from order_changes),
+                    (select seq + 1 from sqlite_sequence where name = 'order_changes'), 1) as first,
+           coalesce((select change * 256 + json_array_length(order_ids) - 1 from order_changes
+                      order by change desc limit 1), 0) as last
+      from announcement_epoch";
+
+/// What changed after a position.
+#[derive(Debug, Clone, Default)]
+pub struct Announcements {
+    /// Each order once, in the order of its last change.
+    pub orders: Vec<AnnouncedOrder>,
+    /// In which the positions hold.
+    pub epoch: i64,
+    /// From where to read on.
+    pub next: i64,
+    /// Nothing is left to tell now.
+    pub at_end: bool,
+    /// Entries after the position were cleared away before they were read.
+    pub fell_off: bool,
+}
+
+impl Store {
+    /// Whether changes of orders are noted.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn notes_changes(&self) -> Result<bool, StoreError> {
+        let count = async {
+            Ok(match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.lists.begin(QUERY_MAX).await?;
+                    let count: i64 =
+                        sqlx::query_scalar(POSTGRES_IS_ON).fetch_one(transaction.statements()).await?;
+                    transaction.commit().await?;
+                    count
+                }
+                Database::Sqlite(own) => sqlx::query_scalar(SQLITE_IS_ON).fetch_one(&own.pool).await?,
+            })
+        };
+        Ok(within(ANSWER_MAX, count).await? == TRIGGERS)
+    }
+
+    /// Notes changes of orders from now on, or no longer; tells whether that is new. Takes a lock on `orders` for an instant.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_changes(&self, on: bool) -> Result<bool, StoreError> {
+        if self.notes_changes().await? == on {
+            return Ok(false);
+        }
+        let change = async {
+            match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.lists.begin(QUERY_MAX).await?;
+                    raw_sql(if on { POSTGRES_ON } else { POSTGRES_OFF })
+                        .execute(transaction.statements())
+                        .await?;
+                    transaction.commit().await?;
+                }
+                Database::Sqlite(own) => {
+                    let mut transaction = own.pool.begin().await?;
+                    raw_sql(if on { SQLITE_ON } else { SQLITE_OFF }).execute(&mut *transaction).await?;
+                    transaction.commit().await?;
+                }
+            }
+            Ok(true)
+        };
+        within(ANSWER_MAX, change).await
+    }
+
+    /// Raises the epoch, because versions come again that receivers have seen with other content; tells the new one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin_epoch(&self) -> Result<i64, StoreError> {
+        const SQL: &str = "update announcement_epoch set epoch = epoch + 1 returning epoch";
+        let epoch =
+            async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(SQL).fetch_one(pool).await?)) };
+        within(ANSWER_MAX, epoch).await
+    }
+
+    /// At most `limit` entries of the log after `position`; 0 is before all that it has.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn announcements(&self, position: i64, limit: u32) -> Result<Announcements, StoreError> {
+        let limit = limit.min(ROWS_MAX);
+        let read = async {
+            match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.announcements.begin(QUERY_MAX).await?;
+                    // A statement of its own, before the others: what is final by now is visible to their snapshots.
+                    let last: Option<i64> = sqlx::query_scalar("select announcements_watermark($1)")
+                        .bind(i32::try_from(WATERMARK_MAX.as_millis()).unwrap_or(i32::MAX))
+                        .fetch_one(transaction.statements())
+                        .await?;
+                    let last = last.unwrap_or(position);
+                    let extent = sqlx::query_as(POSTGRES_EXTENT).bind(last);
+                    let extent = Extent::of(extent.fetch_one(transaction.statements()).await?);
+                    let page = sqlx::query_as(include_str!("../postgres/announcements.sql"))
+                        .bind(position)
+                        .bind(last);
+                    let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
+                    let orders = page.fetch_all(transaction.statements()).await?;
+                    transaction.commit().await?;
+                    Ok(extent.page(position, orders))
+                }
+                Database::Sqlite(own) => {
+                    let mut transaction = own.pool.begin().await?;
+                    let extent =
+                        Extent::of(sqlx::query_as(SQLITE_EXTENT).fetch_one(&mut *transaction).await?);
+                    let page = sqlx::query_as(include_str!("../sqlite/announcements.sql"))
+                        .bind(position)
+                        .bind(i64::from(limit));
+                    let orders = page.fetch_all(&mut *transaction).await?;
+                    Ok(extent.page(position, orders))
+                }
+            }
+        };
+        within(ANSWER_MAX, read).await
+    }
+
+    /// Clears entries of the log that are older than `older_than`, a bounded number at once; tells how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn clear_changes(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
+        const SQL: &str = "
+            delete from order_changes where change in (
+                   select change from order_changes where at < $1 order by change limit $2)";
+        let cleared = async {
+            Ok(on_either!(self, QUERY_MAX, pool => {
+                sqlx::query(SQL).bind(older_than).bind(CLEARED_AT_ONCE).execute(pool).await?.rows_affected()
+            }))
+        };
+        within(ANSWER_MAX, cleared).await
+    }
+}
+
+/// From where to where the log reaches.
+struct Extent {
+    epoch: i64,
+    /// The first change that it has, or the next one if it has none.
+    first: i64,
+    /// The position of its last entry that may be told; 0 if there is none.
+    last: i64,
+}
+
+impl Extent {
+    fn of((epoch, first, last): (i64, i64, i64)) -> Self {
+        Self { epoch, first, last }
+    }
+
+    fn page(&self, position: i64, orders: Vec<AnnouncedOrder>) -> Announcements {
+        let next = orders.last().map_or(position, |order| order.position);
+        Announcements {
+            orders,
+            epoch: self.epoch,
+            next,
+            at_end: next >= self.last,
+            fell_off: position != 0 && position / ENTRIES_OF_A_CHANGE < self.first - 1,
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::order::{Event, Key, Snapshot};
+use crate::order::{About, Event, Key, Snapshot, Statement};
 
 use super::pending::Pending;
 
@@ -74,9 +74,11 @@ fn orders_of(pending: &Pending) -> impl Iterator<Item = Key> {
     pending.event.order_key().into_iter().chain(pending.lock_key.clone())
 }
 
+/// The event, stating no fact and claiming no order: so it is stored until a person has looked.
 fn parked(event: &Event, order: &Key, events_max: u32) -> Event {
-    event.parked(format!(
-        "order {} has {events_max} events, the most that intake.order_events_max allows",
-        order.id
-    ))
+    let reason =
+        format!("order {} has {events_max} events, the most that intake.order_events_max allows", order.id);
+    let said = (event.type_name().to_owned(), event.occurred_at());
+    let about = About { payment: event.payment().cloned(), account: event.account().cloned() };
+    Event::new(event.key().clone(), said, about, Statement::Parked(reason), None, event.evidence().clone())
 }

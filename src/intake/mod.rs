@@ -63,7 +63,7 @@ use tokio::time::Instant;
 
 use crate::lock::Locks;
 use crate::order::{Event, Fingerprint, Key, Receipt, Redeemed, Redemption};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 pub use self::assign::{Assignment, assign};
 use self::dedup_cache::{DedupCache, Found};
@@ -122,22 +122,6 @@ pub enum Refusal {
     /// The lane that had them panicked.
     #[error("the lane failed")]
     LaneFailed,
-}
-
-impl From<&StoreError> for Refusal {
-    /// What a sender is told where trying again did not help.
-    fn from(error: &StoreError) -> Self {
-        match error {
-            StoreError::Misconfigured(_)
-            | StoreError::Forbidden(_)
-            | StoreError::Blocked(_)
-            | StoreError::Refused { .. } => Self::DatabaseUnfit,
-            StoreError::Unavailable(_)
-            | StoreError::Unknown(_)
-            | StoreError::Busy(_)
-            | StoreError::Stale(_) => Self::DatabaseAway,
-        }
-    }
 }
 
 /// Takes events and answers receipts. Cheap to clone.

@@ -144,3 +144,19 @@ async fn failed(mut part: Part, error: &StoreError, parts: &mut VecDeque<Part>) 
     sleep(DATABASE_RETRY.wait(failed_before)).await;
     parts.push_front(part);
 }
+
+impl From<&StoreError> for Refusal {
+    /// What a sender is told where trying again did not help.
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Misconfigured(_)
+            | StoreError::Forbidden(_)
+            | StoreError::Blocked(_)
+            | StoreError::Refused { .. } => Self::DatabaseUnfit,
+            StoreError::Unavailable(_)
+            | StoreError::Unknown(_)
+            | StoreError::Busy(_)
+            | StoreError::Stale(_) => Self::DatabaseAway,
+        }
+    }
+}

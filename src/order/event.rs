@@ -115,15 +115,8 @@ impl Event {
     #[must_use]
     pub fn dead(source: Id, id: Option<Id>, reason: String, evidence: Evidence) -> Self {
         let key = Key { id: id.unwrap_or_else(|| Id::from(evidence.body_sha256)), source };
-        let received_at = evidence.received_at;
-        Self::new(
-            key,
-            ("unreadable".to_owned(), received_at),
-            About::default(),
-            Statement::Dead(reason),
-            None,
-            evidence,
-        )
+        let said = ("unreadable".to_owned(), evidence.received_at);
+        Self::new(key, said, About::default(), Statement::Dead(reason), None, evidence)
     }
 
     /// The event, marked as brought in by an operator: no signature vouches for it.
@@ -138,14 +131,7 @@ impl Event {
         Self { remark: Some(remark), ..self }
     }
 
-    /// The event, stating no fact and claiming no order: so it is stored until a person has looked.
-    #[must_use]
-    pub fn parked(&self, reason: String) -> Self {
-        let mut parked = Self { statement: Statement::Parked(reason), claim: None, ..self.clone() };
-        parked.facts_sha256 = parked.digest_of_facts();
-        parked
-    }
-
+    /// The reason to store where its outcome has none.
     pub(super) fn remark(&self) -> Option<String> {
         self.remark.clone()
     }

@@ -29,18 +29,15 @@ pub(crate) struct Faults {
     pub(crate) hidden_failover: bool,
 }
 
-/// A server, and the one that takes over from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Simulated(Arc<Mutex<State>>);
 
-/// A connection to one of the servers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SimulatedConnection(u64);
 
 #[derive(Debug)]
 struct State {
     tables: Tables,
-    /// After each commit.
     history: Vec<Tables>,
     random: StdRng,
     server: u64,
@@ -48,7 +45,6 @@ struct State {
     steps: u64,
 }
 
-/// What is stored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tables {
     pub(crate) events: BTreeMap<Key, Stored>,
@@ -58,7 +54,6 @@ pub(crate) struct Tables {
     versions: i64,
 }
 
-/// A row of `events`.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) known: Known,
@@ -86,7 +81,6 @@ impl Simulated {
         })))
     }
 
-    /// What is stored now.
     pub(crate) fn tables(&self) -> Tables {
         self.lock().tables.clone()
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::dev::{DataDir, Start};
+use super::dev::DataDir;
 use super::failure::{Exit, Failure};
 use super::output::Output;
 use crate::config::{File, Flag, Layers, Needs, Settings};
@@ -47,22 +47,15 @@ impl Context {
         let Some(data) = DataDir::find().filter(|_| !self.flags_name_a_database()) else {
             return self.settings(needs);
         };
-        if let Some(running) = data.running() {
+        if let Some(layers) = data.layers_of_running(self)? {
             self.output.note(format_args!("using {}, where `paylatch dev` runs", data.directory()));
-            let mut layers = data.layers(self, &running.start)?;
-            let own = running
-                .flags()
-                .into_iter()
-                .filter(|own| layers.flags.iter().all(|given| given.setting != own.setting));
-            let own: Vec<Flag> = own.collect();
-            layers.flags.extend(own);
             return Ok(Settings::read(layers, needs)?);
         }
         if self.names_a_database()? {
             return self.settings(needs);
         }
         self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
-        Ok(Settings::read(data.layers(self, &Start::new(self.settings_file(), false))?, needs)?)
+        Ok(Settings::read(data.layers_of_last(self)?, needs)?)
     }
 
     /// One source of the settings.

@@ -97,7 +97,7 @@ impl DataDir {
 
     /// The settings of a `dev` here: flags, environment and the settings file apply, except to what makes it a `dev`. The
     /// database and the locks of the settings file hold only if that was asked for.
-    pub(in crate::cli) fn layers(&self, context: &Context, start: &Start) -> Result<Layers, Failure> {
+    pub(super) fn layers(&self, context: &Context, start: &Start) -> Result<Layers, Failure> {
         let fixed = |setting: &str, value: String| Flag {
             setting: setting.to_owned(),
             value,
@@ -119,9 +119,19 @@ impl DataDir {
         Ok(Layers { flags, environment, file, dev: Some(dev) })
     }
 
-    /// What the `dev` that runs here was started with, and where it listens.
-    pub(in crate::cli) fn running(&self) -> Option<Running> {
-        Running::read(&self.directory.join(RUNNING))
+    /// The settings of the `dev` that runs here, if one does, with the addresses where it listens.
+    pub(in crate::cli) fn layers_of_running(&self, context: &Context) -> Result<Option<Layers>, Failure> {
+        let Some(running) = Running::read(&self.directory.join(RUNNING)) else { return Ok(None) };
+        let mut layers = self.layers(context, &running.start)?;
+        let is_given = |own: &Flag| layers.flags.iter().any(|given| given.setting == own.setting);
+        let own: Vec<Flag> = running.flags().into_iter().filter(|own| !is_given(own)).collect();
+        layers.flags.extend(own);
+        Ok(Some(layers))
+    }
+
+    /// The settings of a `dev` that ran here.
+    pub(in crate::cli) fn layers_of_last(&self, context: &Context) -> Result<Layers, Failure> {
+        self.layers(context, &Start::new(context.settings_file(), false))
     }
 
     /// Lets the other commands find the `dev` that runs here, until what this returns is dropped.

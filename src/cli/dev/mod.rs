@@ -11,9 +11,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use self::data_dir::DataDir;
-use self::running::Running;
-pub(super) use self::running::Start;
-use super::context::Context;
+use self::running::{Running, Start};
+use super::context::{Context, read_file};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::listing;
@@ -55,6 +54,8 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let providers =
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let fixtures = dev.replay.as_deref().map(Fixture::read_all).transpose()?;
+    // A mistyped name leaves nothing behind.
+    context.settings_file().map(|path| read_file(&path)).transpose()?;
     let data = DataDir::prepare(&providers)?;
     let start = Start::new(context.settings_file(), dev.with_database);
     let settings = Settings::read(data.layers(context, &start)?, Needs { database: true, sources: true })?;

@@ -20,7 +20,7 @@ const ATTEMPT_AFTER: Duration = Duration::from_millis(10);
 
 /// What it was started with.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in crate::cli) struct Start {
+pub(super) struct Start {
     /// The settings file.
     pub(super) settings_file: Option<PathBuf>,
     /// Whether that file's database and locks are used.
@@ -29,14 +29,14 @@ pub(in crate::cli) struct Start {
 
 /// And where it listens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(in crate::cli) struct Running {
-    pub(in crate::cli) start: Start,
+pub(super) struct Running {
+    pub(super) start: Start,
     pub(super) listen: SocketAddr,
     pub(super) admin_listen: SocketAddr,
 }
 
 impl Start {
-    pub(in crate::cli) fn new(settings_file: Option<PathBuf>, with_database: bool) -> Self {
+    pub(super) fn new(settings_file: Option<PathBuf>, with_database: bool) -> Self {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         Self { settings_file: settings_file.map(absolute), with_database }
     }
@@ -44,7 +44,7 @@ impl Start {
 
 impl Running {
     /// Where it listens, as settings; a flag of the command goes before.
-    pub(in crate::cli) fn flags(&self) -> [Flag; 2] {
+    pub(super) fn flags(&self) -> [Flag; 2] {
         [("listen", self.listen), ("admin_listen", self.admin_listen)].map(|(setting, address)| Flag {
             setting: setting.to_owned(),
             value: address.to_string(),

@@ -44,8 +44,11 @@ fn line(file: &str, event: &Event) -> String {
     let payment = event.payment().map_or("-", Id::as_str);
     let says = match event.statement() {
         Statement::Fact(fact) => {
-            let total = if fact.basis == Basis::Total { " in total" } else { "" };
-            format!("{fact}{total} by {}", fact.reference)
+            let basis = match fact.basis {
+                Basis::Own => String::new(),
+                basis => format!(" ({basis})"),
+            };
+            format!("{fact}{basis} by {}", fact.reference)
         }
         Statement::Noted(reason) => format!("noted: {reason}"),
         Statement::Parked(reason) => format!("parked: {reason}"),

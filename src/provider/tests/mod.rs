@@ -11,6 +11,7 @@ mod movements;
 mod providers;
 mod reader;
 mod rules;
+mod scope;
 mod signing;
 mod vectors;
 

@@ -199,7 +199,8 @@ fn statuses_that_are_easily_overlooked_mean_what_they_say() {
             json!("net.authorize.payment.fraud.declined"),
             "failed 1000 USD",
         ),
-        ("paypal", "04", "/resource/amount/value", json!("-20.00"), "parked"),
+        ("paypal", "04", "/resource/amount/value", json!("-20.00"), "refunded 2000 USD"),
+        ("paypal", "02", "/resource/amount/value", json!("-20.00"), "parked"),
     ] {
         assert_eq!(
             says(&event_with(provider, number, &[(pointer, value)])),

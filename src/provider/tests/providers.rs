@@ -273,12 +273,13 @@ fn an_account_of_adyen_that_captures_at_once_is_paid_by_its_authorisation() {
     let of = |order: &str| (orders[order].status, orders[order].captured);
     assert_eq!(of("ord_2001"), (Status::Paid, 4500));
     assert_eq!(of("ord_2002"), (Status::Paid, 9900), "the CAPTURE beside it is not counted again");
-    assert_eq!(of("ord_2008"), (Status::Failed, 0), "CAPTURE_FAILED takes the authorisation's capture back");
+    assert_eq!(of("ord_2008"), (Status::Authorized, 0), "a CAPTURE_FAILED shows that nothing was captured");
+    assert_eq!(of("ord_2005"), (Status::Canceled, 0), "a cancellation shows it too");
 
     let wrong = BTreeMap::from([("capture".to_owned(), "later".to_owned())]);
     let mistakes =
         Source::new(SourceSettings { params: wrong, ..settings("adyen") }, providers()).unwrap_err();
-    assert_eq!(mistakes[0], ("params.capture".to_owned(), "expected manual or auto, not `later`".to_owned()));
+    assert_eq!(mistakes[0], ("params.capture".to_owned(), "expected auto or manual, not `later`".to_owned()));
 }
 
 #[test]

@@ -137,7 +137,7 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
             "rule 4: expected one of `kind`, `noted` and `parked`",
         ),
         ("take = \"v1\"", "takes = \"v1\"", "unknown field `takes`"),
-        ("{sig:t}.{body}", "{sig:t}.{body", "lacks a `}`"),
+        ("{sig:t}.{body}", "{sig:t}.{body}.{sig:t", "lacks a `}`"),
         (
             "[facts]",
             "[facts]\nonly = \"x\"",
@@ -145,6 +145,8 @@ fn a_wrong_definition_names_the_file_the_place_and_what_was_expected() {
         ),
         ("[signature]", "[signatures]", "unknown field `signatures`"),
         ("{sig:t}", "{param:t}", "[signature.signed] param `t` is not declared under [params]"),
+        ("basis = \"total\"", "basis = \"sum\"", "unknown basis `sum`; expected one of own, total"),
+        ("basis = \"total\"", "basis = \"presumed\"", "basis `presumed` says nothing of `captured`"),
     ] {
         assert!(stripe.contains(find), "{find}");
         std::fs::write(dir.path().join("mine.toml"), stripe.replacen(find, replace, 1)).unwrap();
@@ -274,7 +276,12 @@ fn an_expanded_payment_intent_is_read_by_its_id() {
 #[test]
 fn stripe_s_statuses_decide_what_a_type_means() {
     for (fixture, pointer, value, expected) in [
-        ("02", "/data/object/amount_received", json!(1), "noted: moves no money"),
+        (
+            "02",
+            "/data/object/amount_received",
+            json!(1),
+            "noted: what is left of a reservation; its captures state the money",
+        ),
         ("05", "/data/object/payment_status", json!("unpaid"), "noted: not paid yet, or nothing to pay"),
         (
             "05",
@@ -286,6 +293,7 @@ fn stripe_s_statuses_decide_what_a_type_means() {
         ("05", "/type", json!("checkout.session.async_payment_succeeded"), "captured 2000 USD"),
         ("05", "/type", json!("checkout.session.async_payment_failed"), "failed 2000 USD"),
         ("04", "/data/object/captured", json!(false), "authorized 2000 USD"),
+        ("08", "/data/object/captured", json!(false), "canceled 10000 EUR"),
         ("04", "/data/object/amount_captured", json!(null), "captured 2000 USD"),
         ("04", "/type", json!("charge.expired"), "canceled 2000 USD"),
         ("04", "/type", json!("charge.failed"), "failed 2000 USD"),
@@ -295,8 +303,14 @@ fn stripe_s_statuses_decide_what_a_type_means() {
         ("07", "/type", json!("charge.refund.updated"), "refunded 2500 EUR"),
         ("11", "/data/object/status", json!("prevented"), "noted: the dispute was prevented"),
         ("11", "/data/object/status", json!("brand_new"), "noted: unmapped status"),
-        ("03", "/type", json!("payment_intent.brand_new"), "noted: moves no money"),
+        ("03", "/type", json!("payment_intent.brand_new"), "noted: unmapped type"),
         ("03", "/type", json!("brand.new"), "noted: unmapped type"),
+        (
+            "03",
+            "/type",
+            json!("v1.payment_intent.succeeded"),
+            "parked: a thin event says nothing of money: let the event destination send snapshot payloads",
+        ),
         ("03", "/data/object/currency", json!("isk"), "captured 20 ISK"),
     ] {
         assert_eq!(

@@ -261,8 +261,10 @@ fn named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
 const NOT_ON_THE_DASHBOARD: &[&str] = &[
     "paylatch_build_info",
     "paylatch_events_missing_since_seconds",
+    "paylatch_last_event_timestamp_seconds",
     "paylatch_lock_extend_total",
     "paylatch_lock_orphan_cleanup_total",
+    "paylatch_quiet_after_seconds",
 ];
 
 fn read(path: &str) -> String {

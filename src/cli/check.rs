@@ -71,6 +71,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             note_failover(&mut report, &store).await;
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
+            check_silence(&mut report, &store, &settings, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
     }
@@ -173,6 +174,30 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);
+    }
+}
+
+/// Whether each source was heard of within its `quiet_after`. One that was never heard of is not set up yet.
+async fn check_silence(report: &mut Report, store: &Store, settings: &Settings, production: bool) {
+    for source in &settings.sources {
+        let Some(limit) = source.settings().quiet_after else { continue };
+        let at = match store.last_event_at(source.name()).await {
+            Ok(Some(at)) => at,
+            Ok(None) => {
+                report.note("silence", format_args!("{}: no event is stored yet", source.name()));
+                continue;
+            }
+            Err(error) => return report.bad("silence", &error.into()),
+        };
+        let silent_for = Duration::from_micros(now_micros().0.saturating_sub(at.0).unsigned_abs());
+        let told = format!("{}: the latest event came {} min ago", source.name(), silent_for.as_secs() / 60);
+        if production && silent_for > limit {
+            let failure = Failure::new(Exit::Failed, "silent", told)
+                .hint("look at the provider's dashboard whether the endpoint is enabled, and what its deliveries were answered");
+            report.bad("silence", &failure);
+        } else {
+            report.good("silence", told);
+        }
     }
 }
 

@@ -41,7 +41,8 @@ impl Sources {
     }
 
     /// All of them, as they are now.
-    pub(super) fn all(&self) -> Vec<Source> {
+    #[must_use]
+    pub fn all(&self) -> Vec<Source> {
         let sources = self.0.read().unwrap_or_else(PoisonError::into_inner);
         sources.values().map(|served| served.source.clone()).collect()
     }

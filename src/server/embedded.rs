@@ -76,12 +76,12 @@ impl Paylatch {
         store.claim().map_err(|error| StartError::Database(error.to_string()))?;
         let health = Health::new();
         first_check(&store, &health).await.map_err(|error| StartError::Database(error.to_string()))?;
+        let sources = Sources::new(by_name(&settings.sources));
         let ((intake, lanes), checks) = {
             let _beside_the_lanes = lane_runtime.enter();
-            let checks = keep_checking(store.clone(), locks.clone(), health.clone());
+            let checks = keep_checking(store.clone(), locks.clone(), health.clone(), sources.clone());
             (Intake::start(&settings.intake, &locks, &store), tokio::spawn(checks))
         };
-        let sources = Sources::new(by_name(&settings.sources));
         let routes = http::public(&settings.http, sources, intake, health.clone(), None);
         let routes = http::mounted(routes, settings.http.trusted_proxies);
         Ok(Self { routes, lanes, checks, locks, health, _lane_runtime: lane_runtime })

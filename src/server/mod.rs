@@ -8,6 +8,7 @@ mod embedded;
 mod error;
 mod lanes;
 mod signals;
+mod silence;
 pub mod supervisor;
 mod watch;
 
@@ -164,7 +165,10 @@ impl Server {
         let stop = CancellationToken::new();
         let ((intake, lanes), checks) = {
             let _beside_the_lanes = self.lane_runtime.enter();
-            let checks = keep_checking(self.store.clone(), self.locks.clone(), self.health.clone());
+            let checks = {
+                let (locks, sources) = (self.locks.clone(), self.sources.clone());
+                keep_checking(self.store.clone(), locks, self.health.clone(), sources)
+            };
             (Intake::start(&self.settings.intake, &self.locks, &self.store), tokio::spawn(checks))
         };
         let health = self.health.clone();

@@ -8,8 +8,8 @@ use metrics::gauge;
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
-use super::ServerError;
-use crate::http::{Database, Health, LockService, received_now};
+use super::{ServerError, silence};
+use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
 use crate::store::{Counts, Schema, Store, StoreError};
@@ -21,11 +21,16 @@ const COUNT_EVERY_TICKS: u64 = 30;
 
 /// Keeps `/readyz` true to the database and the lock service. A database that turns out unfit before it was ever ready
 /// ends the process, as it would have kept it from starting.
-pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) -> ServerError {
+pub(super) async fn keep_checking(
+    store: Store,
+    locks: Locks,
+    health: Health,
+    sources: Sources,
+) -> ServerError {
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     let mut unknown_migrations = 0;
-    let mut sources = BTreeSet::new();
+    let mut with_unclaimed = BTreeSet::new();
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
@@ -39,7 +44,8 @@ pub(super) async fn keep_checking(store: Store, locks: Locks, health: Health) ->
         let lock_service = if locks.answers().await { LockService::Ready } else { LockService::Unavailable };
         health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
-            count(&store, &mut sources).await;
+            count(&store, &mut with_unclaimed).await;
+            silence::tell(&store, &sources).await;
         }
     }
     ServerError::Ended("health check")

@@ -145,6 +145,14 @@ pub const METERS: &[Meter] = &[
         "Orders whose events contradict each other, by anomaly, less those acknowledged.",
     ),
     gauge(
+        "paylatch_last_event_timestamp_seconds",
+        "When the latest event of a source was stored, in Unix seconds; duplicates do not move it.",
+    ),
+    gauge(
+        "paylatch_quiet_after_seconds",
+        "After how long a silent source is an alarm: `sources.NAME.quiet_after`.",
+    ),
+    gauge(
         "paylatch_events_parked",
         "Stored events whose payment, amount or currency is missing, less those acknowledged.",
     ),

@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use crate::lock_servers::{LockService, Nodes, Redis};
+use crate::webhooks::payment;
 use crate::world::{Plan, World};
 
 #[tokio::test]
@@ -16,6 +17,32 @@ async fn a_lock_service_that_may_evict_is_warned_of() {
     assert!(check.status.success(), "a warning is no failure: {}", said(&check));
     assert_eq!(warnings(&check).len(), 1);
     assert!(warnings(&check)[0].contains("maxmemory-policy allkeys-lru"), "{}", said(&check));
+}
+
+#[tokio::test]
+async fn a_source_that_has_been_silent_for_longer_than_it_may_fails_the_production_check() {
+    let quiet = |plan: Plan| plan.set("sources.stripe.quiet_after", "'1h'");
+    for (plan, earlier) in [
+        (Plan::postgres(), "received_at = received_at - interval '2 hours'"),
+        (Plan::sqlite(), "received_at = '2026-01-01T00:00:00.000000Z'"),
+    ] {
+        let world = quiet(plan).start().await;
+        let silence = async || {
+            let check: serde_json::Value =
+                serde_json::from_slice(&world.cli(&["check", "--production", "--json"]).await.stdout)
+                    .unwrap();
+            let part =
+                check.as_array().unwrap().iter().find(|part| part["part"] == "silence").unwrap().clone();
+            (part["ok"].as_bool().unwrap(), part["code"].clone())
+        };
+        assert_eq!(silence().await, (true, serde_json::Value::Null), "a source that nothing ever came from");
+
+        world.send(&payment("pi_1").of_order("order-1").succeeded()).await;
+        assert_eq!(silence().await, (true, serde_json::Value::Null));
+
+        world.database.execute(&format!("update events set {earlier}")).await;
+        assert_eq!(silence().await, (false, "silent".into()));
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ create table events (
 );
 create index events_payment on events (payment_id, source);
 create index events_with_body on events (received_at) where payload is not null;
+create index events_unmapped on events (source, type) where outcome = 'noted' and reason in ('unmapped type', 'unmapped status');
 create index events_failed on events (outcome) where outcome in ('parked', 'dead');
 
 comment on table events is 'Every verified event, once, with what was decided and why. Rows are never deleted.';
@@ -72,6 +73,7 @@ comment on column events.headers is 'The headers that the provider''s definition
 comment on column events.payload is 'The exact bytes that were verified; null after a purge.';
 comment on index events_payment is 'The events of a payment, folded together.';
 comment on index events_with_body is 'What a purge has left, in the order in which it goes through it.';
+comment on index events_unmapped is 'Types that nobody decided what they mean.';
 comment on index events_failed is 'Counts and lists what needs a person.';
 
 create table payments (

@@ -41,6 +41,7 @@ create table events ( -- Every verified event, once, with what was decided and w
 create index events_payment on events (payment_id, source);
 create index events_with_body on events (received_at) where payload is not null;
 create index events_source_received on events (source || '', received_at); -- The latest events of a source; of an expression, so that no look-up of an event by its id is taken through it.
+create index events_unmapped on events (source, type) where outcome = 'noted' and reason in ('unmapped type', 'unmapped status');
 create index events_failed on events (outcome) where outcome in ('parked', 'dead');
 
 create table payments ( -- Which order each payment belongs to: a cache of the claims in events.

@@ -71,6 +71,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             note_failover(&mut report, &store).await;
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
+            check_types(&mut report, &store, &settings, check.production).await;
             check_silence(&mut report, &store, &settings, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
@@ -174,6 +175,33 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
         report.bad("contents", &failure);
     } else {
         report.good("contents", told);
+    }
+}
+
+/// Whether every type that came is mapped, or listed in its source's `ignore_types`.
+async fn check_types(report: &mut Report, store: &Store, settings: &Settings, production: bool) {
+    let unmapped = match store.unmapped_types().await {
+        Ok(unmapped) => unmapped,
+        Err(error) => return report.bad("types", &error.into()),
+    };
+    let is_ignored = |source: &str, type_name: &str| {
+        settings.sources.iter().any(|own| own.name().as_str() == source && own.ignores(type_name))
+    };
+    let told: Vec<String> = unmapped
+        .iter()
+        .filter(|one| !is_ignored(&one.source, &one.type_name))
+        .map(|one| format!("{} of {} ({}, {} events)", one.type_name, one.source, one.reason, one.events))
+        .collect();
+    if told.is_empty() {
+        report.good("types", "every type that came is mapped");
+    } else if production {
+        let failure = Failure::new(Exit::Failed, "unmapped_types", told.join(", ")).hint(
+            "nobody decided whether these move money: map them in a definition in providers_dir and run \
+             `paylatch reprocess --noted`, or list them in the source's ignore_types",
+        );
+        report.bad("types", &failure);
+    } else {
+        report.warn("types", told.join(", "));
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, events_table, one_of, settlement, stored_id};
+use super::listing::{ROWS_SHOWN, events_table, one_of, settlement, stored_id, unmapped_table};
 use super::output::{Output, printable};
 use crate::config::Needs;
 use crate::order::{Key, Outcome};
@@ -30,6 +30,9 @@ pub(super) struct Events {
     /// Events with this outcome; with `conflict` those that another body came for.
     #[arg(long, value_parser = one_of(Outcome::ALL.iter().map(|outcome| outcome.as_str())))]
     outcome: Option<String>,
+    /// Instead of events, the types that no definition decides, with how many events of each are stored.
+    #[arg(long, conflicts_with_all = ["event_id", "order", "payment", "type_name", "outcome", "after"])]
+    unmapped: bool,
     /// Events after this one.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
@@ -59,6 +62,9 @@ struct Told {
 pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
+    if events.unmapped {
+        return tell_unmapped(context.output, &store, events).await;
+    }
     let rows = read(&store, events).await?;
     match (&events.event_id, events.json) {
         (Some(id), json) => {
@@ -70,6 +76,16 @@ pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failur
         }
         (None, true) => context.output.json(&rows),
         (None, false) => context.output.line(events_table(&rows)),
+    }
+    Ok(())
+}
+
+async fn tell_unmapped(output: Output, store: &Store, events: &Events) -> Result<(), Failure> {
+    let mut types = store.unmapped_types().await?;
+    types.retain(|unmapped| events.source.as_ref().is_none_or(|source| *source == unmapped.source));
+    match events.json {
+        true => output.json(&types),
+        false => output.line(unmapped_table(&types)),
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use clap::builder::PossibleValuesParser;
 use super::failure::{Exit, Failure};
 use super::output::{printable, table};
 use crate::order::{Currency, Id, display_amount};
-use crate::store::{AcknowledgementRow, AnomalyRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+use crate::store::{
+    AcknowledgementRow, AnomalyRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store, UnmappedType,
+};
 
 /// Only these words, which a mistake is answered with.
 pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>) -> PossibleValuesParser {
@@ -50,6 +52,18 @@ fn shown(row: &OrderRow, found: &AnomalyRow, acknowledged: &[AcknowledgementRow]
             && (&settled.anomaly, &settled.detail) == (&found.anomaly, &found.detail)
     });
     if is_settled { format!("{} (acknowledged)", found.anomaly) } else { found.anomaly.clone() }
+}
+
+/// A line for each type that nobody decided what it means.
+pub(super) fn unmapped_table(types: &[UnmappedType]) -> String {
+    let header = ["source", "type", "why", "events", "last"];
+    let cells = types.iter().map(|unmapped| {
+        let events = unmapped.events.to_string();
+        let cells =
+            [&unmapped.source, &unmapped.type_name, &unmapped.reason, &events, &unmapped.last_received_at];
+        cells.iter().map(|cell| printable(cell)).collect()
+    });
+    table(&header, cells)
 }
 
 /// A line for each event.

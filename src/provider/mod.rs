@@ -115,6 +115,12 @@ impl Source {
         &self.settings
     }
 
+    /// Whether the settings say that this type means nothing here.
+    #[must_use]
+    pub fn ignores(&self, type_name: &str) -> bool {
+        facts::Types::listed(&self.settings.ignore_types).include(type_name)
+    }
+
     /// The group of sources that it shares order numbers with; alone unless the settings say otherwise.
     #[must_use]
     pub fn ledger(&self) -> &Id {

@@ -51,7 +51,7 @@ pub use error::StoreError;
 pub use inspect::{
     AcknowledgementRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow,
     EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
-    UNCLAIMED_AFTER,
+    UNCLAIMED_AFTER, UnmappedType,
 };
 pub use migration::Schema;
 pub use session::Session;

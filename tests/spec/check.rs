@@ -46,6 +46,34 @@ async fn a_source_that_has_been_silent_for_longer_than_it_may_fails_the_producti
 }
 
 #[tokio::test]
+async fn a_type_that_nobody_mapped_is_listed_and_fails_the_production_check_until_it_is_ignored() {
+    for plan in [Plan::postgres(), Plan::sqlite()] {
+        let world = plan.start().await;
+        let types = async || {
+            let check: serde_json::Value =
+                serde_json::from_slice(&world.cli(&["check", "--production", "--json"]).await.stdout)
+                    .unwrap();
+            check.as_array().unwrap().iter().find(|part| part["part"] == "types").unwrap().clone()
+        };
+        assert_eq!(types().await["ok"], true);
+
+        let unknown = payment("pi_1").of_order("order-1").of_type("payment_intent.brand_new");
+        assert_eq!(world.send(&unknown).await.outcome(), "noted");
+        let found = types().await;
+        assert_eq!((found["ok"].clone(), found["code"].clone()), (false.into(), "unmapped_types".into()));
+        let listed = world.cli(&["events", "--unmapped", "--json"]).await;
+        let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+        assert_eq!(listed[0]["type"], "payment_intent.brand_new");
+        assert_eq!(listed[0]["events"], 1);
+
+        world.replicas[0].rewrite(|settings| {
+            settings.insert("sources.stripe.ignore_types".into(), "['payment_intent.brand_*']".into());
+        });
+        assert_eq!(types().await["ok"], true);
+    }
+}
+
+#[tokio::test]
 async fn nodes_of_redlock_that_are_away_or_the_same_are_warned_of() {
     /// The second entry is the first server again, under another name; the third server is away.
     struct Muddled(Nodes);

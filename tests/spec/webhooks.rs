@@ -57,6 +57,11 @@ impl Payment {
         self.intent("payment_intent.succeeded", "succeeded", (0, self.amount))
     }
 
+    /// An event of any type about the intent.
+    pub fn of_type(&self, type_name: &str) -> Webhook {
+        self.intent(type_name, "succeeded", (0, self.amount))
+    }
+
     pub fn failed(&self) -> Webhook {
         self.intent("payment_intent.payment_failed", "requires_payment_method", (0, 0))
     }

@@ -19,7 +19,7 @@ use self::claims::Named;
 pub(super) use self::claims::{BY_BUYER, by_buyer};
 use self::family::Family;
 use self::scope::Scope;
-use self::types::Types;
+pub(super) use self::types::Types;
 use super::definition::{Definition, Texts, Unit};
 use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, Unfold, View, to_json};
 use super::signature::read_if_asked;

@@ -5,7 +5,7 @@ use super::super::definition::Texts;
 
 /// `charge.succeeded`, `charge.*` for all that begin so, `param:NAME` for a list of the source's own.
 #[derive(Debug, Clone)]
-pub(super) struct Types(Vec<Pattern>);
+pub(in crate::provider) struct Types(Vec<Pattern>);
 
 #[derive(Debug, Clone)]
 struct Pattern {
@@ -34,7 +34,7 @@ impl Types {
     }
 
     /// A setting's list.
-    pub(super) fn listed(texts: &[String]) -> Self {
+    pub(in crate::provider) fn listed(texts: &[String]) -> Self {
         Self(texts.iter().map(|text| Pattern::new(text)).collect())
     }
 
@@ -43,7 +43,7 @@ impl Types {
         self.0.is_empty()
     }
 
-    pub(super) fn include(&self, type_name: &str) -> bool {
+    pub(in crate::provider) fn include(&self, type_name: &str) -> bool {
         self.0.iter().any(|pattern| pattern.fits(type_name))
     }
 }

@@ -6,6 +6,7 @@ mod clause;
 mod purge;
 mod rows;
 mod stored;
+mod unmapped;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use purge::Purged;
 pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
+pub use unmapped::UnmappedType;
 
 /// The most rows that one call answers, whatever its `limit`.
 pub const ROWS_MAX: u32 = 1000;

@@ -1,6 +1,10 @@
 //! Exactly once: an event, however often and however concurrently delivered, has its effect once.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use crate::client::Answer;
 use crate::servers::eventually;
@@ -30,6 +34,34 @@ async fn an_event_delivered_200_times_at_once_over_sqlite_is_applied_once() {
     assert_eq!(outcomes(&answers), (1, 199));
     assert_eq!(world.money("order-1").await, ("paid".to_owned(), [0, 1_000, 0, 0]));
     duplicates_are_counted(&world, &webhook.id, 199).await;
+}
+
+#[tokio::test]
+async fn a_webhook_is_not_taken_for_another_that_has_its_body_and_another_id_in_a_header() {
+    const SECRET: &str = "shpss_canary_0123456789abcdef";
+    let plan = Plan::sqlite().set("sources.shopify.provider", "'shopify'");
+    let world = plan.set("sources.shopify.secrets", &format!("['{SECRET}']")).start().await;
+    let body = include_bytes!("../../fixtures/shopify/04-orders-paid.json");
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body);
+    let signature = STANDARD.encode(mac.finalize().into_bytes());
+    let send = async |id: &str| {
+        let headers = [
+            ("x-shopify-hmac-sha256", signature.as_str()),
+            ("x-shopify-topic", "orders/paid"),
+            ("x-shopify-shop-domain", "shop.example"),
+            ("x-shopify-api-version", "2026-07"),
+            ("x-shopify-webhook-id", id),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        world.replicas[0].post("/webhooks/shopify", &headers, &body[..]).await.unwrap().outcome()
+    };
+
+    assert_eq!(send("one").await, "applied");
+    assert_eq!(send("one").await, "duplicate");
+    assert_eq!(send("two").await, "restated");
+    assert_eq!(send("two").await, "duplicate");
+    assert_eq!(world.count("events").await, 2);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
     let mut ticks = interval(KEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut was_told = false;
-    loop {
+    for tick in 0_u64.. {
         ticks.tick().await;
         if settings.enabled {
             match store.note_changes(true).await {
@@ -36,6 +36,10 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
                 }
                 Err(error) => tracing::debug!(%error, "changes of orders are looked after later"),
             }
+        }
+        // Not at once: a server that has just started has better things to do with its connections.
+        if tick == 0 {
+            continue;
         }
         let keep = i64::try_from(settings.keep.as_micros()).unwrap_or(i64::MAX);
         let older_than = UnixMicros(Timestamp::now().as_microsecond().saturating_sub(keep).max(0));

@@ -2,6 +2,7 @@
 //! replica stored it, is refused by the keys and decided from a load: it has its effect once.
 
 use crate::client::Answer;
+use crate::servers::eventually;
 use crate::webhooks::{Webhook, payment};
 use crate::world::{Plan, World};
 
@@ -120,6 +121,12 @@ fn refusing(event: &str) -> String {
 
 /// Sends the first replica new events until it saves one without a load.
 async fn learn_that_events_are_new(world: &World) {
+    // Until it has counted for the first time it opens connections, and each of them ends what was learnt.
+    eventually("the first count", async || {
+        let metrics = world.replicas[0].admin("/metrics").await.body;
+        String::from_utf8_lossy(&metrics).contains("\npaylatch_conflicts ").then_some(())
+    })
+    .await;
     for number in 0..64 {
         world.replicas[0].send(&payment(&format!("pi_new_{number}")).succeeded()).await;
         if world.replicas[0].metric(PRESUMED, &["new"]).await > 0.0 {

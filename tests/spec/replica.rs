@@ -75,6 +75,12 @@ impl Replica {
         self.is_ready().await;
     }
 
+    /// The same, until it listens, ready or not.
+    pub async fn start_again_unready(&self) {
+        self.process.replace(serve(self.directory.path(), None));
+        self.answers("/livez").await;
+    }
+
     /// Where providers reach it.
     pub fn address(&self) -> SocketAddr {
         self.address

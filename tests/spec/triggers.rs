@@ -53,8 +53,10 @@ async fn privileges_that_are_missing_are_said_to_be_missing() {
     let user = world.replicas[0].settings()["database_url"].replace("//postgres:", "//app:");
     world.replicas[0].rewrite(|settings| drop(settings.insert("database_url".to_owned(), user)));
     world.replicas[0].kill();
-    world.replicas[0].start_again().await;
+    world.replicas[0].start_again_unready().await;
 
+    let ready = world.replicas[0].request(http::Method::GET, "/readyz").await.unwrap();
+    assert_eq!((ready.status.as_u16(), ready.code()), (503, "database_unfit".to_owned()));
     let answer = world.send(&held_up()).await;
 
     assert_eq!((answer.status.as_u16(), answer.code()), (503, "database_unfit".to_owned()));

@@ -123,7 +123,9 @@ impl Plan {
             replicas.push(Replica::start(&self.settings).await);
             proxies.push(proxy);
         }
-        let database_url = database.to_url_lossy().to_string();
+        let mut database_url = database.to_url_lossy();
+        database_url.set_query(None); // what only this program's driver knows
+        let database_url = database_url.to_string();
         let database = Database::postgres(database);
         World {
             replicas,

@@ -45,5 +45,4 @@ pub use peers::{Network, TrustedProxies};
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
 pub use sources::Sources;
-#[cfg(feature = "tls")]
 pub use tls::{Tls, TlsFiles, TlsProblem};

@@ -27,7 +27,7 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
             match store.note_changes(true).await {
                 Ok(true) => info!("changes of orders are noted from now on"),
                 Ok(false) => {}
-                Err(StoreError::Misconfigured(problem)) if !was_told => {
+                Err(StoreError::Forbidden(problem) | StoreError::Misconfigured(problem)) if !was_told => {
                     was_told = true;
                     warn!(
                         problem,

@@ -240,6 +240,26 @@ async fn nothing_is_noted_while_nobody_is_to_be_told() {
 }
 
 #[tokio::test]
+async fn a_server_whose_role_may_not_note_changes_serves_and_says_which_command_does() {
+    let world = Plan::postgres().start().await;
+    let grants = "create role app login;
+        grant select, insert, update, delete on all tables in schema public to app;
+        grant usage on all sequences in schema public to app";
+    world.database.execute(grants).await;
+    let replica = &world.replicas[0];
+    let user = replica.settings()["database_url"].replace("//postgres:", "//app:");
+    replica.rewrite(|settings| {
+        settings.insert("database_url".to_owned(), user);
+        settings.insert("announce.enabled".to_owned(), "true".to_owned());
+    });
+    replica.kill();
+    replica.start_again().await;
+
+    replica.says("run `paylatch announce on` as the owner of the schema").await;
+    assert_eq!(world.send(&payment("pi_1").of_order("order-1").succeeded()).await.outcome(), "applied");
+}
+
+#[tokio::test]
 async fn the_announcements_token_asks_for_announcements_and_for_nothing_else() {
     let plan = telling(Plan::sqlite()).set("admin_token", "'an-admin-token-canary'");
     let world = plan.set("announce.token", "'an-announce-token-canary'").start().await;

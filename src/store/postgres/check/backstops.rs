@@ -1,8 +1,9 @@
 //! What decides a race, keeps every look-up short, and refuses what no row may hold.
 
 use super::super::transaction::Transaction;
-use super::super::{ANNOUNCE_SQL, COUPONS_SQL, SAVE_SQL, TABLES_SQL};
-use crate::store::migration::{made, tampered};
+use super::super::{COUPONS_SQL, SAVE_SQL};
+use super::{TABLES_ARE_MADE_BY, tables};
+use crate::store::migration::tampered;
 use crate::store::{Schema, StoreError};
 
 /// Tables, and the columns by which no two of their rows may agree.
@@ -22,7 +23,7 @@ const FUNCTIONS: [(&str, &str); 3] =
     [("save_decided", SAVE_SQL), ("redeem_batch", COUPONS_SQL), ("give_back", COUPONS_SQL)];
 
 pub(super) async fn check(transaction: &mut Transaction, schema: Schema) -> Result<(), StoreError> {
-    let tables = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "table")).concat();
+    let tables = tables();
     are_durable(transaction, &tables).await?;
     indexes(transaction, &tables).await?;
     functions(transaction, schema).await?;
@@ -91,7 +92,7 @@ async fn conditions(transaction: &mut Transaction, tables: &[&str]) -> Result<()
     .bind(tables)
     .fetch_all(transaction.statements())
     .await?;
-    let missing = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL]
+    let missing = TABLES_ARE_MADE_BY
         .into_iter()
         .flat_map(named_checks)
         .find(|name| !valid.iter().any(|valid| valid == name));

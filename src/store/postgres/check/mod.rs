@@ -8,9 +8,12 @@ mod backstops;
 mod privileges;
 
 use super::transaction::Transaction;
+use super::{ANNOUNCE_SQL, COUPONS_SQL, TABLES_SQL};
 use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED};
 use crate::store::{Schema, StoreError};
 
+/// The migrations that make tables.
+const TABLES_ARE_MADE_BY: [&str; 3] = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL];
 const SERVER_VERSION_MIN: i32 = 13;
 /// In the others a text can hold a character that the database refuses.
 const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
@@ -22,6 +25,11 @@ pub(super) async fn check(transaction: &mut Transaction) -> Result<Schema, Store
     privileges::check(transaction).await?;
     backstops::check(transaction, schema).await?;
     Ok(schema)
+}
+
+/// The tables of this version.
+fn tables() -> Vec<&'static str> {
+    TABLES_ARE_MADE_BY.map(|sql| migration::made(sql, "table")).concat()
 }
 
 /// Whether this server can hold our schema.

@@ -2,6 +2,7 @@
 
 use super::super::transaction::Transaction;
 use super::super::{ANNOUNCE_SQL, COUPONS_SQL, SAVE_SQL, TABLES_SQL, VIEWS_SQL};
+use super::tables;
 use crate::store::StoreError;
 use crate::store::migration::made;
 
@@ -27,7 +28,7 @@ const MISSING: &str = "
      limit 1";
 
 pub(super) async fn check(transaction: &mut Transaction) -> Result<(), StoreError> {
-    let tables = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "table")).concat();
+    let tables = tables();
     let views = made(VIEWS_SQL, "view");
     let sequences = made(TABLES_SQL, "sequence");
     let functions =

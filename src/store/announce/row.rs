@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::order::UnixMicros;
 use crate::store::inspect::AnomalyRow;
-use crate::store::timestamp::rfc3339;
+use crate::store::inspect::rows::{json, time};
 
 /// An order as it is told: its row at the moment of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -78,11 +78,8 @@ where
     UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let anomalies: String = row.try_get("anomalies")?;
-        let time = |column: &'static str| -> Result<Option<String>, sqlx::Error> {
-            let at: Option<UnixMicros> = row.try_get(column)?;
-            at.map(rfc3339).transpose().map_err(|error| sqlx::Error::Decode(error.into()))
-        };
+        let is_there = !row.try_get::<bool, _>("gone")?;
+        let of_row = |column| is_there.then(|| time(row, column)).transpose();
         Ok(Self {
             source: row.try_get("source")?,
             order: row.try_get("order_id")?,
@@ -97,14 +94,14 @@ where
             disputed: row.try_get("disputed")?,
             lost: row.try_get("lost")?,
             anomaly: row.try_get("anomaly")?,
-            anomalies: serde_json::from_str(&anomalies).map_err(|error| sqlx::Error::Decode(error.into()))?,
-            first_event_at: time("first_event_at")?,
-            last_event_at: time("last_event_at")?,
+            anomalies: json(&row.try_get::<String, _>("anomalies")?)?,
+            first_event_at: of_row("first_event_at")?,
+            last_event_at: of_row("last_event_at")?,
             provisional: row.try_get("provisional")?,
-            gone: row.try_get("gone")?,
+            gone: !is_there,
             merged_into: row.try_get("merged_into")?,
             position: row.try_get("change")?,
-            at: time("told_at")?.unwrap_or_default(),
+            at: time(row, "told_at")?,
         })
     }
 }

@@ -4,7 +4,7 @@ mod acknowledge;
 mod audit;
 mod clause;
 mod purge;
-mod rows;
+pub(super) mod rows;
 mod stored;
 mod unmapped;
 

@@ -191,11 +191,11 @@ where
     }
 }
 
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+pub(in crate::store) fn json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
     serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
-fn time<'r, R>(row: &'r R, column: &'static str) -> Result<String, sqlx::Error>
+pub(in crate::store) fn time<'r, R>(row: &'r R, column: &'static str) -> Result<String, sqlx::Error>
 where
     R: Row,
     &'static str: ColumnIndex<R>,

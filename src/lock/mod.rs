@@ -10,6 +10,9 @@
 //! A lease is never proof of exclusion: a process may sleep through its end, a server may forget it. So nothing here is
 //! relied upon to be right, only to be quick; `docs/locks.md` says what each backend loses when.
 //!
+//! A service that is frozen or away costs a webhook one `lock.call_timeout_ms`: the breaker then goes without leases for
+//! `lock.retry_after_ms`, and what is saved meanwhile is guarded by the database alone.
+//!
 //! | backend | where its algorithm comes from |
 //! |---|---|
 //! | `redis`, `redlock` | Redis, "Distributed Locks with Redis": compare of the owner, majority, validity = TTL - elapsed - TTL/100 - 2 ms |

@@ -127,9 +127,9 @@ fn of_postgres(error: &PgDatabaseError) -> StoreError {
 /// What a trigger does is told by the functions in the error's context, what a constraint refuses by its name.
 fn is_of_a_stranger(error: &PgDatabaseError) -> bool {
     let in_context = error.r#where().unwrap_or_default().lines().filter_map(function_of_context);
-    in_context.into_iter().any(|name| !postgres::declares("function", name))
-        || error.constraint().is_some_and(|name| !postgres::declares("constraint", name))
-        || error.table().is_some_and(|name| !postgres::declares("table", name))
+    in_context.into_iter().any(|name| !postgres::migrations::declares("function", name))
+        || error.constraint().is_some_and(|name| !postgres::migrations::declares("constraint", name))
+        || error.table().is_some_and(|name| !postgres::migrations::declares("table", name))
 }
 
 /// The function's name in `PL/pgSQL function save_decided(text[]) line 3 at SQL statement`, or `SQL function "name" ..`.
@@ -147,7 +147,8 @@ fn of_sqlite(error: &SqliteError) -> StoreError {
     let number = code.parse::<u32>().unwrap_or_default();
     let named = message.rsplit(": ").next().unwrap_or_default();
     let (first, _) = named.split_once('.').unwrap_or((named, ""));
-    let is_ours = sqlite::declares("constraint", first) || sqlite::declares("table", first);
+    let is_ours =
+        sqlite::migrations::declares("constraint", first) || sqlite::migrations::declares("table", first);
     match number & 0xff {
         19 if number == CONSTRAINT_TRIGGER || !is_ours => StoreError::Blocked(message),
         // Too big, a constraint, a mismatch. These name columns and constraints, never values.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, raw_sql};
 use tokio::time::sleep;
 
+use super::Postgres;
 use super::check;
+use super::migrations::made;
 use super::transaction::Transaction;
-use super::{Postgres, TABLES_SQL};
 use crate::store::StoreError;
 use crate::store::migration::{self, Applied, IS_UNRELEASED, KEEP, Migration};
 
@@ -113,7 +114,7 @@ async fn refuse_strangers(transaction: &mut Transaction) -> Result<(), StoreErro
     };
     let names = "select relname::text from pg_class
                   where relnamespace = to_regnamespace(quote_ident($1)) and relname = any ($2) order by 1 limit 1";
-    let names = sqlx::query_scalar(names).bind(&schema).bind(migration::made(TABLES_SQL, "table"));
+    let names = sqlx::query_scalar(names).bind(&schema).bind(made("table"));
     let stranger: Option<String> = names.fetch_optional(transaction.statements()).await?;
     stranger.map_or(Ok(()), |table| {
         Err(StoreError::Misconfigured(format!(

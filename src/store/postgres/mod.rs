@@ -3,6 +3,7 @@
 mod check;
 mod lane;
 mod migrate;
+pub(super) mod migrations;
 mod save;
 mod server;
 mod statements;
@@ -23,7 +24,6 @@ pub(in crate::store) use self::server::look;
 pub(super) use self::statements::Statements;
 pub(super) use self::transaction::Transactions;
 use super::epoch::Epochs;
-use super::migration::{self, Migration};
 use super::snapshot::assemble;
 use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
 
@@ -33,25 +33,6 @@ const LISTS_AT_ONCE: usize = 2;
 const ANNOUNCEMENTS_AT_ONCE: usize = 2;
 /// Whether webhooks can be stored is asked apart: lists that take their time must not keep the answer waiting.
 const CHECKS_AT_ONCE: usize = 1;
-
-const TABLES_SQL: &str = include_str!("../../../migrations/postgres/0001_tables.sql");
-const SAVE_SQL: &str = include_str!("../../../migrations/postgres/0002_save.sql");
-const VIEWS_SQL: &str = include_str!("../../../migrations/postgres/0003_views.sql");
-const LOCK_LEASES_SQL: &str = include_str!("../../../migrations/postgres/0004_lock_leases.sql");
-const EVENTS_BY_ARRIVAL_SQL: &str = include_str!("../../../migrations/postgres/0006_events_by_arrival.sql");
-const COUPONS_SQL: &str = include_str!("../../../migrations/postgres/0005_coupons.sql");
-const ANNOUNCE_SQL: &str = include_str!("../../../migrations/postgres/0007_announce.sql");
-
-/// The migrations, oldest first. An applied one is never edited; a change is a new file.
-const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "tables", sql: TABLES_SQL },
-    Migration { version: 2, name: "save", sql: SAVE_SQL },
-    Migration { version: 3, name: "views", sql: VIEWS_SQL },
-    Migration { version: 4, name: "lock_leases", sql: LOCK_LEASES_SQL },
-    Migration { version: 5, name: "coupons", sql: COUPONS_SQL },
-    Migration { version: 6, name: "events_by_arrival", sql: EVENTS_BY_ARRIVAL_SQL },
-    Migration { version: 7, name: "announce", sql: ANNOUNCE_SQL },
-];
 
 /// Where the database is and how its sessions are set up.
 #[derive(Clone)]
@@ -129,7 +110,7 @@ impl Postgres {
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        migrate::migrate(self, MIGRATIONS).await
+        migrate::migrate(self, migrations::MIGRATIONS).await
     }
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
@@ -191,11 +172,6 @@ impl std::fmt::Debug for Postgres {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Postgres").field("host", &self.options.get_host()).finish_non_exhaustive()
     }
-}
-
-/// Whether a migration of ours makes the table, the constraint or the function of this name.
-pub(super) fn declares(kind: &str, name: &str) -> bool {
-    migration::declares(MIGRATIONS, kind, name)
 }
 
 /// A plan is kept for the session's life, and one that was made when the tables were analysed while empty reads whole indexes:

@@ -1,5 +1,6 @@
 //! SQLite: the same load and save by one writer, in a transaction that holds the write lock from its start.
 
+pub(super) mod migrations;
 mod save;
 mod schema;
 
@@ -153,11 +154,6 @@ fn lock_name(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()
-}
-
-/// Whether a migration of ours makes the table or the constraint of this name.
-pub(super) fn declares(kind: &str, name: &str) -> bool {
-    migration::declares(schema::MIGRATIONS, kind, name)
 }
 
 /// The file has one server, this process, for as long as it is claimed: all there is to see is that it can be read.

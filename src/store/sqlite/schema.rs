@@ -5,24 +5,11 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, raw_sql};
 
-use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, Migration, tampered};
+use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, tampered};
 use crate::store::{Schema, StoreError};
 
-/// The migrations, oldest first. An applied one is never edited; a change is a new file.
-pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "tables", sql: include_str!("../../../migrations/sqlite/0001_tables.sql") },
-    Migration { version: 2, name: "views", sql: include_str!("../../../migrations/sqlite/0002_views.sql") },
-    Migration {
-        version: 3,
-        name: "coupons",
-        sql: include_str!("../../../migrations/sqlite/0003_coupons.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "announce",
-        sql: include_str!("../../../migrations/sqlite/0004_announce.sql"),
-    },
-];
+use super::migrations::MIGRATIONS;
+
 const TABLE: &str = "
     create table if not exists paylatch_migrations ( -- Which migrations were applied.
         version    integer primary key, -- The number of the file in migrations/.

@@ -1,8 +1,7 @@
 //! What decides a race, keeps every look-up short, and refuses what no row may hold.
 
+use super::super::migrations::{MIGRATIONS, made};
 use super::super::transaction::Transaction;
-use super::super::{COUPONS_SQL, SAVE_SQL};
-use super::{TABLES_ARE_MADE_BY, tables};
 use crate::store::migration::tampered;
 use crate::store::{Schema, StoreError};
 
@@ -18,12 +17,8 @@ const KEYS: [(&str, &[&str]); 6] = [
 /// Tables, and the columns by which their rows are found.
 const LOOKUPS: [(&str, &[&str]); 2] =
     [("events", &["payment_id", "source"]), ("payments", &["order_id", "source"])];
-/// Functions, and the text that makes them.
-const FUNCTIONS: [(&str, &str); 3] =
-    [("save_decided", SAVE_SQL), ("redeem_batch", COUPONS_SQL), ("give_back", COUPONS_SQL)];
-
 pub(super) async fn check(transaction: &mut Transaction, schema: Schema) -> Result<(), StoreError> {
-    let tables = tables();
+    let tables = made("table");
     are_durable(transaction, &tables).await?;
     indexes(transaction, &tables).await?;
     functions(transaction, schema).await?;
@@ -92,9 +87,9 @@ async fn conditions(transaction: &mut Transaction, tables: &[&str]) -> Result<()
     .bind(tables)
     .fetch_all(transaction.statements())
     .await?;
-    let missing = TABLES_ARE_MADE_BY
-        .into_iter()
-        .flat_map(named_checks)
+    let missing = MIGRATIONS
+        .iter()
+        .flat_map(|migration| named_checks(migration.sql))
         .find(|name| !valid.iter().any(|valid| valid == name));
     missing.map_or(Ok(()), |name| {
         Err(tampered(format_args!("check constraint {name} is missing or not validated")))
@@ -115,13 +110,13 @@ async fn functions(transaction: &mut Transaction, schema: Schema) -> Result<(), 
         "select proname::text, prosrc from pg_proc where proname = any ($1) and pronamespace = any (
              select oid from pg_namespace where nspname = any (current_schemas(false)))",
     )
-    .bind(FUNCTIONS.map(|(name, _)| name).as_slice())
+    .bind(made("function"))
     .fetch_all(transaction.statements())
     .await?;
-    for (name, sql) in FUNCTIONS {
-        let mut bodies = found.iter().filter(|(own, _)| own == name).map(|(_, body)| body.as_str());
-        match (bodies.next(), bodies.next()) {
-            (Some(body), None) if Some(body) == body_of(name, sql) || schema.unknown_migrations > 0 => {}
+    for (name, text) in MIGRATIONS.iter().flat_map(|migration| bodies(migration.sql)) {
+        let mut found = found.iter().filter(|(own, _)| own == name).map(|(_, body)| body.as_str());
+        match (found.next(), found.next()) {
+            (Some(body), None) if body == text || schema.unknown_migrations > 0 => {}
             (Some(_), None) => {
                 return Err(tampered(format_args!(
                     "function {name} is not the one that this version was tested with"
@@ -135,8 +130,10 @@ async fn functions(transaction: &mut Transaction, schema: Schema) -> Result<(), 
     Ok(())
 }
 
-/// In `sql`, the function's text stands between the first two `$$` after its name.
-fn body_of(name: &str, sql: &'static str) -> Option<&'static str> {
-    let (_, definition) = sql.split_once(&format!("create function {name}("))?;
-    definition.split("$$").nth(1)
+/// The functions that `sql` makes, and the text of each: it stands between the first two `$$` after its name.
+fn bodies(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    sql.split("create function ").skip(1).filter_map(|definition| {
+        let (name, _) = definition.split_once('(')?;
+        Some((name, definition.split("$$").nth(1)?))
+    })
 }

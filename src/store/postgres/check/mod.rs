@@ -7,13 +7,11 @@
 mod backstops;
 mod privileges;
 
+use super::migrations::MIGRATIONS;
 use super::transaction::Transaction;
-use super::{ANNOUNCE_SQL, COUPONS_SQL, TABLES_SQL};
 use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED};
 use crate::store::{Schema, StoreError};
 
-/// The migrations that make tables.
-const TABLES_ARE_MADE_BY: [&str; 3] = [TABLES_SQL, COUPONS_SQL, ANNOUNCE_SQL];
 const SERVER_VERSION_MIN: i32 = 13;
 /// In the others a text can hold a character that the database refuses.
 const ENCODINGS: [&str; 2] = ["UTF8", "SQL_ASCII"];
@@ -25,11 +23,6 @@ pub(super) async fn check(transaction: &mut Transaction) -> Result<Schema, Store
     privileges::check(transaction).await?;
     backstops::check(transaction, schema).await?;
     Ok(schema)
-}
-
-/// The tables of this version.
-fn tables() -> Vec<&'static str> {
-    TABLES_ARE_MADE_BY.map(|sql| migration::made(sql, "table")).concat()
 }
 
 /// Whether this server can hold our schema.
@@ -85,7 +78,7 @@ async fn applied_schema(transaction: &mut Transaction) -> Result<Schema, StoreEr
         }
         Vec::new()
     };
-    migration::compare(super::MIGRATIONS, &applied)
+    migration::compare(MIGRATIONS, &applied)
 }
 
 pub(super) async fn has_table(transaction: &mut Transaction, name: &str) -> Result<bool, StoreError> {

@@ -1,10 +1,8 @@
 //! Whether the role may read and write what storing needs, where it does not own it.
 
+use super::super::migrations::made;
 use super::super::transaction::Transaction;
-use super::super::{ANNOUNCE_SQL, COUPONS_SQL, SAVE_SQL, TABLES_SQL, VIEWS_SQL};
-use super::tables;
 use crate::store::StoreError;
-use crate::store::migration::made;
 
 /// What is missing, the first of it.
 const MISSING: &str = "
@@ -28,11 +26,10 @@ const MISSING: &str = "
      limit 1";
 
 pub(super) async fn check(transaction: &mut Transaction) -> Result<(), StoreError> {
-    let tables = tables();
-    let views = made(VIEWS_SQL, "view");
-    let sequences = made(TABLES_SQL, "sequence");
-    let functions =
-        [SAVE_SQL, VIEWS_SQL, COUPONS_SQL, ANNOUNCE_SQL].map(|sql| made(sql, "function")).concat();
+    let tables = made("table");
+    let views = made("view");
+    let sequences = made("sequence");
+    let functions = made("function");
     let missing: Option<(i32, String, String)> = sqlx::query_as(MISSING)
         .bind([tables.as_slice(), &views, &sequences].concat())
         .bind(tables)

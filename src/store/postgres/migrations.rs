@@ -1,0 +1,44 @@
+//! The migrations of a Postgres database, and the names of what they make.
+
+use crate::store::migration::{self, Migration};
+
+/// The migrations, oldest first. An applied one is never edited; a change is a new file.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "tables",
+        sql: include_str!("../../../migrations/postgres/0001_tables.sql"),
+    },
+    Migration { version: 2, name: "save", sql: include_str!("../../../migrations/postgres/0002_save.sql") },
+    Migration { version: 3, name: "views", sql: include_str!("../../../migrations/postgres/0003_views.sql") },
+    Migration {
+        version: 4,
+        name: "lock_leases",
+        sql: include_str!("../../../migrations/postgres/0004_lock_leases.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "coupons",
+        sql: include_str!("../../../migrations/postgres/0005_coupons.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "events_by_arrival",
+        sql: include_str!("../../../migrations/postgres/0006_events_by_arrival.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "announce",
+        sql: include_str!("../../../migrations/postgres/0007_announce.sql"),
+    },
+];
+
+/// Whether one of them makes the table, the constraint or the function of this name.
+pub(in crate::store) fn declares(kind: &str, name: &str) -> bool {
+    migration::declares(MIGRATIONS, kind, name)
+}
+
+/// The names of all that they make with `create KIND`.
+pub(super) fn made(kind: &str) -> Vec<&'static str> {
+    MIGRATIONS.iter().flat_map(|migration| migration::made(migration.sql, kind)).collect()
+}

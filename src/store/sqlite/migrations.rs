@@ -1,0 +1,24 @@
+//! The migrations of a SQLite file, and the names of what they make.
+
+use crate::store::migration::{self, Migration};
+
+/// The migrations, oldest first. An applied one is never edited; a change is a new file.
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "tables", sql: include_str!("../../../migrations/sqlite/0001_tables.sql") },
+    Migration { version: 2, name: "views", sql: include_str!("../../../migrations/sqlite/0002_views.sql") },
+    Migration {
+        version: 3,
+        name: "coupons",
+        sql: include_str!("../../../migrations/sqlite/0003_coupons.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "announce",
+        sql: include_str!("../../../migrations/sqlite/0004_announce.sql"),
+    },
+];
+
+/// Whether one of them makes the table or the constraint of this name.
+pub(in crate::store) fn declares(kind: &str, name: &str) -> bool {
+    migration::declares(MIGRATIONS, kind, name)
+}

@@ -4,7 +4,8 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
-use super::{postgres, sqlite};
+use super::postgres::migrations as postgres_migrations;
+use super::sqlite::migrations as sqlite_migrations;
 
 /// Why the store did not do it, or is not known to have done it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,9 +128,9 @@ fn of_postgres(error: &PgDatabaseError) -> StoreError {
 /// What a trigger does is told by the functions in the error's context, what a constraint refuses by its name.
 fn is_of_a_stranger(error: &PgDatabaseError) -> bool {
     let in_context = error.r#where().unwrap_or_default().lines().filter_map(function_of_context);
-    in_context.into_iter().any(|name| !postgres::migrations::declares("function", name))
-        || error.constraint().is_some_and(|name| !postgres::migrations::declares("constraint", name))
-        || error.table().is_some_and(|name| !postgres::migrations::declares("table", name))
+    in_context.into_iter().any(|name| !postgres_migrations::declares("function", name))
+        || error.constraint().is_some_and(|name| !postgres_migrations::declares("constraint", name))
+        || error.table().is_some_and(|name| !postgres_migrations::declares("table", name))
 }
 
 /// The function's name in `PL/pgSQL function save_decided(text[]) line 3 at SQL statement`, or `SQL function "name" ..`.
@@ -148,7 +149,7 @@ fn of_sqlite(error: &SqliteError) -> StoreError {
     let named = message.rsplit(": ").next().unwrap_or_default();
     let (first, _) = named.split_once('.').unwrap_or((named, ""));
     let is_ours =
-        sqlite::migrations::declares("constraint", first) || sqlite::migrations::declares("table", first);
+        sqlite_migrations::declares("constraint", first) || sqlite_migrations::declares("table", first);
     match number & 0xff {
         19 if number == CONSTRAINT_TRIGGER || !is_ours => StoreError::Blocked(message),
         // Too big, a constraint, a mismatch. These name columns and constraints, never values.

@@ -20,6 +20,7 @@ macro_rules! on_either {
 }
 
 mod announce;
+mod applied;
 mod coupons;
 mod epoch;
 mod error;
@@ -45,6 +46,7 @@ use crate::order::{Event, Key};
 use crate::secret::Secret;
 
 pub use announce::{AnnouncedOrder, Announcements};
+pub use applied::Schema;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
@@ -53,7 +55,6 @@ pub use inspect::{
     EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
     UNCLAIMED_AFTER, UnmappedType,
 };
-pub use migration::Schema;
 pub use session::Session;
 #[cfg(test)]
 pub(crate) use simulated::{Faults, Simulated};

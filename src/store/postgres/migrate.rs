@@ -11,7 +11,8 @@ use super::check;
 use super::migrations::made;
 use super::transaction::Transaction;
 use crate::store::StoreError;
-use crate::store::migration::{self, Applied, IS_UNRELEASED, KEEP, Migration};
+use crate::store::applied::{self, Applied, IS_UNRELEASED, KEEP};
+use crate::store::migration::Migration;
 
 /// One migration, server-side; a longer one has to run outside a transaction.
 const MIGRATION_MAX: Duration = Duration::from_mins(5);
@@ -56,7 +57,7 @@ async fn apply_next(
     lock(&mut transaction).await?;
     check::server_fits(&mut transaction).await?;
     let applied = applied(own, &mut transaction).await?;
-    let missing = migration::first_missing(migrations, &applied)?;
+    let missing = applied::first_missing(migrations, &applied)?;
     if let Some(migration) = missing {
         if migration.runs_alone() {
             apply_alone(own, &mut transaction, migration).await?;
@@ -94,7 +95,7 @@ async fn applied(own: &Postgres, transaction: &mut Transaction) -> Result<Vec<Ap
     }
     if check::has_table(transaction, "_sqlx_migrations").await? {
         let is_unreleased = sqlx::query_scalar(IS_UNRELEASED).fetch_one(transaction.statements()).await?;
-        migration::refuse_unreleased(is_unreleased)?;
+        applied::refuse_unreleased(is_unreleased)?;
     }
     refuse_strangers(transaction).await?;
     raw_sql(TABLE).execute(transaction.statements()).await?;

@@ -20,7 +20,7 @@ use crate::order::{Changes, Key, Snapshot};
 pub(super) use self::save::save_within;
 use super::epoch::Server;
 use super::snapshot::assemble;
-use super::{Schema, StoreError, Wanted, migration};
+use super::{Schema, StoreError, Wanted, applied};
 
 /// Connections for looking at the data: the CLI, the API, gauges. The one lane has its own.
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
@@ -138,7 +138,7 @@ impl Sqlite {
         if self.path.exists() {
             Ok(())
         } else {
-            Err(migration::unfit(format_args!("there is no file {}", self.path.display())))
+            Err(applied::unfit(format_args!("there is no file {}", self.path.display())))
         }
     }
 

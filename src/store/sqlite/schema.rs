@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, raw_sql};
 
-use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, tampered};
+use crate::store::applied::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, tampered};
 use crate::store::{Schema, StoreError};
 
 use super::migrations::MIGRATIONS;
@@ -24,7 +24,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<Str
     loop {
         let mut transaction = connection.begin_with("begin immediate").await?;
         let applied = applied(&mut transaction).await?;
-        let Some(migration) = migration::first_missing(MIGRATIONS, &applied)? else { return Ok(done) };
+        let Some(migration) = applied::first_missing(MIGRATIONS, &applied)? else { return Ok(done) };
         raw_sql(TABLE).execute(&mut *transaction).await?;
         raw_sql(migration.sql).execute(&mut *transaction).await?;
         let keep = sqlx::query(KEEP).bind(migration.version).bind(migration.name);
@@ -36,7 +36,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<Str
 
 /// Whether everything stands that this version's migrations make. What a later one made is its own to check.
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Schema, StoreError> {
-    let schema = migration::compare(MIGRATIONS, &applied(connection).await?)?;
+    let schema = applied::compare(MIGRATIONS, &applied(connection).await?)?;
     let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
     migrate(&mut fresh).await?;
     let found = objects(connection).await?;
@@ -54,7 +54,7 @@ async fn applied(connection: &mut SqliteConnection) -> Result<Vec<Applied>, Stor
         return Ok(sqlx::query_as(APPLIED).fetch_all(connection).await?);
     }
     if has_table(connection, "_sqlx_migrations").await? {
-        migration::refuse_unreleased(sqlx::query_scalar(IS_UNRELEASED).fetch_one(connection).await?)?;
+        applied::refuse_unreleased(sqlx::query_scalar(IS_UNRELEASED).fetch_one(connection).await?)?;
     }
     Ok(Vec::new())
 }

@@ -2,7 +2,7 @@
 
 use super::super::migrations::{MIGRATIONS, made};
 use super::super::transaction::Transaction;
-use crate::store::migration::tampered;
+use crate::store::applied::tampered;
 use crate::store::{Schema, StoreError};
 
 /// Tables, and the columns by which no two of their rows may agree.

@@ -9,7 +9,7 @@ mod privileges;
 
 use super::migrations::MIGRATIONS;
 use super::transaction::Transaction;
-use crate::store::migration::{self, APPLIED, Applied, IS_UNRELEASED};
+use crate::store::applied::{self, APPLIED, Applied, IS_UNRELEASED};
 use crate::store::{Schema, StoreError};
 
 const SERVER_VERSION_MIN: i32 = 13;
@@ -74,11 +74,11 @@ async fn applied_schema(transaction: &mut Transaction) -> Result<Schema, StoreEr
     } else {
         if has_table(transaction, "_sqlx_migrations").await? {
             let is_unreleased = sqlx::query_scalar(IS_UNRELEASED).fetch_one(transaction.statements()).await;
-            migration::refuse_unreleased(is_unreleased.unwrap_or(false))?;
+            applied::refuse_unreleased(is_unreleased.unwrap_or(false))?;
         }
         Vec::new()
     };
-    migration::compare(MIGRATIONS, &applied)
+    applied::compare(MIGRATIONS, &applied)
 }
 
 pub(super) async fn has_table(transaction: &mut Transaction, name: &str) -> Result<bool, StoreError> {

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 
 use super::Refusal;
 use super::event_lane::EventLane;
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::pending::Pending;
 use super::retry::{Part, after};
 

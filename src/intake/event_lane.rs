@@ -14,7 +14,7 @@ use crate::store::{Session, Store, StoreError};
 
 use super::lane::Lane;
 use super::large_orders::LargeOrders;
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::optimistic_insert::OptimisticInsert;
 use super::pending::{LockWait, Pending, fold_repeats, span_of};
 use super::{Refusal, Shared};

@@ -4,19 +4,12 @@ use foldhash::HashSet;
 use tracing::{Instrument, debug_span};
 
 use crate::order::{Event, Key, Snapshot};
-use crate::store::{Epoch, StoreError, Wanted};
+use crate::store::{StoreError, Wanted};
 
 use super::event_lane::EventLane;
+use super::loaded::Loaded;
 use super::optimistic_insert::{can_be_first_event, is_new_to};
 use super::pending::Pending;
-
-/// What the database knew of a batch, and what must hold for remembering what is decided from it.
-pub(super) struct Loaded {
-    pub(super) snapshot: Snapshot,
-    /// Events that were not looked up.
-    pub(super) inserted_unloaded: HashSet<Key>,
-    pub(super) epoch: Epoch,
-}
 
 impl EventLane {
     /// All that the batch touches and that is not inserted without a load.

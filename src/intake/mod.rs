@@ -39,6 +39,7 @@ mod event_lane;
 mod generations;
 mod large_orders;
 mod load;
+mod loaded;
 mod milestones;
 mod optimistic_insert;
 mod pending;

@@ -12,7 +12,7 @@ use crate::order::Statement;
 use crate::store::StoreError;
 
 use super::Refusal;
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::pending::{Pending, split};
 
 /// After so many failures a batch is split: a large one starves beside single events.

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::anomaly::{Anomaly, Finding, listed, name};
 use super::fact::{Basis, Kind};
-use super::fold::{Part, total};
 use super::id::Id;
 use super::link::rival_orders;
 use super::money::Currency;
 use super::movements::{Movements, Stated, largest};
+use super::part::{Part, total};
 use super::payment::{Sums, presumption_holds};
 
 /// All anomalies that hold of an order whose sums are `sums`, in `currency`.

@@ -7,10 +7,9 @@ use super::entry::{Entry, Member};
 use super::event::UnixMicros;
 use super::fact::Kind;
 use super::findings::{column, findings};
-use super::id::Id;
 use super::money::Currency;
-use super::movements::Movements;
-use super::payment::{PaymentFold, Rank, Sums};
+use super::part::{Part, total};
+use super::payment::{Rank, Sums};
 use super::words::words;
 
 /// What an order's row says of it: the first line of the design's table that holds.
@@ -106,21 +105,6 @@ impl Order {
     }
 }
 
-/// A payment of the order, folded.
-pub(super) struct Part<'a> {
-    pub(super) payment: &'a Id,
-    pub(super) entries: &'a [Entry],
-    pub(super) told: Movements<'a>,
-    pub(super) fold: PaymentFold,
-}
-
-impl<'a> Part<'a> {
-    fn of(Member { payment, entries }: &Member<'a>) -> Self {
-        let told = Movements::of(entries);
-        Self { payment, entries, fold: PaymentFold::of_movements(&told), told }
-    }
-}
-
 /// The currency of the earliest captured fact, else authorized, else any.
 fn currency<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Currency> {
     let preference = |kind: Kind| match kind {
@@ -140,21 +124,6 @@ fn currency<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<Currency> {
         Some((preference(fact.kind), entry.occurred_at, &entry.event, fact.money?.currency))
     });
     stated.min().map(|(.., currency)| currency)
-}
-
-/// The sums over payments. What was captured by payments without an authorization was reserved by the standalone ones.
-pub(super) fn total<'a>(parts: impl IntoIterator<Item = &'a Part<'a>>, currency: Option<Currency>) -> Sums {
-    let Some(currency) = currency else { return Sums::default() };
-    let (mut sums, mut captured_apart) = (Sums::default(), 0);
-    for part in parts {
-        let own = part.fold.sums_in(currency);
-        sums = sums.plus(&own);
-        if own.authorized == 0 {
-            captured_apart += own.captured;
-        }
-    }
-    sums.reserved += (sums.standalone - captured_apart).max(0);
-    sums
 }
 
 fn status(parts: &[Part<'_>], sums: &Sums) -> Status {

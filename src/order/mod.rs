@@ -18,6 +18,7 @@ mod id;
 mod link;
 mod money;
 mod movements;
+mod part;
 mod payment;
 mod reasons;
 mod tally;

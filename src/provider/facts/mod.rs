@@ -22,7 +22,6 @@ use self::scope::Scope;
 pub(super) use self::types::Types;
 use super::definition::{Definition, Texts, Unit};
 use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, Unfold, View, to_json};
-use super::signature::read_if_asked;
 use super::{GENERATION, Mistake, SourceSettings, Webhook, at};
 use crate::order::{About, Event, Evidence, Id, Key, Statement, UNMAPPED_STATUS, UNMAPPED_TYPE, UnixMicros};
 
@@ -111,7 +110,7 @@ impl FactReader {
         body_sha256: [u8; 32],
         received_at: UnixMicros,
     ) -> Vec<Event> {
-        let envelope = read_if_asked(&self.selectors.envelope, webhook.body);
+        let envelope = self.selectors.envelope.read_if_asked(webhook.body);
         let items = envelope.as_ref().map_err(Clone::clone).and_then(|envelope| match &self.each {
             None => Ok(Items::Whole),
             Some(each) => each.items(envelope).map(Items::Parts),
@@ -144,7 +143,7 @@ impl FactReader {
     fn item(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>, evidence: Evidence) -> Event {
         let body = evidence.body.clone();
         let json = self.json_of(webhook, &body).and_then(|json| self.inside.unfold(json));
-        match json.as_ref().map_err(Clone::clone).and_then(|json| read_if_asked(&self.selectors.item, json)) {
+        match json.as_ref().map_err(Clone::clone).and_then(|json| self.selectors.item.read_if_asked(json)) {
             Err(reason) => self.dead(None, reason, evidence),
             Ok(item) => {
                 let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };

@@ -98,6 +98,14 @@ impl FieldReader {
         self.pointers.is_empty()
     }
 
+    /// The fields of `json`, which is not looked at where nothing is asked for.
+    ///
+    /// # Errors
+    /// As [`FieldReader::read`].
+    pub(in crate::provider) fn read_if_asked<'a>(&self, json: &'a [u8]) -> Result<Fields<'a>, String> {
+        if self.is_empty() { Ok(Fields::default()) } else { self.read(json) }
+    }
+
     /// The fields of `json`.
     ///
     /// # Errors

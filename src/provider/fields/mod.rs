@@ -1,5 +1,6 @@
 //! Fields of requests: where a text is (`selector`), what is there (`view`), and how it is written.
 
+mod condition;
 mod each;
 mod json;
 mod selector;
@@ -10,9 +11,10 @@ mod view;
 mod walk;
 mod xml;
 
+pub(in crate::provider) use self::condition::Condition;
 pub(in crate::provider) use self::each::Each;
 pub(in crate::provider) use self::json::{FieldReader, Fields, Scalar, Slot};
-pub(in crate::provider) use self::selector::{Condition, Selector, Selectors};
+pub(in crate::provider) use self::selector::{Selector, Selectors};
 pub(in crate::provider) use self::unfold::Unfold;
 pub(in crate::provider) use self::view::{Missing, View, only};
 pub(in crate::provider) use self::xml::to_json;

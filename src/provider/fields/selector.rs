@@ -1,13 +1,10 @@
 //! Selectors: where a text is, in a header, a field of the body, a part of the signature, a setting. Compiled once.
 
-use std::collections::BTreeMap;
-
 use http::HeaderName;
 
 use super::super::SourceSettings;
 use super::super::definition::Texts;
-use super::json::{FieldReader, Scalar, Slot};
-use super::view::View;
+use super::json::{FieldReader, Slot};
 
 /// Where one text is.
 #[derive(Debug, Clone)]
@@ -116,22 +113,6 @@ impl Selectors {
         }
     }
 
-    /// Compiles a `when` table.
-    ///
-    /// # Errors
-    /// As [`Selectors::compile`].
-    pub(in crate::provider) fn conditions(
-        &mut self,
-        when: &BTreeMap<String, Texts>,
-        source: &SourceSettings,
-    ) -> Result<Vec<Condition>, String> {
-        when.iter()
-            .map(|(selector, texts)| {
-                Ok(Condition { selector: self.compile(selector, source)?, texts: texts.0.clone() })
-            })
-            .collect()
-    }
-
     /// Compiles `a|b`: the first that is there.
     ///
     /// # Errors
@@ -154,24 +135,5 @@ impl Selectors {
         source: &SourceSettings,
     ) -> Result<Vec<Selector>, String> {
         texts.0.iter().map(|text| self.compile(text, source)).collect()
-    }
-}
-
-/// That a selector finds one of some texts. `*` is anything, an empty text is nothing.
-#[derive(Debug, Clone)]
-pub(in crate::provider) struct Condition {
-    selector: Selector,
-    texts: Vec<String>,
-}
-
-impl Condition {
-    /// Whether it does.
-    pub(in crate::provider) fn holds(&self, view: &View<'_>) -> bool {
-        match view.scalar(&self.selector) {
-            Scalar::Text(text) if text.is_empty() => self.texts.iter().any(String::is_empty),
-            Scalar::Text(text) => self.texts.iter().any(|own| *own == text || own == "*"),
-            Scalar::Absent => self.texts.iter().any(String::is_empty),
-            Scalar::Unreadable => self.texts.iter().any(|own| own == "*"),
-        }
     }
 }

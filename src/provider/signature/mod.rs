@@ -22,8 +22,8 @@ use self::key::{Key, keys};
 use self::template::{Template, Unwritable};
 use self::time::TimeRule;
 use super::definition::{Definition, Encoding, Format, Proof};
+use super::fields::Scalar;
 use super::fields::{Each, Missing, Selector, Selectors, View};
-use super::fields::{FieldReader, Fields, Scalar};
 use super::signing::Samples;
 use super::{Mistake, Rejection, SourceSettings, Webhook, at};
 
@@ -145,14 +145,14 @@ impl Scheme {
     /// Why none does.
     pub(super) fn verify(&self, webhook: &Webhook<'_>, now: i64) -> Result<usize, Rejection> {
         let unreadable = |problem: String| Rejection::new("signature_malformed", problem);
-        let envelope = read_if_asked(&self.selectors.envelope, webhook.body).map_err(unreadable)?;
+        let envelope = self.selectors.envelope.read_if_asked(webhook.body).map_err(unreadable)?;
         let Some(each) = &self.each else {
-            let item = read_if_asked(&self.selectors.item, webhook.body).map_err(unreadable)?;
+            let item = self.selectors.item.read_if_asked(webhook.body).map_err(unreadable)?;
             return self.verify_item(&View { webhook, item, envelope, parts: Vec::new() }, now);
         };
         let mut first = None;
         for item in each.items(&envelope).map_err(unreadable)? {
-            let item = read_if_asked(&self.selectors.item, item.as_bytes()).map_err(unreadable)?;
+            let item = self.selectors.item.read_if_asked(item.as_bytes()).map_err(unreadable)?;
             let view = View { webhook, item, envelope: envelope.clone(), parts: Vec::new() };
             let position = self.verify_item(&view, now)?;
             first.get_or_insert(position);
@@ -248,11 +248,6 @@ impl Scheme {
 
 fn unwritable() -> Rejection {
     Rejection::new("signature_malformed", "a signed field is there twice, or is no text")
-}
-
-/// Does not parse a body of which nothing is read.
-pub(super) fn read_if_asked<'a>(reader: &FieldReader, json: &'a [u8]) -> Result<Fields<'a>, String> {
-    if reader.is_empty() { Ok(Fields::default()) } else { reader.read(json) }
 }
 
 /// `A-Za-z0-9+` as a table of bytes.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 pub(super) use self::insert::replace_part;
 pub(super) use self::sample::Samples;
 use super::fields::{Selector, View};
-use super::signature::{Scheme, read_if_asked};
+use super::signature::Scheme;
 use super::{Signed, Webhook};
 
 impl Scheme {
@@ -79,7 +79,7 @@ impl Scheme {
         path: &[&str],
     ) -> Option<String> {
         let whole = std::str::from_utf8(body).ok()?;
-        let envelope = read_if_asked(&self.selectors.envelope, body).ok()?;
+        let envelope = self.selectors.envelope.read_if_asked(body).ok()?;
         let items = self.each.as_ref().map_or(Ok(vec![whole]), |each| each.items(&envelope)).ok()?;
         let mut signed = whole.to_owned();
         for item in items.into_iter().rev() {
@@ -104,8 +104,8 @@ impl Scheme {
         let webhook = Webhook { path_and_query: "/", headers: &sent, body };
         let view = View {
             webhook: &webhook,
-            item: read_if_asked(&self.selectors.item, item).ok()?,
-            envelope: read_if_asked(&self.selectors.envelope, body).ok()?,
+            item: self.selectors.item.read_if_asked(item).ok()?,
+            envelope: self.selectors.envelope.read_if_asked(body).ok()?,
             parts: self.selectors.parts.iter().map(|name| Some(self.part(name, now))).collect(),
         };
         self.first_proof(&view)

@@ -6,7 +6,6 @@ use sha2::{Digest, Sha256};
 
 use super::super::definition::SampleTable;
 use super::super::fields::{Condition, Selectors, View};
-use super::super::signature::read_if_asked;
 use super::super::{SourceSettings, Webhook};
 
 /// Compiled `[[signature.sample]]` tables.
@@ -41,8 +40,7 @@ impl Samples {
     pub(in crate::provider) fn headers(&self, body: &Bytes, now: i64) -> Vec<(String, String)> {
         let no_headers = HeaderMap::new();
         let webhook = Webhook { path_and_query: "/", headers: &no_headers, body };
-        let item =
-            read_if_asked(&self.selectors.item, body).unwrap_or_else(|_| self.selectors.item.nothing());
+        let item = self.selectors.item.read_if_asked(body).unwrap_or_else(|_| self.selectors.item.nothing());
         let view =
             View { webhook: &webhook, item, envelope: self.selectors.envelope.nothing(), parts: Vec::new() };
         let id: String = hex::encode(Sha256::digest(body)).chars().take(32).collect();

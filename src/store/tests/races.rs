@@ -144,7 +144,7 @@ async fn full_keys(world: &World, state: &str) {
     let shown = plan.join("\n");
     assert!(!shown.contains("Seq Scan on"), "{state}:\n{shown}");
     let conditions: Vec<&String> = plan.iter().filter(|line| line.contains("Index Cond")).collect();
-    assert_eq!(conditions.len(), 6, "events, payments three times, orders, entries: {state}:\n{shown}");
+    assert_eq!(conditions.len(), 5, "events, payments twice, orders, entries: {state}:\n{shown}");
     for condition in conditions {
         assert!(condition.contains("source ="), "{state}: {condition}\n{shown}");
         assert!(condition.contains("_id ="), "{state}: {condition}\n{shown}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::anomaly::{Anomaly, Finding, listed, name};
 use super::fact::{Basis, Kind};
 use super::id::Id;
-use super::link::rival_orders;
+use super::link::{is_one, rival_orders};
 use super::money::Currency;
 use super::movements::{Movements, Stated, largest};
 use super::part::{Part, total};
@@ -63,6 +63,10 @@ fn currencies(parts: &[Part<'_>], own: Option<Currency>) -> Option<Value> {
 
 /// What names no account is not judged: the provider may leave it out of some of its events.
 fn accounts(parts: &[Part<'_>], currency: Option<Currency>) -> Option<Value> {
+    let all = parts.iter().flat_map(|part| part.entries).filter_map(|entry| entry.account.as_ref());
+    if is_one(all) {
+        return None;
+    }
     let mut by_account: BTreeMap<&Id, Vec<&Part<'_>>> = BTreeMap::new();
     for part in parts {
         let mut named: Vec<&Id> = part.entries.iter().filter_map(|entry| entry.account.as_ref()).collect();
@@ -72,12 +76,10 @@ fn accounts(parts: &[Part<'_>], currency: Option<Currency>) -> Option<Value> {
             by_account.entry(account).or_default().push(part);
         }
     }
-    (by_account.len() > 1).then(|| {
-        let shown = |(account, parts): (&&Id, &Vec<&Part<'_>>)| {
-            detail(("account", &name(account)), &total(parts.iter().copied(), currency))
-        };
-        listed("accounts", by_account.iter().map(shown))
-    })
+    let shown = |(account, parts): (&&Id, &Vec<&Part<'_>>)| {
+        detail(("account", &name(account)), &total(parts.iter().copied(), currency))
+    };
+    Some(listed("accounts", by_account.iter().map(shown)))
 }
 
 fn over_refund(sums: &Sums) -> Option<Value> {
@@ -86,18 +88,22 @@ fn over_refund(sums: &Sums) -> Option<Value> {
 }
 
 /// Where a refund and a dispute both take a payment's money, evidence may win one of them back.
-fn given_back_twice(payment: &str, sums: &Sums, _: &Movements<'_>) -> Option<Value> {
+fn given_back_twice(part: &Part<'_>, sums: &Sums) -> Option<Value> {
     let disputed = sums.open + sums.lost;
     (sums.captured > 0 && disputed > 0 && sums.refunded + disputed > sums.captured).then(|| {
-        json!({ "payment": payment, "captured": column(sums.captured), "refunded": column(sums.refunded), "disputed": column(disputed) })
+        json!({
+            "payment": name(part.payment), "captured": column(sums.captured), "refunded": column(sums.refunded),
+            "disputed": column(disputed),
+        })
     })
 }
 
 /// Where a reservation may be changed, the change may just not have been told.
-fn over_capture(payment: &str, sums: &Sums, told: &Movements<'_>) -> Option<Value> {
-    let adjusts = || told.of_kind(Kind::Authorized).iter().any(|stated| stated.basis == Basis::Adjusting);
+fn over_capture(part: &Part<'_>, sums: &Sums) -> Option<Value> {
+    let adjusts =
+        || part.told.of_kind(Kind::Authorized).iter().any(|stated| stated.basis == Basis::Adjusting);
     (sums.authorized > 0 && sums.captured > sums.authorized && !adjusts()).then(|| {
-        json!({ "payment": payment, "authorized": column(sums.authorized), "captured": column(sums.captured) })
+        json!({ "payment": name(part.payment), "authorized": column(sums.authorized), "captured": column(sums.captured) })
     })
 }
 
@@ -164,9 +170,9 @@ fn restated_amount(part: &Part<'_>, movement: &[Stated<'_>]) -> Option<Value> {
 fn per_payment(
     parts: &[Part<'_>],
     currency: Option<Currency>,
-    of: impl Fn(&str, &Sums, &Movements<'_>) -> Option<Value>,
+    of: impl Fn(&Part<'_>, &Sums) -> Option<Value>,
 ) -> Option<Value> {
-    let found = parts.iter().filter_map(|part| of(&name(part.payment), &sums_in(part, currency), &part.told));
+    let found = parts.iter().filter_map(|part| of(part, &sums_in(part, currency)));
     some_listed("payments", found)
 }
 

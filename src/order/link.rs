@@ -57,11 +57,19 @@ impl Link {
 /// The orders that the best-ranked claims of a payment name, sorted, where they differ and no person has decided.
 pub(super) fn rival_orders<'a>(payment: &Id, entries: &'a [Entry]) -> Vec<&'a Id> {
     let Some(best) = named(entries).map(|(claim, _)| claim.rank).min() else { return Vec::new() };
-    let mut orders: Vec<&Id> =
-        named(entries).filter(|(claim, _)| claim.rank == best).map(|(claim, _)| &claim.order).collect();
+    let orders = || named(entries).filter(|(claim, _)| claim.rank == best).map(|(claim, _)| &claim.order);
+    if is_one(orders()) || assigned(payment, entries).is_some() {
+        return Vec::new();
+    }
+    let mut orders: Vec<&Id> = orders().collect();
     orders.sort_unstable();
     orders.dedup();
-    if orders.len() < 2 || assigned(payment, entries).is_some() { Vec::new() } else { orders }
+    orders
+}
+
+/// Whether all of them, if any, are the same one.
+pub(super) fn is_one<'a>(mut ids: impl Iterator<Item = &'a Id>) -> bool {
+    ids.next().is_none_or(|first| ids.all(|id| id == first))
 }
 
 /// The assignment that holds, if any.

@@ -105,6 +105,7 @@ struct Ids {
     source: Option<Id>,
     payment: Option<Id>,
     order: Option<Id>,
+    account: Option<Id>,
 }
 
 fn as_before(before: &mut Option<Id>, text: &str) -> Option<Id> {
@@ -135,7 +136,10 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
                 let entry = Entry {
                     event: id_of(event)?,
                     occurred_at: row.at?,
-                    account: row.account.map(Id::new).transpose().ok()?,
+                    account: match row.account {
+                        Some(account) => Some(as_before(&mut ids.account, account)?),
+                        None => None,
+                    },
                     fact: fact(stated, row.number, row.currency)?,
                     claim: claim(row.claimed_order, row.rank)?,
                 };

@@ -1,7 +1,7 @@
 //! The whole intake of one to three replicas over a simulated database, in virtual time, from one seed: what is acknowledged
 //! is stored, once, as what it was told to be, whatever is lost, killed or replaced on the way.
 //!
-//! `PAYLATCH_TEST_SEED` repeats one seed; `PAYLATCH_SIMULATION_SECONDS` is how long new seeds are tried.
+//! `PAYLATCH_TEST_SEED` repeats one seed; `PAYLATCH_TEST_SIMULATION_S` is how long new seeds are tried.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn one_seed_is_one_run() {
 fn whatever_is_lost_or_killed_everything_acknowledged_is_stored_once_as_it_was_told() {
     let hidden = |seed: u64| Faults { hidden_failover: seed.is_multiple_of(3), ..FAULTS };
     let begun = WallClock::now();
-    let seconds = given("PAYLATCH_SIMULATION_SECONDS").unwrap_or(SECONDS);
+    let seconds = given("PAYLATCH_TEST_SIMULATION_S").unwrap_or(SECONDS);
     let repeated = given("PAYLATCH_TEST_SEED");
     let mut seed = repeated.unwrap_or_else(|| rand::random::<u64>() >> 32);
     println!("PAYLATCH_TEST_SEED={seed} is the first");

@@ -4,6 +4,7 @@ mod announce;
 mod audit;
 #[cfg(feature = "bench")]
 mod bench;
+mod certificates;
 mod check;
 mod completions;
 mod config;
@@ -28,20 +29,18 @@ mod secret;
 mod send;
 mod serve;
 mod sign;
+mod start;
 mod verify;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::thread::available_parallelism;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use tokio::runtime::Builder;
 
 use self::context::Context;
 use self::failure::{Exit, Failure};
-use self::output::Output;
+use self::start::{ChosenSettings, start, wrong_usage};
 use crate::config::Flag;
 
 /// Takes payment webhooks and applies each event exactly once to orders.
@@ -69,25 +68,6 @@ struct PaylatchBench {
     chosen: ChosenSettings,
     #[command(flatten)]
     bench: bench::Bench,
-}
-
-// Where settings come from, beside the environment. (A doc comment would stand in the help instead of the program's.)
-#[derive(Args)]
-struct ChosenSettings {
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        help = "The settings file [default: PAYLATCH_CONFIG, else ./paylatch.toml if there is one]"
-    )]
-    config: Option<PathBuf>,
-    #[arg(
-        long = "set",
-        global = true,
-        value_name = "NAME=VALUE",
-        help = "A setting, ahead of environment and file, such as lock.ttl_ms=3000; may be repeated"
-    )]
-    settings: Vec<String>,
 }
 
 #[derive(Subcommand)]
@@ -141,6 +121,9 @@ enum Command {
     /// Clear old bodies. Rows stay, so duplicates are known for ever.
     #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
     Purge(purge::Purge),
+    /// Fetch the certificates that a provider signs with.
+    #[command(after_help = "Example: paylatch certificates fetch --source paypal URL")]
+    Certificates(certificates::Certificates),
     /// Show what is locked now, and by which instance.
     #[command(after_help = "Example: paylatch locks --json")]
     Locks(locks::ListLocks),
@@ -198,49 +181,6 @@ pub fn run_bench(
     }
 }
 
-fn wrong_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8))
-}
-
-/// Does `work` in a runtime, and tells what failed.
-fn start(
-    chosen: ChosenSettings,
-    environment: BTreeMap<String, String>,
-    work: impl AsyncFnOnce(&mut Context) -> Result<Exit, Failure>,
-) -> ExitCode {
-    let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = Output::new(no_colour);
-    let exit = in_a_runtime(chosen, environment, output, work).unwrap_or_else(|failure| {
-        failure.tell(output);
-        failure.exit()
-    });
-    ExitCode::from(exit as u8)
-}
-
-fn in_a_runtime(
-    chosen: ChosenSettings,
-    environment: BTreeMap<String, String>,
-    output: Output,
-    work: impl AsyncFnOnce(&mut Context) -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    let flags = chosen.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
-    let mut context = Context { environment, config: chosen.config, flags, output };
-    let no_runtime = |error| Failure::new(Exit::Failed, "no_runtime", format!("cannot start: {error}"));
-    let workers = Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build();
-    let runtime = workers.map_err(no_runtime)?;
-    let result = runtime.block_on(work(&mut context));
-    // What still runs was told to end and had its time.
-    runtime.shutdown_background();
-    result
-}
-
-/// One core is left to the thread of the lanes, and to a database on the same machine: a worker more would take its time
-/// from the commit that all others wait for.
-fn worker_threads() -> usize {
-    available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
-}
-
 async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Failure> {
     let accepted = match command {
         Command::Dev(dev) => {
@@ -265,6 +205,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,
         Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
+        Command::Certificates(own) => certificates::run(context, &own).await.map(|()| true)?,
         Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,
         Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
@@ -289,11 +230,4 @@ impl Listen {
         ];
         flags.into_iter().flatten()
     }
-}
-
-fn parse_setting(text: &str) -> Result<Flag, Failure> {
-    let wrong =
-        || Failure::new(Exit::Usage, "wrong_flag", "--set expects NAME=VALUE, such as lock.ttl_ms=3000");
-    let (setting, value) = text.split_once('=').ok_or_else(wrong)?;
-    Ok(Flag { setting: setting.trim().to_owned(), value: value.to_owned(), written: "--set" })
 }

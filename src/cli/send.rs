@@ -129,7 +129,8 @@ impl Sender {
 
     /// Signs anew, for the signature tells the time.
     async fn attempt(&self, fixture: &Fixture) -> Result<(Answer, Option<Duration>), String> {
-        let Signed { headers, body } = self.source.sign(&fixture.body, now_seconds());
+        let path_and_query = self.url.path_and_query().map_or("/", |path| path.as_str());
+        let Signed { headers, body } = self.source.sign_for(path_and_query, &fixture.body, now_seconds());
         let mut request = Request::post(&self.url);
         for (name, value) in content_type(&headers, &body).iter().chain(&headers) {
             request = request.header(name, value);

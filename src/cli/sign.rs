@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::send::{content_type, webhook_url};
 use crate::config::Needs;
-use crate::provider::Signed;
+use crate::provider::{Signed, Source, Webhook};
 
 /// The longest body that goes into the line itself, in bytes: systems limit the length of an argument.
 const INLINE_BYTES_MAX: usize = 100_000;
@@ -32,9 +33,34 @@ pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
     let source = context.source(&settings, &sign.source)?;
     let url = webhook_url(sign.url.as_deref(), &settings, source)?;
     let fixture = Fixture::read(&sign.file)?;
-    let signed = source.sign(&fixture.body, now_seconds());
+    let signed = signed(source, &url, &fixture)?;
     context.output.line(curl_line(&url.to_string(), &signed, &fixture)?);
     Ok(())
+}
+
+/// The webhook as its provider would send it, if this program can make one that its own server would take.
+fn signed(source: &Source, url: &Uri, fixture: &Fixture) -> Result<Signed, Failure> {
+    let (path_and_query, now) = (url.path_and_query().map_or("/", |path| path.as_str()), now_seconds());
+    let signed = source.sign_for(path_and_query, &fixture.body, now);
+    let parsed = |(name, value): &(String, String)| {
+        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
+    };
+    let headers: HeaderMap = signed.headers.iter().filter_map(parsed).collect();
+    let webhook = Webhook { path_and_query, headers: &headers, body: &signed.body };
+    match source.verify(&webhook, now) {
+        Ok(_) => Ok(signed),
+        Err(rejection) => {
+            let message = format!(
+                "no request of {} can be signed here that its source would take: {}",
+                fixture.path.display(),
+                rejection.detail
+            );
+            Err(Failure::new(Exit::Failed, "cannot_sign", message).hint(
+                "where the provider signs with a key of its own, only it can: let it send one (its dashboard has a test \
+                 or a resend button), or `paylatch import` what it exports",
+            ))
+        }
+    }
 }
 
 /// A line that sends `signed` when it is pasted. A body that its provider signs from within differs from the file's, and
@@ -90,5 +116,19 @@ mod tests {
         let signed = Signed { headers: Vec::new(), body: r#"{"sig":"it's"}"#.into() };
         let line = curl_line("http://h/", &signed, &fixture("{}")).unwrap();
         assert!(line.ends_with(r#"--data-binary '{"sig":"it'\''s"}'"#), "{line}");
+    }
+
+    #[test]
+    fn a_line_that_could_not_verify_is_not_printed_and_one_of_a_signed_url_does() {
+        let of = |provider: &str| crate::provider::tests::source(crate::provider::tests::settings(provider));
+        let url = |text: &str| text.parse::<Uri>().unwrap();
+        let refused = signed(&of("paypal"), &url("http://h/webhooks/paypal"), &fixture("{}")).unwrap_err();
+        assert_eq!(refused.code(), "cannot_sign");
+        assert!(refused.message().contains("paypal-transmission-id is missing"), "{refused}");
+
+        let notified = fixture(r#"{"id":"1","type":"payment","data":{"id":"123"}}"#);
+        let asked = url("http://h/webhooks/mercadopago?data.id=123&type=payment");
+        signed(&of("mercadopago"), &asked, &notified).unwrap();
+        signed(&of("mercadopago"), &url("http://h/webhooks/mercadopago"), &notified).unwrap();
     }
 }

@@ -30,6 +30,7 @@ pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::FactReader;
 pub use self::registry::{BadDefinition, Providers};
 pub use self::settings::{CustomerClaims, Mode, SourceSettings};
+pub use self::signature::Certificates;
 use self::signature::Scheme;
 use crate::order::{Event, Fingerprint, Id, UnixMicros};
 
@@ -146,7 +147,13 @@ impl Source {
     /// holder of its key can sign with a certificate: for such a provider the body comes back unsigned.
     #[must_use]
     pub fn sign(&self, body: &Bytes, now: i64) -> Signed {
-        self.scheme.sign(body, now)
+        self.sign_for("/", body, now)
+    }
+
+    /// The same for a URL, of which some providers sign a part; `path_and_query` as it will be called.
+    #[must_use]
+    pub fn sign_for(&self, path_and_query: &str, body: &Bytes, now: i64) -> Signed {
+        self.scheme.sign(path_and_query, body, now)
     }
 
     /// The events of a body without a signature, for which an operator vouches: exported from the provider's API, say.
@@ -161,6 +168,12 @@ impl Source {
     #[must_use]
     pub fn reread(&self, headers: &str, body: &Bytes, received_at: UnixMicros) -> Event {
         self.facts.reread(headers, body, received_at)
+    }
+
+    /// The certificates that its provider signs with, if it does.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.scheme.certificates()
     }
 
     /// How many secrets it has; one of them matches a webhook that verifies.

@@ -19,6 +19,11 @@ impl Definition {
         self.signature.signed.0.iter().any(|text| text.contains("{url}"))
     }
 
+    pub(in crate::provider) fn signs_the_param(&self, name: &str) -> bool {
+        let param = format!("{{param:{name}}}");
+        self.signature.signed.0.iter().any(|text| text.contains(&param))
+    }
+
     /// How a secret becomes a key where the source does not say otherwise.
     pub(in crate::provider) fn key_encoding(&self) -> Option<KeyEncoding> {
         match &self.signature.proof {

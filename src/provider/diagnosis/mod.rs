@@ -9,6 +9,7 @@
 mod body;
 mod json;
 mod keys;
+mod settings;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -40,7 +41,9 @@ pub enum Cause {
     OtherSource,
     BodyChanged,
     ApiKey,
+    OtherUrl,
     BodyRewritten,
+    OtherSettings,
     WrongSecret,
     ClockAhead,
     ClockBehind,
@@ -48,12 +51,14 @@ pub enum Cause {
 
 impl Cause {
     /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SecretAltered,
         Self::OtherSource,
         Self::BodyChanged,
         Self::ApiKey,
+        Self::OtherUrl,
         Self::BodyRewritten,
+        Self::OtherSettings,
         Self::WrongSecret,
         Self::ClockAhead,
         Self::ClockBehind,
@@ -67,7 +72,9 @@ impl Cause {
             Self::OtherSource => "other_source",
             Self::BodyChanged => "body_changed",
             Self::ApiKey => "api_key",
+            Self::OtherUrl => "other_url",
             Self::BodyRewritten => "body_rewritten",
+            Self::OtherSettings => "other_settings",
             Self::WrongSecret => "wrong_secret",
             Self::ClockAhead => "clock_ahead",
             Self::ClockBehind => "clock_behind",
@@ -111,7 +118,9 @@ impl Source {
                 .or_else(|| self.other_source(trial, others))
                 .or_else(|| self.changed_body(trial))
                 .or_else(|| self.api_key())
+                .or_else(|| self.other_url(trial))
                 .or_else(|| rewritten_body(webhook))
+                .or_else(|| self.other_settings())
                 .or_else(|| Some(self.wrong_secret(trial))),
             _ => self.other_source(trial, others),
         }
@@ -196,9 +205,11 @@ impl Source {
         } else {
             "of the body as it is, and it is too long or too deep to be tried as programs rewrite it"
         };
+        let settings: String =
+            self.signed_settings().iter().map(|setting| format!("; {setting} is signed too")).collect();
         let detail = format!(
             "none of the {} secrets makes this signature, {tried}: compare with the secret that the provider shows for \
-             this very endpoint, test and live apart",
+             this very endpoint, test and live apart{settings}",
             self.settings.secrets.len()
         );
         (Cause::WrongSecret, detail)

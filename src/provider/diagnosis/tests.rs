@@ -190,3 +190,24 @@ fn documents_that_are_deep_or_broken_cost_little() {
         }
     }
 }
+
+#[test]
+fn a_url_that_is_signed_and_registered_otherwise_is_named() {
+    let registered =
+        |url: &str| source(SourceSettings { public_url: Some(url.to_owned()), ..settings("square") });
+    let body = Bytes::from_static(BODY.as_bytes());
+    for (theirs, ours) in [
+        ("https://shop.example/webhooks/square/", "https://shop.example/webhooks/square"),
+        ("https://shop.example/webhooks/square", "http://shop.example/webhooks/square"),
+        ("https://shop.example/webhooks/x", "https://shop.example/hooks/square"),
+    ] {
+        let signed = registered(theirs).sign(&body, NOW);
+        let found = told(&registered(ours), &signed, &body, NOW, &[]).unwrap();
+        assert_eq!(found.cause, Cause::OtherUrl, "{found:?}");
+        assert!(found.detail.contains(&format!("holds for the URL {theirs},")), "{found:?}");
+    }
+    let signed = registered("https://elsewhere.example/").sign(&body, NOW);
+    let found = told(&registered("https://shop.example/"), &signed, &body, NOW, &[]).unwrap();
+    assert_eq!(found.cause, Cause::WrongSecret);
+    assert!(found.detail.contains("public_url = `https://shop.example/` is signed too"), "{found:?}");
+}

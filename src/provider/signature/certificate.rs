@@ -1,6 +1,6 @@
 //! Signatures made with a certificate (PayPal): which certificate, whether to trust it, and RSA.
 //!
-//! Nothing is fetched: the webhook names its certificate by URL, and the file of that name in the source's `cert_dir`
+//! A server fetches nothing: the webhook names its certificate by URL, and the file of that name in the source's `cert_dir`
 //! stands for it, also one that appeared after the start. It must lead to a certificate of `trust.pem`, be in date, and
 //! carry a name of the provider.
 
@@ -33,7 +33,7 @@ type Chain = Arc<[CertificateDer<'static>]>;
 
 /// The certificates that a source trusts and knows.
 #[derive(Debug, Clone)]
-pub(super) struct Certificates {
+pub struct Certificates {
     anchors: Vec<TrustAnchor<'static>>,
     dir: PathBuf,
     /// Read once each.
@@ -93,11 +93,25 @@ impl Certificates {
             return Err(Rejection::new("signature_malformed", format!("the algorithm is not {algorithm}")));
         }
         let chain = self.chain(view)?;
-        let (leaf, intermediates) = chain
-            .split_first()
-            .ok_or_else(|| Rejection::new("certificate_unknown", "the certificate's file is empty"))?;
         let untrusted = |problem: String| Rejection::new("certificate_untrusted", problem);
-        let certificate = EndEntityCert::try_from(leaf).map_err(|error| untrusted(error.to_string()))?;
+        let certificate = self.trusted_leaf(&chain, now).map_err(untrusted)?;
+        let signature = STANDARD
+            .decode(signature)
+            .map_err(|_| Rejection::new("signature_malformed", "the signature is not base64"))?;
+        certificate
+            .verify_signature(RSA_PKCS1_2048_8192_SHA256, text, &signature)
+            .map_err(|_| Rejection::new("signature_mismatch", "the certificate did not sign this"))
+    }
+
+    /// The first certificate of a chain, if that leads to an authority, is in date at `now` (unix seconds) and is the
+    /// provider's.
+    fn trusted_leaf<'c>(
+        &self,
+        chain: &'c [CertificateDer<'static>],
+        now: i64,
+    ) -> Result<EndEntityCert<'c>, String> {
+        let (leaf, intermediates) = chain.split_first().ok_or("there is no certificate in it")?;
+        let certificate = EndEntityCert::try_from(leaf).map_err(|error| error.to_string())?;
         let seconds = u64::try_from(now).unwrap_or_default();
         certificate
             .verify_for_usage(
@@ -109,16 +123,11 @@ impl Certificates {
                 None,
                 None,
             )
-            .map_err(|error| untrusted(error.to_string()))?;
+            .map_err(|error| error.to_string())?;
         if !common_name(leaf).is_some_and(|name| name.ends_with(&self.name_suffix)) {
-            return Err(untrusted(format!("its name does not end with {}", self.name_suffix)));
+            return Err(format!("its name does not end with {}", self.name_suffix));
         }
-        let signature = STANDARD
-            .decode(signature)
-            .map_err(|_| Rejection::new("signature_malformed", "the signature is not base64"))?;
-        certificate
-            .verify_signature(RSA_PKCS1_2048_8192_SHA256, text, &signature)
-            .map_err(|_| Rejection::new("signature_mismatch", "the certificate did not sign this"))
+        Ok(certificate)
     }
 
     /// The file that stands for the URL in the webhook.
@@ -126,32 +135,60 @@ impl Certificates {
         let Scalar::Text(url) = view.scalar(&self.url) else {
             return Err(Rejection::new("requirement_missing", "the certificate's URL is missing"));
         };
-        let host_and_path = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
-        let Some((_, path)) = host_and_path.filter(|(host, _)| self.hosts.iter().any(|own| own == host))
-        else {
-            let hosts = self.hosts.join(" or ");
-            return Err(Rejection::new(
-                "certificate_untrusted",
-                format!("its URL is not https://{hosts}/.."),
-            ));
-        };
-        let name = path.rsplit('/').next().unwrap_or_default();
-        let unknown = |problem: &str| {
-            let detail = format!("{problem}; save the certificate of the webhook's URL in cert_dir");
-            Rejection::new("certificate_unknown", detail)
-        };
-        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_plain || name.is_empty() || name.len() > NAME_BYTES_MAX || name == TRUST {
-            return Err(unknown("its URL names no certificate"));
-        }
+        let name = self.name_of(&url)?;
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(chain) = chains.get(name) {
             return Ok(chain.clone());
         }
-        let read = read_pem(&self.dir.join(name).with_extension("pem"));
-        let chain = read.map_err(|_| unknown(&format!("cert_dir has no readable {name}.pem")))?;
+        let chain = read_pem(&self.file_of(name)).map_err(|_| {
+            let problem = format!(
+                "cert_dir has no readable {name}.pem: `paylatch certificates fetch --source NAME URL` saves the \
+                 certificate of the webhook's URL"
+            );
+            Rejection::new("certificate_unknown", problem)
+        })?;
         chains.insert(name.to_owned(), chain.clone());
         Ok(chain)
+    }
+
+    /// The name of the certificate that the provider has at this URL.
+    ///
+    /// # Errors
+    /// Why it is none of the provider's.
+    pub fn name_of<'u>(&self, url: &'u str) -> Result<&'u str, Rejection> {
+        let host_and_path = url.strip_prefix("https://").and_then(|rest| rest.split_once('/'));
+        let Some((_, path)) = host_and_path.filter(|(host, _)| self.hosts.iter().any(|own| own == host))
+        else {
+            let hosts = self.hosts.join(" or ");
+            let problem = format!("its URL is not https://{hosts}/..");
+            return Err(Rejection::new("certificate_untrusted", problem));
+        };
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_plain || name.is_empty() || name.len() > NAME_BYTES_MAX || name == TRUST {
+            return Err(Rejection::new("certificate_unknown", "its URL names no certificate"));
+        }
+        Ok(name)
+    }
+
+    /// Keeps what was fetched as the certificate `name` and answers its file, if it may be trusted at `now` (unix seconds).
+    ///
+    /// # Errors
+    /// Why it may not, or cannot be written.
+    pub fn keep(&self, name: &str, pem: &[u8], now: i64) -> Result<PathBuf, String> {
+        let chain: Result<Chain, _> = CertificateDer::pem_slice_iter(pem).collect();
+        let chain = chain.map_err(|_| "what it answers is no certificate in PEM".to_owned())?;
+        self.trusted_leaf(&chain, now)?;
+        let file = self.file_of(name);
+        // A server that reads at this moment finds the old one or the new one, whole.
+        let new = file.with_extension("new");
+        let written = std::fs::write(&new, pem).and_then(|()| std::fs::rename(&new, &file));
+        written.map_err(|error| format!("{}: {error}", file.display()))?;
+        Ok(file)
+    }
+
+    fn file_of(&self, name: &str) -> PathBuf {
+        self.dir.join(name).with_extension("pem")
     }
 }
 

@@ -13,7 +13,7 @@ mod time;
 use http::HeaderName;
 use subtle::ConstantTimeEq;
 
-use self::certificate::Certificates;
+pub use self::certificate::Certificates;
 use self::challenge::Challenge;
 use self::format::{ListSetting, Received, list_settings};
 use self::jws::Jws;
@@ -129,6 +129,14 @@ impl Scheme {
     /// The headers that are read beside the signature.
     pub(super) fn headers(&self) -> &[HeaderName] {
         &self.selectors.headers
+    }
+
+    /// The certificates that its provider signs with, if it does.
+    pub(super) fn certificates(&self) -> Option<&Certificates> {
+        match &self.prover {
+            Prover::Certificates(certificates) => Some(certificates),
+            Prover::Keys(..) | Prover::Jws(_) => None,
+        }
     }
 
     /// How many secrets a signature is held against; certificates count as one.

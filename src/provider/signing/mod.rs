@@ -14,22 +14,29 @@ use super::fields::{Selector, View};
 use super::signature::Scheme;
 use super::{Signed, Webhook};
 
+/// Where a webhook goes, and when.
+struct To<'a> {
+    path_and_query: &'a str,
+    /// Unix seconds.
+    now: String,
+}
+
 impl Scheme {
     /// What makes `body` verify with the first secret. A scheme that signs with a certificate leaves it unsigned.
-    pub(super) fn sign(&self, body: &Bytes, now: i64) -> Signed {
+    pub(super) fn sign(&self, path_and_query: &str, body: &Bytes, now: i64) -> Signed {
+        let to = &To { path_and_query, now: now.to_string() };
         let mut headers = self.samples.headers(body, now);
         let mut body = body.clone();
-        let now = now.to_string();
         match self.from.first() {
             Some(Selector::Header(name)) => {
-                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
-                    headers.push((name.to_string(), self.render(&proof, &now)));
+                if let Some(proof) = self.proof_of(&headers, &body, &body, to) {
+                    headers.push((name.to_string(), self.render(&proof, &to.now)));
                 }
             }
             Some(Selector::Form(name)) => {
                 body = self.as_form(body);
-                if let Some(proof) = self.proof_of(&headers, &body, &body, &now) {
-                    let pair = [(name.as_str(), self.render(&proof, &now))];
+                if let Some(proof) = self.proof_of(&headers, &body, &body, to) {
+                    let pair = [(name.as_str(), self.render(&proof, &to.now))];
                     let signature =
                         form_urlencoded::Serializer::new(String::new()).extend_pairs(pair).finish();
                     body = [signature.as_bytes(), b"&", &body].concat().into();
@@ -38,7 +45,7 @@ impl Scheme {
             Some(Selector::Field(slot)) => {
                 let path = self.selectors.item.steps(*slot);
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
-                body = self.sign_items(&headers, &body, &now, &path).map_or(body, Bytes::from);
+                body = self.sign_items(&headers, &body, to, &path).map_or(body, Bytes::from);
             }
             Some(
                 Selector::Envelope(_)
@@ -75,7 +82,7 @@ impl Scheme {
         &self,
         headers: &[(String, String)],
         body: &Bytes,
-        now: &str,
+        to: &To<'_>,
         path: &[&str],
     ) -> Option<String> {
         let whole = std::str::from_utf8(body).ok()?;
@@ -83,30 +90,36 @@ impl Scheme {
         let items = self.each.as_ref().map_or(Ok(vec![whole]), |each| each.items(&envelope)).ok()?;
         let mut signed = whole.to_owned();
         for item in items.into_iter().rev() {
-            let proof = self.proof_of(headers, body, item.as_bytes(), now)?;
+            let proof = self.proof_of(headers, body, item.as_bytes(), to)?;
             let from = (item.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
             let tail = signed.split_off(from);
             let (_, after) = tail.split_at_checked(item.len())?;
-            signed =
-                [&signed, insert::set_text(item, path, &self.render(&proof, now))?.as_str(), after].concat();
+            signed = [&signed, insert::set_text(item, path, &self.render(&proof, &to.now))?.as_str(), after]
+                .concat();
         }
         Some(signed)
     }
 
     /// The first secret's proof of an item, which often is the body.
-    fn proof_of(&self, headers: &[(String, String)], body: &Bytes, item: &[u8], now: &str) -> Option<String> {
+    fn proof_of(
+        &self,
+        headers: &[(String, String)],
+        body: &Bytes,
+        item: &[u8],
+        to: &To<'_>,
+    ) -> Option<String> {
         let sent: HeaderMap = headers
             .iter()
             .filter_map(|(name, value)| {
                 Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
             })
             .collect();
-        let webhook = Webhook { path_and_query: "/", headers: &sent, body };
+        let webhook = Webhook { path_and_query: to.path_and_query, headers: &sent, body };
         let view = View {
             webhook: &webhook,
             item: self.selectors.item.read_if_asked(item).ok()?,
             envelope: self.selectors.envelope.read_if_asked(body).ok()?,
-            parts: self.selectors.parts.iter().map(|name| Some(self.part(name, now))).collect(),
+            parts: self.selectors.parts.iter().map(|name| Some(self.part(name, &to.now))).collect(),
         };
         self.first_proof(&view)
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::provider::Cause;
 
 /// A file of vectors, with the certificates that they name.
 #[derive(serde::Deserialize)]
@@ -135,12 +136,18 @@ pub(super) struct SignedByPaypal {
 
 impl SignedByPaypal {
     pub(super) fn new() -> Self {
+        Self::at_endpoint(None)
+    }
+
+    /// At an endpoint of this id, if not of the one that it was sent to.
+    fn at_endpoint(webhook_id: Option<&str>) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/paypal.json");
         let file: File = serde_json::from_slice(&std::fs::read(own).unwrap()).unwrap();
         let vector = file.vectors.iter().find(|vector| vector.expect == "valid").unwrap();
         let directory = vector.certificates(&file).unwrap();
         let cert_dir = Some(directory.path().to_owned());
-        let params = vector.own_params();
+        let mut params = vector.own_params();
+        params.extend(webhook_id.map(|id| ("webhook_id".to_owned(), id.to_owned())));
         Self {
             source: source(SourceSettings { params, cert_dir, ..settings("paypal") }),
             headers: vector.headers.clone().into_iter().collect(),
@@ -172,5 +179,51 @@ fn every_vector_beside_the_checkout_gets_its_verdict_too() {
         println!("{} vectors of {} judged", judge(&shared), shared.display());
     } else {
         println!("{} is not there; only the project's own vectors were judged", shared.display());
+    }
+}
+
+#[test]
+fn the_webhook_s_id_is_named_where_the_provider_s_certificate_signed_another_text() {
+    let sent = SignedByPaypal::at_endpoint(Some("ANOTHER"));
+    let (headers, body) = (headers(&sent.headers), Bytes::from(sent.body));
+    let webhook = Webhook { path_and_query: "/webhooks/paypal", headers: &headers, body: &body };
+    let rejection = sent.source.verify(&webhook, sent.now).unwrap_err();
+    let found = sent.source.diagnose(&rejection, &webhook, sent.now, []).unwrap();
+    assert_eq!(found.cause, Cause::OtherSettings, "{found:?}");
+    assert!(found.detail.contains("params.webhook_id = `ANOTHER`"), "{found:?}");
+}
+
+#[test]
+fn a_certificate_that_was_fetched_is_kept_only_if_it_leads_to_an_authority_and_is_in_date() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/paypal.json");
+    let file: File = serde_json::from_slice(&std::fs::read(own).unwrap()).unwrap();
+    let vector = &file.vectors[0];
+    let directory = vector.certificates(&file).unwrap();
+    let kept = directory.path().join("CERT-TEST.pem");
+    let sound = std::fs::read(&kept).unwrap();
+    std::fs::remove_file(&kept).unwrap();
+    let cert_dir = Some(directory.path().to_owned());
+    let source = source(SourceSettings { cert_dir, ..settings("paypal") });
+    let certificates = source.certificates().unwrap();
+
+    let untrusted = file.certs["test_leaf_untrusted_ca"].as_bytes();
+    for (pem, now) in [(untrusted, vector.now), (&sound[..], 0), (b"<html>".as_slice(), vector.now)] {
+        certificates.keep("CERT-TEST", pem, now).unwrap_err();
+        assert!(!kept.exists());
+    }
+    assert_eq!(certificates.keep("CERT-TEST", &sound, vector.now).unwrap(), kept);
+    assert_eq!(std::fs::read(&kept).unwrap(), sound);
+
+    let hosts = "https://api.paypal.com/v1/notifications/certs/";
+    assert_eq!(certificates.name_of(&format!("{hosts}CERT-1")).unwrap(), "CERT-1");
+    for url in [
+        "http://api.paypal.com/v1/notifications/certs/CERT-1".to_owned(),
+        "https://api.paypal.com@evil.example/CERT-1".to_owned(),
+        "https://api.paypal.com.evil.example/CERT-1".to_owned(),
+        format!("{hosts}../../trust"),
+        format!("{hosts}..%2fCERT"),
+        hosts.to_owned(),
+    ] {
+        certificates.name_of(&url).unwrap_err();
     }
 }

@@ -11,6 +11,7 @@ use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
 use paylatch::http::Code;
 use paylatch::order::{Anomaly, Basis, Kind, Outcome, Status};
 use paylatch::provider::Cause;
+use paylatch::store::ActionKind;
 use paylatch::telemetry::{self, METERS};
 use serde_json::Value;
 
@@ -43,6 +44,12 @@ fn the_lifecycle_page_lists_the_words_of_the_code_in_their_order() {
     );
     assert_eq!(table("lifecycle.md", "Anomaly"), words(Anomaly::ALL.iter().map(|a| a.as_str()).collect()));
     assert_eq!(table("lifecycle.md", "Outcomes"), words(Outcome::ALL.iter().map(|o| o.as_str()).collect()));
+}
+
+#[test]
+fn the_operations_page_lists_what_people_do_as_it_is_kept() {
+    let words: Vec<_> = ActionKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(table("operations.md", "What people did"), words);
 }
 
 #[test]

@@ -152,6 +152,16 @@ fn purged_bodies_are_counted_and_their_events_stay() {
     let told = machine.json(&["reprocess", "--noted"]);
     assert_eq!(told["purged"], told["read"]);
     assert_eq!(machine.json(&["events"]).as_array().unwrap().len() as u64, count);
+    let user =
+        machine.command(&["purge", "--payloads-older-than", "0s"]).env("USER", "ann").output().unwrap();
+    assert!(user.status.success(), "{}", said(&user));
+    let actions = machine.json(&["actions"]);
+    assert_eq!(
+        actions.as_array().unwrap().len(),
+        1,
+        "a purge that clears nothing changes nothing: {actions}"
+    );
+    assert_eq!(actions[0]["action"], "purge_payloads");
     let wrong = machine.run(&["purge", "--payloads-older-than", "90"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(said(&wrong).contains("such as 90d"), "{}", said(&wrong));
@@ -167,7 +177,7 @@ fn a_settled_anomaly_lets_the_production_check_pass() {
     let id = orders[0]["order_id"].as_str().unwrap();
     assert_eq!(machine.run(&["check", "--production"]).status.code(), Some(1));
 
-    let note = ["orders", id, "--acknowledge", "--note", "captured elsewhere"];
+    let note = ["orders", id, "--acknowledge", "--note", "captured elsewhere", "--by", "ann"];
     let told = machine.json(&note);
 
     assert_eq!(told["acknowledgements"][0]["note"], "captured elsewhere");
@@ -176,6 +186,9 @@ fn a_settled_anomaly_lets_the_production_check_pass() {
     assert!(check.status.success(), "{}", said(&check));
     assert!(said(&machine.run(&["orders"])).contains("(acknowledged)"));
     assert!(said(&machine.run(&["orders", id])).contains("captured elsewhere"));
+    let action = &machine.json(&["actions"])[0];
+    assert_eq!((&action["actor"], &action["action"]), (&"ann".into(), &"acknowledge_order".into()));
+    assert_eq!((&action["target"], &action["note"]), (&id.into(), &"captured elsewhere".into()));
 }
 
 #[test]

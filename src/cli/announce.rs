@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::Failure;
 use crate::config::Needs;
@@ -11,6 +12,8 @@ use crate::config::Needs;
 pub(super) struct Announce {
     #[command(subcommand)]
     action: Action,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print the result as JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -30,9 +33,10 @@ enum Action {
 pub(super) async fn run(context: &Context, announce: &Announce) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.store(&settings)?;
+    let by = announce.acts_by.read(context)?;
     let (result, said) = match announce.action {
         Action::On => {
-            let is_new = store.note_changes(true).await?;
+            let is_new = store.note_changes(true, Some(&by)).await?;
             let said = if is_new {
                 "changes of orders are noted from now on"
             } else {
@@ -41,11 +45,11 @@ pub(super) async fn run(context: &Context, announce: &Announce) -> Result<(), Fa
             (json!({ "on": true, "changed": is_new }), said.to_owned())
         }
         Action::Off => {
-            let is_new = store.note_changes(false).await?;
+            let is_new = store.note_changes(false, Some(&by)).await?;
             (json!({ "on": false, "changed": is_new }), "changes of orders are not noted".to_owned())
         }
         Action::NewEpoch => {
-            let epoch = store.begin_epoch().await?;
+            let epoch = store.begin_epoch(&by).await?;
             (json!({ "epoch": epoch }), format!("epoch {epoch} begins; every reader begins anew"))
         }
     };

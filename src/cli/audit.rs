@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{Output, printable, table};
@@ -13,6 +14,8 @@ pub(super) struct Audit {
     /// Put right what differs.
     #[arg(long)]
     repair: bool,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print what was found as JSON.
     #[arg(long)]
     json: bool,
@@ -22,7 +25,10 @@ pub(super) struct Audit {
 pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
-    let found = store.audit(audit.repair).await?;
+    let found = match audit.repair {
+        true => store.repair(&audit.acts_by.read(context)?).await?,
+        false => store.audit().await?,
+    };
     if audit.json {
         context.output.json(&found);
     } else {
@@ -31,7 +37,7 @@ pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failur
     if !audit.repair || found.differences.is_empty() {
         return Ok(found.differences.is_empty());
     }
-    let left = store.audit(false).await?.differences.len();
+    let left = store.audit().await?.differences.len();
     let repaired = found.differences.len().saturating_sub(left);
     context.output.note(format_args!("{repaired} differences repaired, {left} left"));
     Ok(left == 0)

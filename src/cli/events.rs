@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::context::{Context, now_micros};
+use super::actions::acting;
+use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::listing::{ROWS_SHOWN, events_table, one_of, settlement, stored_id, unmapped_table};
 use super::output::{Output, printable};
@@ -45,6 +46,9 @@ pub(super) struct Events {
     /// How it was settled.
     #[arg(long, value_name = "TEXT", requires = "acknowledge")]
     note: Option<String>,
+    /// Who settled it [default: the user of the operating system].
+    #[arg(long, value_name = "NAME", requires = "acknowledge")]
+    by: Option<String>,
     /// Print the columns as JSON.
     #[arg(long)]
     json: bool,
@@ -68,7 +72,7 @@ pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failur
     let rows = read(&store, events).await?;
     match (&events.event_id, events.json) {
         (Some(id), json) => {
-            let told = tell_each(&store, id, rows, events).await?;
+            let told = tell_each(context, &store, (id, rows), events).await?;
             match json {
                 true => context.output.json(&told),
                 false => told.iter().for_each(|told| tell_one(context.output, told)),
@@ -92,9 +96,9 @@ async fn tell_unmapped(output: Output, store: &Store, events: &Events) -> Result
 
 /// The events of one id, of each source one, with what was settled; settles it first, if that was asked for.
 async fn tell_each(
+    context: &Context,
     store: &Store,
-    id: &str,
-    mut rows: Vec<EventRow>,
+    (id, mut rows): (&str, Vec<EventRow>),
     events: &Events,
 ) -> Result<Vec<Told>, Failure> {
     if rows.is_empty() {
@@ -108,8 +112,9 @@ async fn tell_each(
             return Err(Failure::new(Exit::Usage, "several_events", several)
                 .hint(format_args!("choose one: --source {}", sources.join(" or --source "))));
         }
+        let by = acting(context, events.by.as_deref(), events.note.as_deref())?;
         for row in &rows {
-            let settled = store.acknowledge_event(&key(row)?, events.note.as_deref(), now_micros()).await?;
+            let settled = store.acknowledge_event(&key(row)?, &by).await?;
             if settled == 0 {
                 let nothing = format!("event {id:?} is neither parked nor dead nor in conflict");
                 return Err(Failure::new(Exit::Failed, "nothing_to_acknowledge", nothing));

@@ -14,11 +14,12 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::{Output, printable, table};
 use crate::config::{Needs, Settings};
-use crate::http::received_now;
+use crate::http::{Sources, received_now};
 use crate::intake::{Intake, Refusal};
 use crate::lock::Locks;
 use crate::order::{Event, Receipt, Statement};
 use crate::provider::Source;
+use crate::server::by_name;
 
 /// How many events are handed over at once: one batch.
 const EVENTS_AT_ONCE: usize = 256;
@@ -110,7 +111,8 @@ async fn take_in(
     let store = context.reached_store(settings).await?;
     store.claim()?;
     store.check().await?;
-    let (intake, lanes) = Intake::start(&settings.intake, &locks, &store);
+    let sources = Sources::new(by_name(&settings.sources));
+    let (intake, lanes) = Intake::start(&settings.intake, &locks, &store, sources.reader());
     let mut receipts = Vec::with_capacity(events.len());
     let mut stopped = None;
     for part in events.chunks(EVENTS_AT_ONCE) {

@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context, migrate: &Migrate) -> Result<(), Fail
     if applied.is_empty() {
         context.output.line("the schema is current");
     }
-    if settings.announce.enabled && store.note_changes(true).await? {
+    if settings.announce.enabled && store.note_changes(true, None).await? {
         context.output.line("changes of orders are noted from now on");
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
+mod actions;
 mod announce;
 mod audit;
 #[cfg(feature = "bench")]
@@ -106,6 +107,9 @@ enum Command {
         after_help = "Example: paylatch payments assign pi_1 order-1001 --source stripe --note 'told by phone'"
     )]
     Payments(payments::Payments),
+    /// Show what people changed, by a command or the API, and why.
+    #[command(after_help = "Example: paylatch actions --limit 20")]
+    Actions(actions::Actions),
     /// Say whether changes of orders are noted, for those who are told of them.
     #[command(after_help = "Example: paylatch announce on")]
     Announce(announce::Announce),
@@ -200,6 +204,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
+        Command::Actions(actions) => actions::run(context, &actions).await.map(|()| true)?,
         Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,

@@ -3,13 +3,14 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::context::{Context, now_micros};
+use super::actions::acting;
+use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::listing::{ROWS_SHOWN, events_table, one_of, orders_table, settlement, stored_id};
 use super::output::{Output, printable};
 use crate::config::Needs;
 use crate::order::{Key, Status};
-use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+use crate::store::{AcknowledgementRow, By, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
 
 #[derive(Args)]
 pub(super) struct Orders {
@@ -39,6 +40,9 @@ pub(super) struct Orders {
     /// How it was settled.
     #[arg(long, value_name = "TEXT", requires = "acknowledge")]
     note: Option<String>,
+    /// Who settled it [default: the user of the operating system].
+    #[arg(long, value_name = "NAME", requires = "acknowledge")]
+    by: Option<String>,
     /// Print the columns as JSON.
     #[arg(long)]
     json: bool,
@@ -63,7 +67,8 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
             let order = the_one(id, rows)?;
             let key = key(&order)?;
             if orders.acknowledge {
-                acknowledge(&store, &key, orders.note.as_deref()).await?;
+                let by = acting(context, orders.by.as_deref(), orders.note.as_deref())?;
+                acknowledge(&store, &key, &by).await?;
             }
             let acknowledgements = store.acknowledgements(Some(&key)).await?;
             let told = Told { order, acknowledgements, timeline: store.timeline(&key).await? };
@@ -80,8 +85,8 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
     Ok(())
 }
 
-async fn acknowledge(store: &Store, order: &Key, note: Option<&str>) -> Result<(), Failure> {
-    let settled = store.acknowledge(order, note, now_micros()).await?;
+async fn acknowledge(store: &Store, order: &Key, by: &By) -> Result<(), Failure> {
+    let settled = store.acknowledge(order, by).await?;
     if settled.is_empty() {
         let problem = format!("order {order} has no anomaly to acknowledge");
         return Err(Failure::new(Exit::Failed, "no_anomaly", problem));

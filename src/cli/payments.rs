@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::actions::acting;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::printable;
 use crate::config::Needs;
-use crate::http::received_now;
 use crate::intake::{Assignment, assign};
 use crate::order::{Id, Key};
 
@@ -38,7 +38,7 @@ struct Assign {
     /// Why; kept with the assignment.
     #[arg(long, value_name = "TEXT")]
     note: String,
-    /// Who says so [default: the user of this shell].
+    /// Who says so [default: the user of the operating system].
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     /// Print the result as JSON.
@@ -54,10 +54,9 @@ pub(super) async fn run(context: &Context, payments: &Payments) -> Result<(), Fa
     store.claim()?;
     let payment = Key { id: id("PAYMENT", &asked.payment)?, source: id("--source", &asked.source)? };
     let order = id("ORDER", &asked.order)?;
-    let user = || ["USER", "LOGNAME"].iter().find_map(|name| context.environment.get(*name).cloned());
-    let by = asked.by.clone().or_else(user).unwrap_or_else(|| "the command line".to_owned());
-    let assignment = Assignment { payment, order, note: asked.note.clone(), by };
-    let done = assign(&mut store.session(), &assignment, received_now()).await?;
+    let by = acting(context, asked.by.as_deref(), Some(&asked.note))?;
+    let assignment = Assignment { payment, order };
+    let done = assign(&mut store.session(), &assignment, &by).await?;
     let (event, link) = done.ok_or_else(|| {
         let problem = format!("there is no payment {}", assignment.payment);
         Failure::new(Exit::Failed, "unknown_payment", problem)

@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::actions::ActsBy;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use crate::config::{Needs, parse_age};
@@ -20,6 +21,8 @@ pub(super) struct Purge {
     /// Say how many there are, and clear nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -30,9 +33,10 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
     let before = moment_before(purge.payloads_older_than)?;
+    let by = purge.acts_by.read(context)?;
     let Purged { payloads, spared } = match purge.dry_run {
         true => store.count_payloads(before).await?,
-        false => store.purge_payloads(before).await?,
+        false => store.purge_payloads(before, &by).await?,
     };
     let shown = Timestamp::from_microsecond(before.0).unwrap_or_default().to_string();
     if purge.json {

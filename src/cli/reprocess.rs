@@ -7,13 +7,14 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{Output, printable, table};
 use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::Outcome;
-use crate::store::{EventFilter, STORED_EVENTS_MAX, Session, Store, StoredEvent};
+use crate::store::{By, EventFilter, STORED_EVENTS_MAX, Session, Store, StoredEvent};
 
 #[derive(Args)]
 pub(super) struct Reprocess {
@@ -37,6 +38,8 @@ pub(super) struct Reprocess {
     /// Say what would become of them, and write nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -103,14 +106,16 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
     store.claim()?;
     let mut session = store.session();
     let mut summary = Summary { dry_run: reprocess.dry_run, ..Summary::default() };
-    if !reprocess.dry_run && !reprocess.yes && stdin().is_terminal() {
+    let by = reprocess.acts_by.read(context)?;
+    let by = (!reprocess.dry_run).then_some(&by);
+    if by.is_some() && !reprocess.yes && stdin().is_terminal() {
         let mut rehearsal = Summary { dry_run: true, ..Summary::default() };
-        read_all(&settings, &store, &mut session, reprocess, &mut rehearsal).await?;
+        read_all(&settings, &store, &mut session, (reprocess, None), &mut rehearsal).await?;
         if !rehearsal.is_agreed_to(context.output) {
             return Ok(false);
         }
     }
-    read_all(&settings, &store, &mut session, reprocess, &mut summary).await?;
+    read_all(&settings, &store, &mut session, (reprocess, by), &mut summary).await?;
     if reprocess.json {
         context.output.json(&summary);
     } else {
@@ -119,12 +124,12 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
     Ok(summary.is_well())
 }
 
-/// Reads every chosen event again, page by page.
+/// Reads every chosen event again, page by page; without anybody who acts, nothing is written.
 async fn read_all(
     settings: &Settings,
     store: &Store,
     session: &mut Session,
-    reprocess: &Reprocess,
+    (reprocess, by): (&Reprocess, Option<&By>),
     summary: &mut Summary,
 ) -> Result<(), Failure> {
     for (outcome, id) in reprocess.which.chosen() {
@@ -142,7 +147,7 @@ async fn read_all(
                 reprocess.since.is_none_or(|since| stored.received_at.0 >= since.as_microsecond())
             };
             for stored in page.iter().filter(is_chosen) {
-                read_again(settings, session, stored, summary).await?;
+                read_again(settings, session, (stored, by), summary).await?;
             }
             filter.after = page.last().map(|last| last.key.to_string());
             if page.len() < STORED_EVENTS_MAX as usize {
@@ -159,7 +164,7 @@ const STAYS: &str = "stays";
 async fn read_again(
     settings: &Settings,
     session: &mut Session,
-    stored: &StoredEvent,
+    (stored, by): (&StoredEvent, Option<&By>),
     summary: &mut Summary,
 ) -> Result<(), Failure> {
     summary.read += 1;
@@ -172,7 +177,7 @@ async fn read_again(
         return Ok(());
     };
     let event = source.reread(&stored.headers, body, stored.received_at);
-    summary.add(stored, replace(session, stored, vec![event], summary.dry_run).await?);
+    summary.add(stored, replace(session, stored, vec![event], by).await?);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use metrics::{Counter, Histogram, counter, histogram};
 
+use crate::intake::Reader;
 use crate::order::{Id, Outcome, Receipt};
 use crate::provider::Source;
 
@@ -45,6 +46,16 @@ impl Sources {
     pub fn all(&self) -> Vec<Source> {
         let sources = self.0.read().unwrap_or_else(PoisonError::into_inner);
         sources.values().map(|served| served.source.clone()).collect()
+    }
+
+    /// What reads stored events by the definitions that these sources have then.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        let sources = self.clone();
+        Reader::new(move |stored| {
+            let served = sources.find(stored.key.source.as_str())?;
+            Some(served.source.reread(&stored.headers, stored.payload.as_ref()?, stored.received_at))
+        })
     }
 
     /// The source that the last part of `/webhooks/{name}` names.

@@ -2,7 +2,7 @@
 //!
 //! Like a stored event that is read again, it goes past the lanes and works beside them.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
@@ -10,7 +10,7 @@ use super::replace::{ATTEMPTS_MAX, RETRY, load_all_that_is_claimed};
 use crate::order::{
     ASSIGNED_RANK, ASSIGNED_TYPE, About, Claim, Event, Evidence, Id, Key, Link, Statement, UnixMicros, decide,
 };
-use crate::store::{Session, StoreError, Wanted};
+use crate::store::{Action, ActionKind, By, Session, StoreError, Wanted};
 
 /// What a person says.
 #[derive(Debug, Clone)]
@@ -19,24 +19,21 @@ pub struct Assignment {
     pub payment: Key,
     /// The order that it belongs to. The payment's own id undoes what was assigned before.
     pub order: Id,
-    /// Why.
-    pub note: String,
-    /// Who says so.
-    pub by: String,
 }
 
-/// Stores the assignment, and answers its event and the link that the payment has now; `None` when there is no such payment.
+/// Stores the assignment that somebody makes, and answers its event and the link that the payment has now; `None` when there
+/// is no such payment.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::Stale`] when its orders are written faster than it can be stored.
 pub async fn assign(
     session: &mut Session,
     assignment: &Assignment,
-    now: UnixMicros,
+    by: &By,
 ) -> Result<Option<(Id, Link)>, StoreError> {
     let id = new_id()?;
     for _ in 0..ATTEMPTS_MAX {
-        match attempt(session, assignment, &id, now).await {
+        match attempt(session, assignment, &id, by).await {
             Err(StoreError::Stale(_)) => sleep(RETRY.wait(0)).await,
             other => return other,
         }
@@ -51,7 +48,7 @@ async fn attempt(
     session: &mut Session,
     assignment: &Assignment,
     id: &Id,
-    now: UnixMicros,
+    by: &By,
 ) -> Result<Option<(Id, Link)>, StoreError> {
     let payment = &assignment.payment;
     let wanted = Wanted {
@@ -69,24 +66,32 @@ async fn attempt(
         .filter(|entry| entry.claim.as_ref().is_some_and(|claim| claim.rank == ASSIGNED_RANK))
         .map(|entry| UnixMicros(entry.occurred_at.0 + 1))
         .max();
-    let event = event(assignment, id, now.max(last.unwrap_or_default()), now);
+    let event = event(assignment, id, by.at().max(last.unwrap_or_default()), by);
+    let before = snapshot.links.get(payment).map(shown);
     let mut told = entries.clone();
     told.extend(crate::order::Entry::of(&event));
     let link = Link::learned(&payment.id, &told);
+    let after = Some(shown(&link));
     let (_, changes) = decide(snapshot, &[&event]);
-    session.save(&changes).await?;
+    let (kind, source, target) =
+        (ActionKind::AssignPayment, Some(payment.source.clone()), payment.id.to_string());
+    session.save_for(&changes, (by, &Action { kind, source, target, before, after })).await?;
     Ok(Some((id.clone(), link)))
 }
 
-fn event(assignment: &Assignment, id: &Id, occurred_at: UnixMicros, now: UnixMicros) -> Event {
-    let Assignment { payment, order, note, by } = assignment;
+fn shown(link: &Link) -> Value {
+    json!({ "order": link.order.as_str(), "link": link.standing.as_str() })
+}
+
+fn event(Assignment { payment, order }: &Assignment, id: &Id, occurred_at: UnixMicros, by: &By) -> Event {
+    let (received_at, note, by) = (by.at(), by.note().unwrap_or_default(), by.actor());
     let body = json!({ "id": id.as_str(), "type": ASSIGNED_TYPE, "payment": payment.id.as_str(), "order": order.as_str(), "note": note, "by": by });
     let body = bytes::Bytes::from(body.to_string());
     let evidence = Evidence {
         body_sha256: Sha256::digest(&body).into(),
         body,
         headers: "{}".to_owned(),
-        received_at: now,
+        received_at,
         read_by: None,
     };
     let about = About { payment: Some(payment.id.clone()), account: None };

@@ -40,7 +40,13 @@ impl EventLane {
         let snapshot = if part.may_be_saved { snapshot } else { snapshot.saved_by_others() };
         self.large_orders.park(&mut part.events, &snapshot, self.shared.settings.order_events_max);
         let events: Vec<&Event> = part.events.iter().map(|pending| &pending.event).collect();
-        let (receipts, changes) = decide(snapshot, &events);
+        let (mut receipts, mut changes) = decide(snapshot, &events);
+        for (event, receipt) in events.iter().zip(&mut receipts) {
+            if receipt.outcome == Outcome::Conflict && !self.contradicts(event).await? {
+                (receipt.outcome, receipt.reason) = (Outcome::Duplicate, None);
+                changes.conflicts.retain(|conflict| conflict.key() != event.key());
+            }
+        }
         if !changes.is_empty() {
             let save = debug_span!("save", events = changes.events.len(), orders = changes.orders.len());
             let saved = self.session.save(&changes).instrument(save).await;
@@ -54,6 +60,9 @@ impl EventLane {
                 }
                 other => other?,
             }
+        }
+        for event in &changes.purged {
+            self.session.restore_body(event).await?;
         }
         if let Some(last) = changes.events.last() {
             self.shared.milestones.note(last.event);

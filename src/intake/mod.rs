@@ -43,11 +43,13 @@ mod loaded;
 mod milestones;
 mod optimistic_insert;
 mod pending;
+mod reader;
 mod retry;
 mod tally;
 mod upkeep;
 
 mod redemptions;
+mod refusal;
 mod replace;
 #[cfg(test)]
 mod tests;
@@ -73,7 +75,9 @@ use self::generations::{EventDigest, Hashes};
 use self::lane::{hand_over, supervised};
 use self::milestones::Milestones;
 use self::pending::{Answer, Pending, Room};
+pub use self::reader::Reader;
 use self::redemptions::{RedemptionLane, RedemptionRequest};
+pub use self::refusal::Refusal;
 pub use self::replace::{Replaced, replace};
 use self::tally::Tally;
 
@@ -99,32 +103,6 @@ pub struct IntakeSettings {
 /// Events of one webhook. A webhook with more than `queue_events_max` is admitted alone, and then finds room.
 const WEBHOOK_EVENTS_MAX: usize = 16_384;
 
-/// Why events were not made durable. Always worth sending again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// As much is waiting as may wait.
-    #[error("the queue is full")]
-    QueueFull,
-    /// Another held the order's lock for the whole wait.
-    #[error("the order is busy")]
-    LockBusy,
-    /// The database does not answer.
-    #[error("the database is away")]
-    DatabaseAway,
-    /// The database answers and cannot be used as it is, or something in it that is not ours blocks the event.
-    #[error("the database cannot be used as it is")]
-    DatabaseUnfit,
-    /// The deadline passed. The events may have been stored all the same.
-    #[error("the deadline passed")]
-    DeadlinePassed,
-    /// The process is ending.
-    #[error("shutting down")]
-    ShuttingDown,
-    /// The lane that had them panicked.
-    #[error("the lane failed")]
-    LaneFailed,
-}
-
 /// Takes events and answers receipts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Intake {
@@ -140,19 +118,26 @@ pub struct Intake {
 #[derive(Debug)]
 struct Shared {
     settings: IntakeSettings,
+    reader: Reader,
     cache: DedupCache,
     tally: Tally,
     milestones: Milestones,
 }
 
 impl Intake {
-    /// Starts the lanes. The task that is returned ends when all clones are dropped and every lane has drained;
+    /// Starts the lanes, which read stored events by `reader`. The task that is returned ends when all clones are dropped and every lane has drained;
     /// sooner, with a panic, when a lane keeps failing: then the process should end.
     #[must_use]
-    pub fn start(settings: &IntakeSettings, locks: &Locks, store: &Store) -> (Self, JoinHandle<()>) {
+    pub fn start(
+        settings: &IntakeSettings,
+        locks: &Locks,
+        store: &Store,
+        reader: Reader,
+    ) -> (Self, JoinHandle<()>) {
         let lanes = settings.lanes.clamp(1, store.lanes_max());
         let shared = Arc::new(Shared {
             settings: IntakeSettings { lanes, ..settings.clone() },
+            reader,
             cache: DedupCache::new(store.epochs().clone()),
             tally: Tally::default(),
             milestones: Milestones::default(),

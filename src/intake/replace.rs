@@ -6,11 +6,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
-use crate::order::{Event, Key, Receipt, Snapshot, decide_again};
-use crate::store::{Session, StoreError, StoredEvent, Wanted};
+use crate::order::{Event, Id, Key, Receipt, Snapshot, decide_again};
+use crate::store::{Action, ActionKind, By, Session, StoreError, StoredEvent, Wanted};
 
 /// How often one event is tried when servers write its order too.
 pub(super) const ATTEMPTS_MAX: u32 = 50;
@@ -32,7 +33,8 @@ pub enum Replaced {
     Refused(String),
 }
 
-/// Puts `events`, as which `stored` reads now, in its place; with `dry_run` it only tells what would become of them.
+/// Puts `events`, as which `stored` reads now, in its place, because somebody asked for it; without one who did, it only tells
+/// what would become of them.
 ///
 /// # Errors
 /// [`StoreError`]; [`StoreError::Stale`] when its order is written faster than it can be replaced.
@@ -40,7 +42,7 @@ pub async fn replace(
     session: &mut Session,
     stored: &StoredEvent,
     events: Vec<Event>,
-    dry_run: bool,
+    by: Option<&By>,
 ) -> Result<Replaced, StoreError> {
     let events = each_id_once(events);
     if says_the_same(stored, &events) {
@@ -48,7 +50,7 @@ pub async fn replace(
     }
     let events: Vec<&Event> = events.iter().collect();
     for _ in 0..ATTEMPTS_MAX {
-        match attempt(session, stored, &events, dry_run).await {
+        match attempt(session, stored, &events, by).await {
             Err(StoreError::Stale(_)) => {
                 sleep(RETRY.wait(0)).await;
             }
@@ -65,7 +67,7 @@ async fn attempt(
     session: &mut Session,
     stored: &StoredEvent,
     events: &[&Event],
-    dry_run: bool,
+    by: Option<&By>,
 ) -> Result<Replaced, StoreError> {
     let snapshot = load(session, stored, events).await?;
     if !snapshot.known.contains_key(&stored.key) {
@@ -76,10 +78,23 @@ async fn attempt(
         return Ok(Replaced::Taken(taken.clone()));
     }
     let (receipts, changes) = decide_again(snapshot, (&stored.key, stored.payment_key().as_ref()), events);
-    if dry_run || session.replace(stored, &changes).await? {
-        Ok(Replaced::Done(receipts))
-    } else {
-        Ok(Replaced::Gone)
+    let Some(by) = by else { return Ok(Replaced::Done(receipts)) };
+    let is_done = session.replace(stored, &changes, (by, &action(stored, &receipts))).await?;
+    Ok(if is_done { Replaced::Done(receipts) } else { Replaced::Gone })
+}
+
+fn action(stored: &StoredEvent, receipts: &[Receipt]) -> Action {
+    let was = json!({ "outcome": stored.outcome.as_str(), "facts_sha256": hex::encode(stored.facts_sha256) });
+    let now = receipts.iter().map(|receipt| {
+        let order = receipt.order.as_ref().map(Id::as_str);
+        json!({ "event": receipt.event.as_str(), "outcome": receipt.outcome.as_str(), "order": order, "reason": receipt.reason })
+    });
+    Action {
+        kind: ActionKind::ReprocessEvent,
+        source: Some(stored.key.source.clone()),
+        target: stored.key.id.to_string(),
+        before: Some(was),
+        after: Some(now.collect()),
     }
 }
 

@@ -54,6 +54,8 @@ pub struct Known {
     pub body_sha256: [u8; 32],
     /// When the delivery that was stored arrived: ours, if the reply to our own save was lost.
     pub received_at: UnixMicros,
+    /// Its bytes are not kept any more.
+    pub is_purged: bool,
 }
 
 /// What a save writes. Everything is listed with what the load saw, so that the save can tell whether it still holds.
@@ -67,6 +69,8 @@ pub struct Changes<'a> {
     pub orders: Vec<Rewrite>,
     /// Known ids that came with other facts.
     pub conflicts: Vec<&'a Event>,
+    /// Known events whose bytes were purged and come again.
+    pub purged: Vec<&'a Event>,
     /// Payments that no event tells of any more, each with the order that the load saw. Only [`decide_again`] has any.
     ///
     /// [`decide_again`]: super::decide_again()
@@ -135,6 +139,9 @@ pub(super) fn decide_from<'a>(
             let (outcome, reason) = redelivered(event, known);
             if outcome == Outcome::Conflict {
                 changes.conflicts.push(event);
+            }
+            if known.is_purged && known.body_sha256 == event.evidence().body_sha256 {
+                changes.purged.push(event);
             }
             verdicts.push((outcome, reason));
             continue;

@@ -40,3 +40,4 @@ pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};
 pub use reasons::{UNMAPPED_STATUS, UNMAPPED_TYPE, UNUSABLE_ORDER};
+pub(crate) use words::words;

@@ -24,7 +24,7 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
     for tick in 0_u64.. {
         ticks.tick().await;
         if settings.enabled {
-            match store.note_changes(true).await {
+            match store.note_changes(true, None).await {
                 Ok(true) => info!("changes of orders are noted from now on"),
                 Ok(false) => {}
                 Err(StoreError::Forbidden(problem) | StoreError::Misconfigured(problem)) if !was_told => {

@@ -80,7 +80,8 @@ impl Paylatch {
         let ((intake, lanes), checks) = {
             let _beside_the_lanes = lane_runtime.enter();
             let checks = keep_checking(store.clone(), locks.clone(), health.clone(), sources.clone());
-            (Intake::start(&settings.intake, &locks, &store), tokio::spawn(checks))
+            let intake = Intake::start(&settings.intake, &locks, &store, sources.reader());
+            (intake, tokio::spawn(checks))
         };
         let routes = http::public(&settings.http, sources, intake, health.clone(), None);
         let routes = http::mounted(routes, settings.http.trusted_proxies);

@@ -169,13 +169,15 @@ impl Server {
                 let (locks, sources) = (self.locks.clone(), self.sources.clone());
                 keep_checking(self.store.clone(), locks, self.health.clone(), sources)
             };
-            (Intake::start(&self.settings.intake, &self.locks, &self.store), tokio::spawn(checks))
+            let reader = self.sources.reader();
+            let intake = Intake::start(&self.settings.intake, &self.locks, &self.store, reader);
+            (intake, tokio::spawn(checks))
         };
         let health = self.health.clone();
         let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
         let announce = self.settings.announce;
-        let token = self.settings.admin.token;
-        let admin = http::admin(self.store.clone(), intake, self.metrics.clone(), token, &announce);
+        let admin =
+            http::admin(self.store.clone(), intake, self.metrics.clone(), &self.settings.admin, &announce);
         let draining = CancellationToken::new();
         let settings = self.settings.http;
         let public_options = ListenerOptions {
@@ -276,7 +278,7 @@ async fn first_check(store: &Store, health: &Health) -> Result<(), ServerError> 
 }
 
 /// The sources as the listener looks them up.
-fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
+pub(crate) fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
     sources.iter().map(|source| (source.name().clone(), source.clone())).collect()
 }
 

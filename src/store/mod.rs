@@ -1,26 +1,12 @@
 //! Postgres and SQLite: load, save, inspect. The only module that knows SQL; it decides nothing.
 
-/// Runs one statement on either database, in at most `limit`: the text is the same for both.
-macro_rules! on_either {
-    ($store:expr, $limit:expr, $connection:ident => $work:expr) => {
-        match &$store.database {
-            Database::Postgres(own) => {
-                let mut transaction = own.lists.begin($limit).await?;
-                let $connection = transaction.statements();
-                let answer = $work;
-                transaction.commit().await?;
-                answer
-            }
-            Database::Sqlite(own) => {
-                let $connection = &own.pool;
-                $work
-            }
-        }
-    };
-}
+#[macro_use]
+mod either;
 
+mod actions;
 mod announce;
 mod applied;
+mod bodies;
 mod coupons;
 mod epoch;
 mod error;
@@ -28,6 +14,7 @@ mod inspect;
 mod migration;
 mod postgres;
 mod replace;
+mod save_for;
 mod session;
 #[cfg(test)]
 mod simulated;
@@ -45,15 +32,16 @@ use tokio::time::timeout;
 use crate::order::{Event, Key};
 use crate::secret::Secret;
 
+pub use actions::{Action, ActionKind, By, Role};
 pub use announce::{AnnouncedOrder, Announcements};
 pub use applied::Schema;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use inspect::{
-    AcknowledgementRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow,
-    EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX, STORED_EVENTS_MAX, StoredEvent,
-    UNCLAIMED_AFTER, UnmappedType,
+    AcknowledgementRow, ActionRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference,
+    EventAcknowledgementRow, EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX,
+    STORED_EVENTS_MAX, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
 };
 pub use session::Session;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::actions::{Action, By, keep_postgres, keep_sqlite};
 use super::postgres::{self, Statements};
 use super::{StoreError, StoredEvent, sqlite};
 use crate::order::{Changes, Key};
@@ -16,11 +17,13 @@ const REMOVE: &str = "
     returning duplicates";
 /// Only a payment whose link is still the one that was read.
 const END_PAYMENT: &str = "delete from payments where payment_id = $1 and source = $2 and order_id = $3";
+
 /// Tells whether the stored row was still there. Its statements are those of one transaction.
 pub(super) async fn replace_postgres(
     mut statements: Statements<'_>,
     stored: &StoredEvent,
     changes: &Changes<'_>,
+    (by, action): (&By, &Action),
 ) -> Result<bool, StoreError> {
     let duplicates: Option<i64> = sqlx::query_scalar(REMOVE)
         .bind(stored.key.id.as_str())
@@ -36,7 +39,8 @@ pub(super) async fn replace_postgres(
         ended(query.bind(order.as_str()).execute(statements.next()).await?.rows_affected())?;
     }
     postgres::save(statements.next(), changes).await?;
-    postgres::count_duplicates(statements, &counts(changes, duplicates)).await?;
+    postgres::count_duplicates(statements.next(), &counts(changes, duplicates)).await?;
+    keep_postgres(statements, by, action).await?;
     Ok(true)
 }
 
@@ -45,6 +49,7 @@ pub(super) async fn replace_sqlite(
     connection: &mut SqliteConnection,
     stored: &StoredEvent,
     changes: &Changes<'_>,
+    (by, action): (&By, &Action),
 ) -> Result<bool, StoreError> {
     let mut transaction = connection.begin_with("begin immediate").await?;
     let duplicates: Option<i64> = sqlx::query_scalar(REMOVE)
@@ -62,6 +67,7 @@ pub(super) async fn replace_sqlite(
     }
     sqlite::save_within(&mut transaction, changes).await?;
     sqlite::count_duplicates(&mut transaction, &counts(changes, duplicates)).await?;
+    keep_sqlite(&mut transaction, by, action).await?;
     transaction.commit().await?;
     Ok(true)
 }

@@ -260,6 +260,7 @@ impl Tables {
                 facts_sha256: event.facts_sha256(),
                 body_sha256: evidence.body_sha256,
                 received_at: evidence.received_at,
+                is_purged: false,
             };
             let stored = Stored { known, payment: event.payment_key(), entry: Entry::of(&event) };
             self.events.insert(event.key().clone(), stored);

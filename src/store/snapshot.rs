@@ -24,7 +24,7 @@ pub(super) struct LoadRow<'r> {
     word: Option<&'r str>,
     /// Reason or reference.
     text: Option<&'r str>,
-    /// Amount or version.
+    /// Amount, version, or whether the event's body is gone.
     number: Option<i64>,
     currency: Option<&'r str>,
     account: Option<&'r str>,
@@ -125,6 +125,7 @@ fn add(snapshot: &mut Snapshot, ids: &mut Ids, row: LoadRow<'_>) -> Option<()> {
                 facts_sha256: row.facts?.try_into().ok()?,
                 body_sha256: row.body?.try_into().ok()?,
                 received_at: row.at?,
+                is_purged: row.number? != 0,
             };
             snapshot.known.insert(Key { id: id_of(row.id?)?, source }, known);
         }

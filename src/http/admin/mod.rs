@@ -1,6 +1,8 @@
 //! The admin listener: metrics, the API over orders, events, payments and coupons, and its description. Coupons are
 //! changed here, and the orders of payments.
 
+mod acting;
+mod actions;
 mod announcements;
 mod coupons;
 mod description;
@@ -24,6 +26,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use self::acting::acting;
 use self::announcements::Announcing;
 use self::guard::{Guard, guard};
 use super::public::{nothing_here, only_get};
@@ -69,14 +72,15 @@ impl AnnounceSettings {
     }
 }
 
-/// The routes of the admin listener. Without `token` everybody who reaches it may ask: then it must be on loopback.
+/// The routes of the admin listener. Without a token everybody who reaches it may ask: then it must be on loopback.
 pub fn admin(
     store: Store,
     intake: Intake,
     metrics: Metrics,
-    token: Option<Secret>,
+    settings: &AdminSettings,
     announce: &AnnounceSettings,
 ) -> Router {
+    let token = settings.token.clone();
     let announcing = Announcing { store: store.clone(), poll: announce.poll };
     let announcements = Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
@@ -91,10 +95,12 @@ pub fn admin(
         .route("/api/v1/events", get(events::list).fallback(only_get))
         .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
         .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
+        .route("/api/v1/actions", get(actions::list).fallback(only_get))
         .with_state(store.clone())
         .merge(payments::routes(store.clone()))
         .merge(coupons::routes(store, intake))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
+        .route_layer(from_fn_with_state(settings.proxy_user_header.clone(), acting))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
     let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
     guarded.merge(announcements).merge(open).fallback(nothing_here).layer(map_response(private))

@@ -81,7 +81,7 @@ pub(super) fn described<'a>(words: impl Iterator<Item = &'a str>) -> Object {
 }
 
 /// Cuts `found`, which has one row more than was asked for if there are more, and says where the rest begins.
-pub(super) fn cut<T>(found: &mut Vec<T>, rows: u32, cursor: impl Fn(&T) -> String) -> Option<String> {
+pub(super) fn cut<T, C>(found: &mut Vec<T>, rows: u32, cursor: impl Fn(&T) -> C) -> Option<C> {
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let more = found.len() > rows;
     found.truncate(rows);

@@ -8,13 +8,14 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::acting::Acting;
 use super::coupons::only_post;
 use super::given::{id, invalid, read};
 use super::page;
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
-use crate::http::{Code, Problem, received_now};
+use crate::http::{Code, Problem};
 use crate::intake::{Assignment, assign};
 use crate::store::Store;
 
@@ -22,8 +23,6 @@ use crate::store::Store;
 const BODY_BYTES_MAX: usize = 32 * 1024;
 /// All bodies that are being read, in bytes.
 const BODIES_BYTES_MAX: usize = 32 * BODY_BYTES_MAX;
-/// The longest note, in characters.
-const NOTE_CHARS_MAX: usize = 4000;
 
 /// What payments are assigned with.
 #[derive(Debug, Clone)]
@@ -42,7 +41,7 @@ pub(super) struct NewAssignment {
     /// Why; kept with the assignment.
     #[schema(min_length = 1, max_length = 4000)]
     note: String,
-    /// Who says so.
+    /// Who says so; a proxy that says who asks has the last word.
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     by: Option<String>,
 }
@@ -86,15 +85,12 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Json<Assigned>, Problem> {
     let payment = page::key(path, Code::UnknownPayment)?;
+    let acting = Acting::of(&request)?;
     let NewAssignment { order, note, by } = read(&assigner.limits, request).await?;
     let order = id("order", &order)?;
-    let by = by.map(|by| id("by", &by)).transpose()?;
-    if note.trim().is_empty() || note.chars().count() > NOTE_CHARS_MAX || note.contains('\0') {
-        return Err(invalid(format!("note: expected 1 to {NOTE_CHARS_MAX} characters that say why")));
-    }
-    let by = by.map_or_else(|| "the API".to_owned(), |by| by.to_string());
-    let assignment = Assignment { payment, order, note, by };
-    let done = assign(&mut assigner.store.session(), &assignment, received_now()).await?;
+    let by = acting.by(by.as_deref(), Some(&note)).map_err(invalid)?;
+    let assignment = Assignment { payment, order };
+    let done = assign(&mut assigner.store.session(), &assignment, &by).await?;
     let (event, link) = done.ok_or(Problem::new(Code::UnknownPayment))?;
     Ok(Json(Assigned {
         event: event.to_string(),

@@ -26,8 +26,8 @@ use crate::http::arrival::machine_clock;
 use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
-use crate::http::{AnnounceSettings, Health, Sources, admin};
-use crate::intake::{Intake, IntakeSettings};
+use crate::http::{AdminSettings, AnnounceSettings, Health, Sources, admin};
+use crate::intake::{Intake, IntakeSettings, Reader};
 use crate::provider::tests::{headers, providers, settings, source};
 use crate::provider::{Source, Webhook};
 use crate::secret::Secret;
@@ -119,7 +119,7 @@ impl Lab {
         store.migrate().await.unwrap();
         let queue =
             IntakeSettings { queue_events_max: 65_536, queue_bytes_max: 64 << 20, ..intake_settings() };
-        let (intake, _ended) = Intake::start(&queue, &locks(), &store);
+        let (intake, _ended) = Intake::start(&queue, &locks(), &store, Reader::none());
         let sources: Vec<Source> = providers().names().map(|name| source(settings(name))).collect();
         let by_name = sources.iter().map(|source| (source.name().clone(), source.clone())).collect();
         let limits = BodyLimits::new(1 << 20, 32 << 20, 32 << 20);
@@ -134,7 +134,13 @@ impl Lab {
             public: World::with(options(), routes(handler, Health::new())).await,
             admin: World::with(
                 options(),
-                admin(store, intake, Metrics::unheard(), None, &AnnounceSettings::quiet()),
+                admin(
+                    store,
+                    intake,
+                    Metrics::unheard(),
+                    &AdminSettings::default(),
+                    &AnnounceSettings::quiet(),
+                ),
             )
             .await,
             fixtures: fixtures.collect(),

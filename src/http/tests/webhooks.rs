@@ -14,7 +14,7 @@ use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
 use crate::http::{Health, Sources};
-use crate::intake::{self, Intake};
+use crate::intake::{self, Intake, Reader};
 use crate::lock::{self, Locks};
 use crate::order::{Id, UnixMicros};
 use crate::provider::{Providers, Source, SourceSettings};
@@ -44,7 +44,7 @@ impl Shop {
         });
         let store = store.unwrap();
         store.migrate().await.unwrap();
-        let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store);
+        let (intake, _ended) = Intake::start(&intake_settings(), &locks(), &store, Reader::none());
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
         let limits = BodyLimits::new(65_536, 1 << 20, 1 << 20);

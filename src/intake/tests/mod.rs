@@ -1,5 +1,6 @@
 //! Group commit over a real store: what one process promises. Two replicas and faults are in `tests/spec`.
 
+mod redelivery;
 mod simulation;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,6 +26,10 @@ struct World {
 }
 
 async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
+    world_read_by(Reader::none(), change).await
+}
+
+async fn world_read_by(reader: Reader, change: impl FnOnce(&mut IntakeSettings)) -> World {
     let directory = TempDir::new().unwrap();
     let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
     let store = Store::open(&store::StoreSettings {
@@ -35,7 +40,7 @@ async fn world(change: impl FnOnce(&mut IntakeSettings)) -> World {
     store.migrate().await.unwrap();
     let mut settings = settings();
     change(&mut settings);
-    let (intake, lanes) = Intake::start(&settings, &locks(), &store);
+    let (intake, lanes) = Intake::start(&settings, &locks(), &store, reader);
     World { intake, lanes, store, _directory: directory }
 }
 
@@ -136,7 +141,7 @@ async fn a_webhook_of_many_events_gets_their_receipts_in_its_order() {
 async fn an_event_that_reached_two_replicas_in_the_same_moment_is_a_duplicate_at_the_slower() {
     let world = world(|_| ()).await;
     let (settings, locks) = (&world.intake.shared.settings, locks());
-    let (slower, _lanes) = Intake::start(settings, &locks, &world.store);
+    let (slower, _lanes) = Intake::start(settings, &locks, &world.store, Reader::none());
     let event = captured("evt_1", "pi_1", 10);
     assert_eq!(world.outcomes(vec![event.clone()]).await, [Outcome::Applied]);
     let receipts = slower.process(vec![event], Instant::now()).await.unwrap();

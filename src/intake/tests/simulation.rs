@@ -140,7 +140,8 @@ impl Simulation {
     fn start(&self) -> Process {
         let store = Store::simulated(&self.database);
         let settings = IntakeSettings { lanes: 2, ..settings() };
-        let (intake, lanes) = Intake::start(&settings, &self.locks.clone().unwrap_or_else(locks), &store);
+        let (intake, lanes) =
+            Intake::start(&settings, &self.locks.clone().unwrap_or_else(locks), &store, Reader::none());
         Process { intake, lanes }
     }
 

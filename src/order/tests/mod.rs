@@ -111,6 +111,7 @@ impl Tables {
                 facts_sha256: event.facts_sha256(),
                 body_sha256: event.evidence().body_sha256,
                 received_at: event.evidence().received_at,
+                is_purged: false,
             };
             let row = (known, event.payment_key(), Entry::of(event));
             assert!(self.events.insert(event.key().clone(), row).is_none(), "an event is stored twice");

@@ -7,9 +7,11 @@ mod row;
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use sqlx::raw_sql;
 
 pub use self::row::AnnouncedOrder;
+use super::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use super::inspect::ROWS_MAX;
 use super::{Database, Store, StoreError, within};
 use crate::order::UnixMicros;
@@ -115,13 +117,16 @@ impl Store {
     }
 
     /// Notes changes of orders from now on, or no longer; tells whether that is new. Takes a lock on `orders` for an instant.
+    /// That a person did it is kept; the settings do it by nobody.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn note_changes(&self, on: bool) -> Result<bool, StoreError> {
+    pub async fn note_changes(&self, on: bool, by: Option<&By>) -> Result<bool, StoreError> {
         if self.notes_changes().await? == on {
             return Ok(false);
         }
+        let kind = if on { ActionKind::AnnounceOn } else { ActionKind::AnnounceOff };
+        let action = announced(kind, json!({ "on": !on }), json!({ "on": on }));
         let change = async {
             match &self.database {
                 Database::Postgres(own) => {
@@ -129,11 +134,17 @@ impl Store {
                     raw_sql(if on { POSTGRES_ON } else { POSTGRES_OFF })
                         .execute(transaction.statements())
                         .await?;
+                    if let Some(by) = by {
+                        keep_postgres(transaction.statements(), by, &action).await?;
+                    }
                     transaction.commit().await?;
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
                     raw_sql(if on { SQLITE_ON } else { SQLITE_OFF }).execute(&mut *transaction).await?;
+                    if let Some(by) = by {
+                        keep_sqlite(&mut transaction, by, &action).await?;
+                    }
                     transaction.commit().await?;
                 }
             }
@@ -146,10 +157,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn begin_epoch(&self) -> Result<i64, StoreError> {
+    pub async fn begin_epoch(&self, by: &By) -> Result<i64, StoreError> {
         const SQL: &str = "update announcement_epoch set epoch = epoch + 1 returning epoch";
-        let epoch =
-            async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(SQL).fetch_one(pool).await?)) };
+        let begun = |epoch: &i64| {
+            let (before, after) = (json!({ "epoch": epoch - 1 }), json!({ "epoch": epoch }));
+            Some(announced(ActionKind::AnnounceNewEpoch, before, after))
+        };
+        let epoch = async {
+            Ok(act_on_either!(self, QUERY_MAX, by, connection => {
+                sqlx::query_scalar(SQL).fetch_one(connection).await?
+            }, begun))
+        };
         within(ANSWER_MAX, epoch).await
     }
 
@@ -209,6 +227,11 @@ impl Store {
         };
         within(ANSWER_MAX, cleared).await
     }
+}
+
+fn announced(kind: ActionKind, before: Value, after: Value) -> Action {
+    let (before, after) = (Some(before), Some(after));
+    Action { kind, source: None, target: "announcements".to_owned(), before, after }
 }
 
 /// From where to where the log reaches.

@@ -1,9 +1,11 @@
 //! What a person has settled: anomalies of orders, and events that are parked, dead or in conflict.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{ANSWER_MAX, QUERY_MAX};
 use crate::order::{Key, UnixMicros};
+use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
@@ -46,12 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn acknowledge(
-        &self,
-        order: &Key,
-        note: Option<&str>,
-        at: UnixMicros,
-    ) -> Result<Vec<String>, StoreError> {
+    pub async fn acknowledge(&self, order: &Key, by: &By) -> Result<Vec<String>, StoreError> {
         const SQL: &str = "
             insert into acknowledgements (order_id, source, anomaly, detail, note, acknowledged_at)
             select order_id, source, anomaly, detail, cast($3 as text), $4
@@ -59,17 +56,24 @@ impl Store {
              where order_id = $1 and source = $2
                 on conflict (order_id, source, anomaly, detail)
                    do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
-            returning anomaly";
-        let anomalies = async {
-            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(SQL)
+            returning anomaly, cast(detail as text)";
+        let done = |settled: &Vec<(String, String)>| {
+            let anomalies = settled.iter().map(|(anomaly, detail)| {
+                let detail: Value = serde_json::from_str(detail).unwrap_or_default();
+                json!({ "anomaly": anomaly, "detail": detail })
+            });
+            acknowledged(ActionKind::AcknowledgeOrder, order, anomalies.collect())
+        };
+        let settled = async {
+            Ok(act_on_either!(self, QUERY_MAX, by, connection => sqlx::query_as(SQL)
                 .bind(order.id.as_str())
                 .bind(order.source.as_str())
-                .bind(note)
-                .bind(at)
-                .fetch_all(pool)
-                .await?))
+                .bind(by.note())
+                .bind(by.at())
+                .fetch_all(connection)
+                .await?, done))
         };
-        within(ANSWER_MAX, anomalies).await
+        Ok(within(ANSWER_MAX, settled).await?.into_iter().map(|(anomaly, _)| anomaly).collect())
     }
 
     /// What was settled, of one order or of all, by (order, source, anomaly, time); at most 10,000 rows.
@@ -112,12 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn acknowledge_event(
-        &self,
-        event: &Key,
-        note: Option<&str>,
-        at: UnixMicros,
-    ) -> Result<u64, StoreError> {
+    pub async fn acknowledge_event(&self, event: &Key, by: &By) -> Result<usize, StoreError> {
         const SQL: &str = "
             insert into event_acknowledgements (event_id, source, body_sha256, outcome, note, acknowledged_at)
             select event_id, source, body_sha256, outcome, cast($3 as text), $4
@@ -127,18 +126,24 @@ impl Store {
                     select event_id, source, body_sha256, 'conflict' from conflicts) failures
              where event_id = $1 and source = $2
                 on conflict (event_id, source, body_sha256, outcome)
-                   do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at";
+                   do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
+            returning outcome, body_sha256";
+        let done = |settled: &Vec<(String, Vec<u8>)>| {
+            let failures = settled.iter().map(|(outcome, body_sha256)| {
+                json!({ "outcome": outcome, "body_sha256": hex::encode(body_sha256) })
+            });
+            acknowledged(ActionKind::AcknowledgeEvent, event, failures.collect())
+        };
         let settled = async {
-            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query(SQL)
+            Ok(act_on_either!(self, QUERY_MAX, by, connection => sqlx::query_as(SQL)
                 .bind(event.id.as_str())
                 .bind(event.source.as_str())
-                .bind(note)
-                .bind(at)
-                .execute(pool)
-                .await?
-                .rows_affected()))
+                .bind(by.note())
+                .bind(by.at())
+                .fetch_all(connection)
+                .await?, done))
         };
-        within(ANSWER_MAX, settled).await
+        Ok(within(ANSWER_MAX, settled).await?.len())
     }
 
     /// What was settled of one event, the latest first.
@@ -175,4 +180,15 @@ impl Store {
             })
             .collect())
     }
+}
+
+/// Nothing was done where there was nothing to settle.
+fn acknowledged(kind: ActionKind, what: &Key, settled: Vec<Value>) -> Option<Action> {
+    (!settled.is_empty()).then(|| Action {
+        kind,
+        source: Some(what.source.clone()),
+        target: what.id.to_string(),
+        before: None,
+        after: Some(Value::Array(settled)),
+    })
 }

@@ -1,6 +1,23 @@
 //! Looking at what is stored: for the command line, the API and the gauges. Runs beside the lanes, on a pool of its own.
 
+/// An event `e` that `check --production` counts: parked, dead or in conflict, and nobody has acknowledged that.
+macro_rules! needs_a_person {
+    () => {
+        "((e.outcome in ('parked', 'dead') and not exists (
+              select 1 from event_acknowledgements a
+               where a.event_id = e.event_id and a.source = e.source and a.body_sha256 = e.body_sha256
+                 and a.outcome = e.outcome))
+          or exists (
+              select 1 from conflicts c
+               where c.event_id = e.event_id and c.source = e.source and not exists (
+                   select 1 from event_acknowledgements a
+                    where a.event_id = c.event_id and a.source = c.source and a.body_sha256 = c.body_sha256
+                      and a.outcome = 'conflict')))"
+    };
+}
+
 mod acknowledge;
+mod actions;
 mod audit;
 mod clause;
 mod purge;
@@ -18,9 +35,11 @@ use self::clause::Clause;
 use super::{Database, Store, StoreError, within};
 
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
+pub use actions::ActionRow;
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use purge::Purged;
 pub use rows::{AnomalyRow, EventRow, OrderRow};
+pub(super) use stored::{STORED_COLUMNS, stored};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 pub use unmapped::UnmappedType;
 
@@ -98,20 +117,14 @@ impl Counts {
     }
 }
 
-const EVENT_COLUMNS: &str = "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis,
-    e.reference, e.amount, e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by,
-    e.facts_sha256, e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
-    (select count(*) from conflicts c where c.event_id = e.event_id and c.source = e.source) as conflicts,
-    (e.outcome in ('parked', 'dead') and not exists (
-        select 1 from event_acknowledgements a
-         where a.event_id = e.event_id and a.source = e.source and a.body_sha256 = e.body_sha256
-           and a.outcome = e.outcome))
-    or exists (
-        select 1 from conflicts c
-         where c.event_id = e.event_id and c.source = e.source and not exists (
-             select 1 from event_acknowledgements a
-              where a.event_id = c.event_id and a.source = c.source and a.body_sha256 = c.body_sha256
-                and a.outcome = 'conflict')) as needs_a_person";
+const EVENT_COLUMNS: &str = concat!(
+    "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis, e.reference, e.amount,
+    e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by, e.facts_sha256,
+    e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
+    (select count(*) from conflicts c where c.event_id = e.event_id and c.source = e.source) as conflicts, ",
+    needs_a_person!(),
+    " as needs_a_person"
+);
 
 impl Store {
     /// Orders by (id, source), from `after` on.

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::{ANSWER_MAX, QUERY_MAX};
 use crate::order::UnixMicros;
+use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
+use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
 /// How many rows one purging statement goes through, so that nobody waits long for it.
@@ -13,18 +16,8 @@ const PURGE_ROWS: u32 = 1000;
 /// Counting reads every body's index entry.
 const COUNT_MAX: Duration = Duration::from_mins(5);
 
-/// An event that `check --production` counts: what is read from it later must still be readable.
-const NEEDS_A_PERSON: &str = "
-    ((events.outcome in ('parked', 'dead') and not exists (
-          select 1 from event_acknowledgements a
-           where a.event_id = events.event_id and a.source = events.source and a.body_sha256 = events.body_sha256
-             and a.outcome = events.outcome))
-     or exists (
-          select 1 from conflicts c
-           where c.event_id = events.event_id and c.source = events.source and not exists (
-                 select 1 from event_acknowledgements a
-                  where a.event_id = c.event_id and a.source = c.source and a.body_sha256 = c.body_sha256
-                    and a.outcome = 'conflict')))";
+/// What is read from its body later must still be readable.
+const NEEDS_A_PERSON: &str = needs_a_person!();
 /// A body in conflict that somebody has settled.
 const IS_SETTLED: &str = "
     exists (select 1 from event_acknowledgements a
@@ -52,10 +45,10 @@ impl Store {
         let sql = || {
             sqlx::AssertSqlSafe(format!(
                 "select cast(sum(gone) as bigint), cast(sum(stay) as bigint)
-                   from (select count(*) as gone, 0 as stay from events
+                   from (select count(*) as gone, 0 as stay from events e
                           where payload is not null and received_at < $1 and not {NEEDS_A_PERSON}
                          union all
-                         select 0, count(*) from events
+                         select 0, count(*) from events e
                           where payload is not null and received_at < $1 and {NEEDS_A_PERSON}
                          union all
                          select count(*), 0 from conflicts
@@ -75,15 +68,17 @@ impl Store {
     }
 
     /// Clears the bodies of events and settled conflicts that arrived before `older_than`, never their rows, so that a late
-    /// duplicate is still known, and never a body that still needs a person.
+    /// duplicate is still known, and never a body that still needs a person. That `by` did it is kept with the first that go.
     ///
     /// # Errors
     /// [`StoreError`]; what was cleared until then stays cleared.
-    pub async fn purge_payloads(&self, older_than: UnixMicros) -> Result<Purged, StoreError> {
-        let mut payloads = self.purge_conflicts(older_than).await?;
+    pub async fn purge_payloads(&self, older_than: UnixMicros, by: &By) -> Result<Purged, StoreError> {
+        let mut payloads = self.purge_conflicts(older_than, by).await?;
         let mut from: Place = (UnixMicros(0), String::new(), String::new());
         while let Some(to) = self.end_of_step(older_than, &from).await? {
-            payloads += self.purge_step(&from, &to).await?;
+            let is_kept = payloads > 0;
+            let action = |cleared: &u64| purged(older_than, *cleared).filter(|_| !is_kept);
+            payloads += self.purge_step(&from, &to, by, action).await?;
             from = to;
         }
         Ok(Purged { payloads, ..self.count_payloads(older_than).await? })
@@ -114,10 +109,16 @@ impl Store {
         within(ANSWER_MAX, end).await
     }
 
-    async fn purge_step(&self, from: &Place, to: &Place) -> Result<u64, StoreError> {
+    async fn purge_step(
+        &self,
+        from: &Place,
+        to: &Place,
+        by: &By,
+        action: impl Fn(&u64) -> Option<Action>,
+    ) -> Result<u64, StoreError> {
         let sql = || {
             sqlx::AssertSqlSafe(format!(
-                "update events set payload = null
+                "update events as e set payload = null
                   where payload is not null and received_at >= $1 and received_at <= $4
                     and (received_at, event_id, source) > ($1, $2, $3)
                     and (received_at, event_id, source) <= ($4, $5, $6)
@@ -125,21 +126,22 @@ impl Store {
             ))
         };
         let cleared = async {
-            Ok(on_either!(self, QUERY_MAX, pool => sqlx::query(sql())
+            Ok(act_on_either!(self, QUERY_MAX, by, connection => sqlx::query(sql())
                 .bind(from.0)
                 .bind(from.1.as_str())
                 .bind(from.2.as_str())
                 .bind(to.0)
                 .bind(to.1.as_str())
                 .bind(to.2.as_str())
-                .execute(pool)
+                .execute(connection)
                 .await?
-                .rows_affected()))
+                .rows_affected(), action))
         };
         within(ANSWER_MAX, cleared).await
     }
 
-    async fn purge_conflicts(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
+    async fn purge_conflicts(&self, older_than: UnixMicros, by: &By) -> Result<u64, StoreError> {
+        let action = |cleared: &u64| purged(older_than, *cleared);
         let sql = || {
             sqlx::AssertSqlSafe(format!(
                 "update conflicts set payload = null
@@ -147,10 +149,21 @@ impl Store {
             ))
         };
         let cleared = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                sqlx::query(sql()).bind(older_than).execute(pool).await?.rows_affected()
-            }))
+            Ok(act_on_either!(self, QUERY_MAX, by, connection => {
+                sqlx::query(sql()).bind(older_than).execute(connection).await?.rows_affected()
+            }, action))
         };
         within(ANSWER_MAX, cleared).await
     }
+}
+
+/// How many go is known only at the end; until when they arrived is what was decided.
+fn purged(older_than: UnixMicros, cleared: u64) -> Option<Action> {
+    (cleared > 0).then(|| Action {
+        kind: ActionKind::PurgePayloads,
+        source: None,
+        target: "payloads".to_owned(),
+        before: None,
+        after: Some(json!({ "arrived_before": rfc3339(older_than).unwrap_or_default() })),
+    })
 }

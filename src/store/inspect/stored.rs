@@ -39,7 +39,12 @@ impl StoredEvent {
     }
 }
 
-type StoredRow =
+/// What reading an event again needs of it; the table is `e`.
+pub(in crate::store) const STORED_COLUMNS: &str = "
+    e.event_id, e.source, e.outcome, e.payment_id, e.facts_sha256, e.body_sha256, cast(e.headers as text), e.received_at,
+    e.payload";
+
+pub(in crate::store) type StoredRow =
     (String, String, String, Option<String>, Vec<u8>, Vec<u8>, String, UnixMicros, Option<Vec<u8>>);
 
 impl Store {
@@ -48,13 +53,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn stored_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
-        const COLUMNS: &str = "
-            e.event_id, e.source, e.outcome, e.payment_id, e.facts_sha256, e.body_sha256, cast(e.headers as text), e.received_at,
-                   e.payload";
         let clause = Clause::of_events(filter)?;
         let sql = || {
             sqlx::AssertSqlSafe(format!(
-                "select {COLUMNS} {} and e.type <> 'paylatch.assigned' order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
+                "select {STORED_COLUMNS} {} and e.type <> 'paylatch.assigned' order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
                 clause.sql()
             ))
         };
@@ -68,7 +70,8 @@ impl Store {
     }
 }
 
-fn stored(row: StoredRow) -> Result<StoredEvent, StoreError> {
+/// The event of a row.
+pub(in crate::store) fn stored(row: StoredRow) -> Result<StoredEvent, StoreError> {
     let name = format!("{}/{}", row.1, row.0);
     read(row).ok_or_else(|| {
         StoreError::Misconfigured(format!(

@@ -6,7 +6,8 @@
 -- An order's rows are counted as they are read, by a window: to keep them all and look at them twice costs a hot order a third more.
 with
   known as (
-    select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at
+    select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at,
+           (e.payload is null)::int::int8 as is_purged
       from unnest($1::text[], $2::text[]) k (id, source)
       join events e on e.event_id = k.id and e.source = k.source),
   named as materialized (
@@ -18,7 +19,7 @@ with
     union
     select id, source from unnest($5::text[], $6::text[]) k (id, source))
 select 1 as tag, event_id as id, source, null::text as payment, null::text as link, null::text as linked_order,
-       outcome as word, reason as text, null::int8 as number, null::text as currency, null::text as account, null::text as basis,
+       outcome as word, reason as text, is_purged as number, null::text as currency, null::text as account, null::text as basis,
        null::text as claimed_order, null::int2 as rank, received_at as at, facts_sha256 as facts, body_sha256 as body
   from known
 union all

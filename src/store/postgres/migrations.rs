@@ -31,6 +31,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "announce",
         sql: include_str!("../../../migrations/postgres/0007_announce.sql"),
     },
+    Migration {
+        version: 8,
+        name: "operator_actions",
+        sql: include_str!("../../../migrations/postgres/0008_operator_actions.sql"),
+    },
 ];
 
 /// Whether one of them makes the table, the constraint or the function of this name.

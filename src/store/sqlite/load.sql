@@ -6,7 +6,8 @@
 -- ?1 the batch's events; ?2 its payments; ?3 the orders that its claims name, and the payment's id of events that claim none: [[id, source], ..].
 with
   known as (
-    select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at
+    select e.event_id, e.source, e.outcome, e.reason, e.facts_sha256, e.body_sha256, e.received_at,
+           e.payload is null as is_purged
       from json_each(?1) k
       cross join events e on e.event_id = k.value ->> 0 and e.source = k.value ->> 1),
   touched as materialized (
@@ -32,7 +33,7 @@ with
       cross join payments p on p.order_id = t.order_id and p.source = t.source
      where (t.order_id, t.source) not in (select order_id, source from large))
 select 1 as tag, event_id as id, source, null as payment, null as link, null as linked_order,
-       outcome as word, reason as text, null as number, null as currency, null as account, null as basis,
+       outcome as word, reason as text, is_purged as number, null as currency, null as account, null as basis,
        null as claimed_order, null as rank, received_at as at, facts_sha256 as facts, body_sha256 as body
   from known
 union all

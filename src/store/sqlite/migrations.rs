@@ -16,6 +16,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "announce",
         sql: include_str!("../../../migrations/sqlite/0004_announce.sql"),
     },
+    Migration {
+        version: 5,
+        name: "operator_actions",
+        sql: include_str!("../../../migrations/sqlite/0005_operator_actions.sql"),
+    },
 ];
 
 /// Whether one of them makes the table or the constraint of this name.

@@ -1,11 +1,11 @@
 //! What people see: rows, timelines, counts, audits, purges, views.
 
 use super::world::On;
-use super::world::{Rows, World, deliver, fact, id, stated};
-use crate::order::{About, Basis, Event, Kind, Outcome, Statement, UnixMicros};
-use crate::store::{EventFilter, OrderFilter, Purged};
+use super::world::{Rows, World, clerk, deliver, fact, id, stated};
+use crate::order::{About, Basis, Event, Kind, Outcome, Statement, UnixMicros, decide};
+use crate::store::{EventFilter, OrderFilter, Purged, Wanted};
 
-async fn shop(on: On) -> (World, Vec<Event>) {
+pub(super) async fn shop(on: On) -> (World, Vec<Event>) {
     let world = World::new(on).await;
     let parked = Event::new(
         crate::order::Key { id: id("e6"), source: id("shop") },
@@ -91,7 +91,7 @@ pub(super) async fn what_needs_a_person_is_counted(on: On) {
 
 pub(super) async fn an_audit_finds_every_wrong_row_and_repairs_it(on: On) {
     let (world, events) = shop(on).await;
-    let audit = world.store.audit(false).await.unwrap();
+    let audit = world.store.audit().await.unwrap();
     assert_eq!(audit.differences, []);
     assert_eq!((audit.orders, audit.payments, audit.events, audit.unverifiable), (3, 3, 6, 0));
 
@@ -107,9 +107,9 @@ pub(super) async fn an_audit_finds_every_wrong_row_and_repairs_it(on: On) {
         "delete from payments; delete from orders",
     ] {
         world.sql(damage).await;
-        let audit = world.store.audit(true).await.unwrap();
+        let audit = world.store.repair(&clerk(None)).await.unwrap();
         assert!(!audit.differences.is_empty(), "{damage}");
-        assert_eq!(world.store.audit(false).await.unwrap().differences, [], "{damage}");
+        assert_eq!(world.store.audit().await.unwrap().differences, [], "{damage}");
         assert_eq!(world.rows().await, Rows::expected(&events), "{damage}");
     }
 }
@@ -117,24 +117,54 @@ pub(super) async fn an_audit_finds_every_wrong_row_and_repairs_it(on: On) {
 pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On) {
     let (world, events) = shop(on).await;
     let later = UnixMicros(events[4].evidence().received_at.0 + 1);
-    let nothing = world.store.purge_payloads(UnixMicros(0)).await.unwrap();
+    let nothing = world.store.purge_payloads(UnixMicros(0), &clerk(None)).await.unwrap();
     assert_eq!(nothing, Purged { payloads: 0, spared: 0 });
     let needing = world.store.counts(crate::http::received_now()).await.unwrap();
     let spared = (needing.parked + needing.dead + 2 * needing.conflicts).unsigned_abs();
     assert!(spared > 0, "something of the shop needs a person");
     let expected = Purged { payloads: 6 - spared, spared };
     assert_eq!(world.store.count_payloads(later).await.unwrap(), expected);
-    assert_eq!(world.store.purge_payloads(later).await.unwrap(), expected);
+    assert_eq!(world.store.purge_payloads(later, &clerk(None)).await.unwrap(), expected);
     for event in &events {
-        world.store.acknowledge_event(event.key(), None, later).await.unwrap();
+        world.store.acknowledge_event(event.key(), &clerk(None)).await.unwrap();
     }
     let settled = Purged { payloads: spared, spared: 0 };
-    assert_eq!(world.store.purge_payloads(later).await.unwrap(), settled, "what is settled may go");
+    assert_eq!(
+        world.store.purge_payloads(later, &clerk(None)).await.unwrap(),
+        settled,
+        "what is settled may go"
+    );
     assert_eq!(world.store.raw(events[0].key()).await.unwrap(), None);
-    assert_eq!(world.store.audit(false).await.unwrap().unverifiable, 6);
+    assert_eq!(world.store.audit().await.unwrap().unverifiable, 6);
     let again = fact("e1", "pay1", Kind::Captured, 1, Some(("order1", 1)));
     let receipts = deliver(&mut world.store.session(), &[&again]).await;
     assert_eq!(receipts[0].outcome, Outcome::Duplicate);
+}
+
+pub(super) async fn a_purged_body_is_kept_again_and_only_the_bytes_that_it_was(on: On) {
+    let (world, events) = shop(on).await;
+    let mut session = world.store.session();
+    let event = &events[0];
+    assert_eq!(
+        session.stored(event.key()).await.unwrap().unwrap().payload,
+        Some(event.evidence().body.clone())
+    );
+    let later = UnixMicros(events[4].evidence().received_at.0 + 1);
+    world.store.purge_payloads(later, &clerk(None)).await.unwrap();
+    assert_eq!(session.stored(event.key()).await.unwrap().unwrap().payload, None);
+
+    let again = fact("e1", "pay1", Kind::Captured, 1, Some(("order1", 1)));
+    let other = fact("e1", "pay1", Kind::Refunded, 1, Some(("order1", 1)));
+    for (came, is_kept) in [(&other, false), (&again, true)] {
+        let snapshot = session.load(&Wanted::of(&[came])).await.unwrap();
+        let (_, changes) = decide(snapshot, &[came]);
+        assert_eq!(changes.purged.len(), usize::from(is_kept));
+        session.restore_body(came).await.unwrap();
+        let kept = is_kept.then(|| event.evidence().body.clone());
+        assert_eq!(world.store.raw(event.key()).await.unwrap(), kept);
+    }
+    let (_, changes) = decide(session.load(&Wanted::of(&[&again])).await.unwrap(), &[&again]);
+    assert!(changes.purged.is_empty(), "it is there");
 }
 
 pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
@@ -171,14 +201,13 @@ pub(super) async fn views_show_amounts_in_the_currency_s_decimals(on: On) {
 pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
     let (world, events) = shop(on).await;
     let (parked, sound) = (events[5].key(), events[0].key());
-    let at = UnixMicros(1_700_000_000_000_000);
     let row = async |id: &str| {
         let filter = EventFilter { id: Some(id.to_owned()), limit: 1, ..EventFilter::default() };
         world.store.events(&filter).await.unwrap().remove(0)
     };
     assert!(row("e6").await.needs_a_person && !row("e1").await.needs_a_person);
 
-    assert_eq!(world.store.acknowledge_event(parked, Some("paid in cash"), at).await.unwrap(), 1);
+    assert_eq!(world.store.acknowledge_event(parked, &clerk(Some("paid in cash"))).await.unwrap(), 1);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().parked, 0);
     assert!(!row("e6").await.needs_a_person);
     assert_eq!(row("e6").await.outcome, "parked", "the evidence stays");
@@ -186,7 +215,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert_eq!((kept[0].outcome.as_str(), kept[0].note.as_deref()), ("parked", Some("paid in cash")));
     assert_eq!(world.texts("select note from v_failures").await, ["paid in cash"]);
     assert_eq!(
-        world.store.acknowledge_event(sound, None, at).await.unwrap(),
+        world.store.acknowledge_event(sound, &clerk(None)).await.unwrap(),
         0,
         "there is nothing to settle"
     );
@@ -199,7 +228,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert_eq!((row("e1").await.conflicts, row("e1").await.needs_a_person), (1, true));
     let conflicting = EventFilter { outcome: Some("conflict".into()), limit: 9, ..EventFilter::default() };
     assert_eq!(world.store.events(&conflicting).await.unwrap().len(), 1);
-    assert_eq!(world.store.acknowledge_event(sound, None, at).await.unwrap(), 1);
+    assert_eq!(world.store.acknowledge_event(sound, &clerk(None)).await.unwrap(), 1);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 0);
     let third = fact("e1", "pay1", Kind::Captured, 3, Some(("order1", 1)));
     deliver(&mut world.store.session(), &[&third]).await;
@@ -213,16 +242,19 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
 pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another(on: On) {
     let (world, events) = shop(on).await;
     let order = events[2].key().sibling(&id("order2"));
-    let at = UnixMicros(1_700_000_000_000_000);
-    let settled = world.store.acknowledge(&order, Some("refunded on purpose"), at).await.unwrap();
+    let settled = world.store.acknowledge(&order, &clerk(Some("refunded on purpose"))).await.unwrap();
     assert_eq!(settled, ["refund_exceeds_capture"]);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().anomalies, 0);
-    assert_eq!(world.store.acknowledge(&order, None, at).await.unwrap(), settled, "settled twice is settled");
+    assert_eq!(
+        world.store.acknowledge(&order, &clerk(None)).await.unwrap(),
+        settled,
+        "settled twice is settled"
+    );
     let rows = world.store.acknowledgements(Some(&order)).await.unwrap();
     assert_eq!((rows.len(), rows[0].note.as_deref()), (1, None));
     assert_eq!(rows, world.store.acknowledgements(None).await.unwrap());
     let sound = events[0].key().sibling(&id("order1"));
-    assert_eq!(world.store.acknowledge(&sound, None, at).await.unwrap(), [""; 0]);
+    assert_eq!(world.store.acknowledge(&sound, &clerk(None)).await.unwrap(), [""; 0]);
 
     let again = stated("e7", "pay2", (Kind::Refunded, "re3", 10, Basis::Own), 7, None);
     deliver(&mut world.store.session(), &[&again]).await;
@@ -232,6 +264,6 @@ pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_
         "other sums count again"
     );
     assert_eq!(world.store.anomalies().await.unwrap(), [("refund_exceeds_capture".to_owned(), 1)]);
-    world.store.acknowledge(&order, None, at).await.unwrap();
+    world.store.acknowledge(&order, &clerk(None)).await.unwrap();
     assert_eq!(world.store.acknowledgements(Some(&order)).await.unwrap().len(), 2, "each with its sums");
 }

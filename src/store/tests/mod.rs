@@ -1,5 +1,6 @@
 //! The store as specification: the same sentences over Postgres and SQLite where both apply.
 
+mod actions;
 mod coupons;
 mod faults;
 mod inspection;
@@ -14,6 +15,10 @@ mod world;
 
 use crate::order::{Basis, Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
+use actions::{
+    nobody_alters_what_people_did, what_cannot_be_kept_is_not_done,
+    whatever_a_person_changes_is_kept_with_who_when_why_and_what_it_was,
+};
 use coupons::{
     a_coupon_cannot_be_oversold_by_hand, a_coupon_is_created_once_and_keeps_its_cap,
     a_coupon_is_redeemed_in_order_until_it_is_sold_out, coupons_of_one_batch_are_counted_each_for_itself,
@@ -21,7 +26,8 @@ use coupons::{
 };
 use inspection::{
     a_failure_that_a_person_settled_is_not_counted_until_there_is_another,
-    a_purge_clears_bodies_and_keeps_what_tells_duplicates, a_timeline_shows_every_event_of_an_order,
+    a_purge_clears_bodies_and_keeps_what_tells_duplicates,
+    a_purged_body_is_kept_again_and_only_the_bytes_that_it_was, a_timeline_shows_every_event_of_an_order,
     an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another,
     an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
     orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
@@ -61,6 +67,7 @@ over_both! {
     what_needs_a_person_is_counted;
     an_audit_finds_every_wrong_row_and_repairs_it;
     a_purge_clears_bodies_and_keeps_what_tells_duplicates;
+    a_purged_body_is_kept_again_and_only_the_bytes_that_it_was;
     views_show_amounts_in_the_currency_s_decimals;
     a_coupon_is_redeemed_in_order_until_it_is_sold_out;
     coupons_of_one_batch_are_counted_each_for_itself;
@@ -80,6 +87,9 @@ over_both! {
     what_the_database_refuses_stays_as_it_was;
     a_payment_belongs_where_a_person_said_last_until_that_is_undone;
     money_that_no_event_names_an_order_for_is_counted;
+    whatever_a_person_changes_is_kept_with_who_when_why_and_what_it_was;
+    what_cannot_be_kept_is_not_done;
+    nobody_alters_what_people_did;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

@@ -1,9 +1,9 @@
 //! Stored events that are read again: what they say now takes the place of what they said, and nothing else changes.
 
-use super::world::{On, Rows, World, deliver, fact, id, noted, stated};
+use super::world::{On, Rows, World, clerk, deliver, fact, id, noted, stated};
 use crate::intake::{Assignment, Replaced, assign, replace};
 use crate::order::{About, Basis, Event, Key, Kind, Outcome, Standing, Statement, UnixMicros};
-use crate::store::{EventFilter, OrderFilter, StoredEvent};
+use crate::store::{By, EventFilter, OrderFilter, Role, StoredEvent};
 
 /// `event` as an earlier version read it: the same id, bytes and arrival.
 fn once_read_as(event: &Event, payment: Option<&str>, statement: Statement, claim: Option<&str>) -> Event {
@@ -29,12 +29,12 @@ async fn stored(world: &World, event: &Event) -> StoredEvent {
 
 async fn read_again(world: &World, was: &Event, now: &Event) -> Replaced {
     let stored = stored(world, was).await;
-    replace(&mut world.store.session(), &stored, vec![now.clone()], false).await.unwrap()
+    replace(&mut world.store.session(), &stored, vec![now.clone()], Some(&clerk(None))).await.unwrap()
 }
 
 async fn is_clean(world: &World, events: &[Event]) {
     assert_eq!(world.rows().await, Rows::expected(events));
-    assert_eq!(world.store.audit(false).await.unwrap().differences, []);
+    assert_eq!(world.store.audit().await.unwrap().differences, []);
 }
 
 pub(super) async fn a_parked_event_that_can_be_read_now_is_applied(on: On) {
@@ -143,7 +143,7 @@ pub(super) async fn an_event_that_says_the_same_is_left_alone_and_a_dry_run_writ
 
     assert_eq!(read_again(&world, &same, &same).await, Replaced::Same);
     let stored = stored(&world, &was).await;
-    let answer = replace(&mut session, &stored, vec![now], true).await.unwrap();
+    let answer = replace(&mut session, &stored, vec![now], None).await.unwrap();
 
     assert!(matches!(answer, Replaced::Done(_)), "{answer:?}");
     assert_eq!((world.rows().await, world.texts(versions).await), before);
@@ -158,10 +158,13 @@ pub(super) async fn an_event_that_another_replaced_meanwhile_is_not_replaced_twi
     let stored = stored(&world, &was).await;
     let mut session = world.store.session();
     assert!(matches!(
-        replace(&mut session, &stored, vec![now.clone()], false).await.unwrap(),
+        replace(&mut session, &stored, vec![now.clone()], Some(&clerk(None))).await.unwrap(),
         Replaced::Done(_)
     ));
-    assert_eq!(replace(&mut session, &stored, vec![now.clone()], false).await.unwrap(), Replaced::Gone);
+    assert_eq!(
+        replace(&mut session, &stored, vec![now.clone()], Some(&clerk(None))).await.unwrap(),
+        Replaced::Gone
+    );
     is_clean(&world, &[now]).await;
 }
 
@@ -172,7 +175,7 @@ pub(super) async fn what_the_database_refuses_stays_as_it_was(on: On) {
     let mut session = world.store.session();
     deliver(&mut session, &[&was]).await;
     let stored = stored(&world, &was).await;
-    let answer = replace(&mut session, &stored, vec![now], false).await.unwrap();
+    let answer = replace(&mut session, &stored, vec![now], Some(&clerk(None))).await.unwrap();
     assert!(matches!(answer, Replaced::Refused(_)), "{answer:?}");
     is_clean(&world, &[was]).await;
 }
@@ -228,9 +231,9 @@ async fn replacing_beside_servers_ends_in_the_same_rows() {
 /// Assigns `pay`, with a clock that stands still: who comes last holds all the same.
 async fn assigned(world: &World, order: &str) -> Option<crate::order::Link> {
     let payment = Key { id: id("pay"), source: id("shop") };
-    let (note, by) = ("told by phone".to_owned(), "a clerk".to_owned());
-    let assignment = Assignment { payment, order: id(order), note, by };
-    let done = assign(&mut world.store.session(), &assignment, UnixMicros(1)).await.unwrap();
+    let by = By::new("a clerk", Role::Shell, Some("told by phone"), UnixMicros(1)).unwrap();
+    let assignment = Assignment { payment, order: id(order) };
+    let done = assign(&mut world.store.session(), &assignment, &by).await.unwrap();
     done.map(|(_, link)| link)
 }
 
@@ -248,7 +251,7 @@ pub(super) async fn a_payment_belongs_where_a_person_said_last_until_that_is_und
     ] {
         let link = assigned(&world, order).await.unwrap();
         assert_eq!((link.order.as_str(), link.standing), (stands, standing));
-        assert_eq!(world.store.audit(false).await.unwrap().differences, []);
+        assert_eq!(world.store.audit().await.unwrap().differences, []);
     }
     let late = fact("e3", "pay", Kind::Captured, 9, Some(("wrong", -3)));
     deliver(&mut world.store.session(), &[&late]).await;

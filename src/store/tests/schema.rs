@@ -37,7 +37,7 @@ async fn a_database_with_somebody_else_s_orders_is_told_so_and_a_schema_of_our_o
     deliver(&mut store.session(), &[&event]).await;
     assert_eq!(world.number("select count(*) from paylatch.orders").await, 1);
     assert_eq!(world.number("select count(*) from public.orders").await, 1, "theirs stays");
-    assert_eq!(store.audit(false).await.unwrap().differences, []);
+    assert_eq!(store.audit().await.unwrap().differences, []);
     let shown = "select captured from paylatch.v_orders";
     assert_eq!(world.texts(shown).await, ["10.00"], "a view needs no search path");
 }

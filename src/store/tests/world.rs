@@ -15,7 +15,7 @@ use crate::order::{
     Receipt, Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
-use crate::store::{Database, Session, Store, StoreError, StoreSettings, Wanted};
+use crate::store::{By, Database, Role, Session, Store, StoreError, StoreSettings, Wanted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum On {
@@ -230,6 +230,11 @@ pub(super) async fn deliver(session: &mut Session, events: &[&Event]) -> Vec<Rec
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Whoever acts in the tests.
+pub(super) fn clerk(note: Option<&str>) -> By {
+    By::new("a clerk", Role::Shell, note, UnixMicros(1_700_000_000_000_000)).unwrap()
 }
 
 pub(super) fn id(text: &str) -> Id {

@@ -1,5 +1,6 @@
 //! What the admin listener tells, over a SQLite database with known rows.
 
+mod actions;
 mod coupons;
 
 use std::time::Duration;
@@ -11,16 +12,16 @@ use tempfile::TempDir;
 use utoipa::OpenApi;
 
 use super::description::Description;
-use super::{AnnounceSettings, admin};
+use super::{AdminSettings, AnnounceSettings, admin};
 use crate::http::tests::{World, body, statuses};
-use crate::intake::{self, Intake};
+use crate::intake::{self, Intake, Reader};
 use crate::lock::{self, Locks};
 use crate::order::{
     About, Basis, Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement,
     UnixMicros, decide,
 };
 use crate::secret::Secret;
-use crate::store::{Store, StoreSettings};
+use crate::store::{By, Role, Store, StoreSettings};
 use crate::telemetry::Metrics;
 
 /// Bytes that would be a page if anybody took them for one.
@@ -38,32 +39,34 @@ impl Office {
     }
 
     async fn with_token(token: Option<&str>) -> Self {
+        Self::with(AdminSettings { token: token.map(Secret::new), ..AdminSettings::default() }).await
+    }
+
+    async fn with(settings: AdminSettings) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let url = Secret::new(format!("sqlite://{}", directory.path().join("paylatch.db").display()));
         let store =
             Store::open(&StoreSettings { call_timeout: Duration::from_secs(5), ..StoreSettings::new(url) })
                 .unwrap();
         store.migrate().await.unwrap();
-        let app = admin(
-            store.clone(),
-            intake(&store),
-            Metrics::unheard(),
-            token.map(Secret::new),
-            &AnnounceSettings::quiet(),
-        );
+        let app =
+            admin(store.clone(), intake(&store), Metrics::unheard(), &settings, &AnnounceSettings::quiet());
         Self { world: World::serving(app).await, store, _directory: directory }
     }
 
     /// Stores captures of five orders and a note without a payment.
     async fn with_rows() -> Self {
-        let office = Self::open().await;
+        Self::open().await.filled().await
+    }
+
+    async fn filled(self) -> Self {
         let mut events: Vec<Event> = (1..=5).map(captured).collect();
         let note = Statement::Noted("no money meaning".to_owned());
         events.push(event("evt_note", None, note, None));
         let batch: Vec<&Event> = events.iter().collect();
         let (_, changes) = decide(Snapshot::default(), &batch);
-        office.store.session().save(&changes).await.unwrap();
-        office
+        self.store.session().save(&changes).await.unwrap();
+        self
     }
 
     async fn get(&self, path: &str) -> String {
@@ -96,7 +99,7 @@ fn intake(store: &Store) -> Intake {
         lock_wait: Duration::from_millis(2500),
         order_events_max: 10_000,
     };
-    Intake::start(&settings, &locks.unwrap(), store).0
+    Intake::start(&settings, &locks.unwrap(), store, Reader::none()).0
 }
 
 fn id(text: &str) -> Id {
@@ -213,7 +216,8 @@ async fn the_exact_bytes_of_an_event_are_given_and_taken_for_nothing_else() {
     ] {
         assert!(head.contains(header), "{head}");
     }
-    office.store.purge_payloads(crate::http::received_now()).await.unwrap();
+    let by = By::new("a clerk", Role::Shell, None, UnixMicros(0)).unwrap();
+    office.store.purge_payloads(crate::http::received_now(), &by).await.unwrap();
     assert_eq!(statuses(&office.get(path).await), [410]);
     assert_eq!(statuses(&office.get("/api/v1/events/stripe/evt_1").await), [200]);
 }
@@ -246,7 +250,7 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();
-    assert_eq!(operations.len(), 12);
+    assert_eq!(operations.len(), 13);
     for (method, path) in operations {
         let answer = office.request(&method, &path, "", "").await;
         assert_eq!(statuses(&answer), [401], "{method} {path}");
@@ -289,7 +293,7 @@ async fn a_database_that_is_away_is_said_to_be_away() {
         store.clone(),
         intake(&store),
         Metrics::unheard(),
-        None,
+        &AdminSettings::default(),
         &AnnounceSettings::quiet(),
     ))
     .await;

@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::Connection;
 
 use self::group::Group;
 use self::line::Line;
 use super::QUERY_MAX;
 use crate::order::{Changes, Id, Key, Link, Member, Order, Relink, Rewrite};
+use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use crate::store::{Database, Session, Store, StoreError, Wanted, within};
 
 /// Differences that one audit lists; it stops there.
@@ -60,26 +62,52 @@ pub struct Difference {
     pub expected: Option<String>,
 }
 
+impl Audit {
+    /// What putting right the row of `key` changes, as it is kept.
+    fn repair_of(&self, kind: ActionKind, key: &Key) -> Action {
+        let table = if kind == ActionKind::RepairPayment { "payments" } else { "orders" };
+        let name = key.to_string();
+        let differences =
+            || self.differences.iter().filter(|found| found.table == table && found.key == name);
+        let columns = |value: fn(&Difference) -> &Option<String>| {
+            let columns = differences().map(|found| (found.column.to_owned(), json!(value(found))));
+            Some(Value::Object(columns.collect())).filter(|_| differences().next().is_some())
+        };
+        let (before, after) = (columns(|found| &found.stored), columns(|found| &found.expected));
+        Action { kind, source: Some(key.source.clone()), target: key.id.to_string(), before, after }
+    }
+}
+
 impl Store {
-    /// Compares every payment and order with what the events say; `repair` puts right what differs. Answers what was
-    /// found first, before any repair.
+    /// Compares every payment and order with what the events say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit(&self) -> Result<Audit, StoreError> {
+        Ok(self.compare().await?.0)
+    }
+
+    /// The same, and puts right what differs. Answers what was found first, before any repair.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Stale`] when rows were written faster than they could be repaired.
-    pub async fn audit(&self, repair: bool) -> Result<Audit, StoreError> {
+    pub async fn repair(&self, by: &By) -> Result<Audit, StoreError> {
         let (audit, mut wrong) = self.compare().await?;
         let mut session = self.session();
+        let mut latest = audit.clone();
         for _ in 0..REPAIR_PASSES_MAX {
-            if !repair || wrong.is_empty() {
+            if wrong.is_empty() {
                 return Ok(audit);
             }
             for payment in &wrong.payments {
-                self.relink(&mut session, payment).await?;
+                let action = latest.repair_of(ActionKind::RepairPayment, &payment.payment);
+                self.relink(&mut session, payment, (by, &action)).await?;
             }
             for order in &wrong.orders {
-                refold(&mut session, order).await?;
+                let action = latest.repair_of(ActionKind::RepairOrder, order);
+                refold(&mut session, order, (by, &action)).await?;
             }
-            (_, wrong) = self.compare().await?;
+            (latest, wrong) = self.compare().await?;
         }
         Err(StoreError::Stale("rows that are written faster than they can be repaired".to_owned()))
     }
@@ -106,28 +134,36 @@ impl Store {
     }
 
     /// Makes a payment's row what it should be, if it is still what the audit saw.
-    async fn relink(&self, session: &mut Session, wrong: &WrongLink) -> Result<(), StoreError> {
+    async fn relink(
+        &self,
+        session: &mut Session,
+        wrong: &WrongLink,
+        kept: (&By, &Action),
+    ) -> Result<(), StoreError> {
         const REMOVE: &str = "delete from payments where payment_id = $1 and source = $2 and order_id = $3";
         let payment = &wrong.payment;
         match (&wrong.was, &wrong.link) {
             (was, Some(link)) => {
                 let relink = Relink { payment: payment.clone(), was: was.clone(), link: link.clone() };
                 let changes = Changes { payments: vec![relink], ..Changes::default() };
-                match session.save(&changes).await {
+                match session.save_for(&changes, kept).await {
                     // A lane wrote the row in the meantime, from the same events.
                     Err(StoreError::Stale(_)) => Ok(()),
                     other => other,
                 }
             }
             (Some(was), None) => {
-                on_either!(self, QUERY_MAX, pool => {
+                let (by, action) = kept;
+                let removed = |rows: &u64| (*rows > 0).then(|| action.clone());
+                act_on_either!(self, QUERY_MAX, by, connection => {
                     sqlx::query(REMOVE)
                         .bind(payment.id.as_str())
                         .bind(payment.source.as_str())
                         .bind(was.as_str())
-                        .execute(pool)
-                        .await?;
-                });
+                        .execute(connection)
+                        .await?
+                        .rows_affected()
+                }, removed);
                 Ok(())
             }
             (None, None) => Ok(()),
@@ -136,7 +172,7 @@ impl Store {
 }
 
 /// Folds an order again from everything that belongs to it now, and writes it with a new version.
-async fn refold(session: &mut Session, order: &Key) -> Result<(), StoreError> {
+async fn refold(session: &mut Session, order: &Key, kept: (&By, &Action)) -> Result<(), StoreError> {
     for _ in 0..REFOLD_ATTEMPTS_MAX {
         let snapshot = session.load(&Wanted { orders: vec![order.clone()], ..Wanted::default() }).await?;
         let members: Vec<Member<'_>> = snapshot
@@ -155,7 +191,7 @@ async fn refold(session: &mut Session, order: &Key) -> Result<(), StoreError> {
         }
         let changes =
             Changes { orders: vec![Rewrite { order: order.clone(), read, row }], ..Changes::default() };
-        match session.save(&changes).await {
+        match session.save_for(&changes, kept).await {
             Err(StoreError::Stale(_)) => {}
             other => return other,
         }

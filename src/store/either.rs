@@ -1,0 +1,49 @@
+//! What is the same on both databases: statements whose text and arguments do not differ.
+
+/// Runs one statement on either database, in at most `limit`: the text is the same for both.
+macro_rules! on_either {
+    ($store:expr, $limit:expr, $connection:ident => $work:expr) => {
+        match &$store.database {
+            Database::Postgres(own) => {
+                let mut transaction = own.lists.begin($limit).await?;
+                let $connection = transaction.statements();
+                let answer = $work;
+                transaction.commit().await?;
+                answer
+            }
+            Database::Sqlite(own) => {
+                let $connection = &own.pool;
+                $work
+            }
+        }
+    };
+}
+
+/// Runs one statement that a person asked for on either database, in at most `limit`; if what it did makes an action, that is
+/// kept in the same transaction.
+macro_rules! act_on_either {
+    ($store:expr, $limit:expr, $by:expr, $connection:ident => $work:expr, $action:expr) => {
+        match &$store.database {
+            Database::Postgres(own) => {
+                let mut transaction = own.lists.begin($limit).await?;
+                let $connection = transaction.statements();
+                let answer = $work;
+                if let Some(action) = $action(&answer) {
+                    keep_postgres(transaction.statements(), $by, &action).await?;
+                }
+                transaction.commit().await?;
+                answer
+            }
+            Database::Sqlite(own) => {
+                let mut transaction = own.pool.begin_with("begin immediate").await?;
+                let $connection = &mut *transaction;
+                let answer = $work;
+                if let Some(action) = $action(&answer) {
+                    keep_sqlite(&mut transaction, $by, &action).await?;
+                }
+                transaction.commit().await?;
+                answer
+            }
+        }
+    };
+}

@@ -35,12 +35,12 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AdminSettings, AnnounceSettings, admin};
+pub use admin::{AdminSettings, AnnounceSettings, Streams, admin};
 pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};
 pub use mounted::mounted;
-pub use observer::{AnswerObserver, ObservedAnswer, Refusal};
+pub use observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal, Seen, Watch};
 pub use peers::{Network, TrustedProxies};
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};

@@ -80,6 +80,8 @@ table! {
     DatabaseUnfit = 503 "database_unfit" "The database cannot be used as it is",
     /// The admin listener: others' questions take their time, or this one took too long.
     Busy = 503 "busy" "The database is busy with other questions; ask again, or for less",
+    /// The admin listener: so many streams are open that nobody else may watch.
+    TooManyStreams = 503 "too_many_streams" "Too many streams are open; ask again, or for a list",
     /// `/readyz`: do not route webhooks here now.
     NotReady = 503 "not_ready" "This server cannot store events now",
     /// The admin listener: `Authorization: Bearer` is missing or is not `admin_token`.

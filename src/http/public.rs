@@ -51,13 +51,13 @@ impl HttpSettings {
     }
 }
 
-/// The routes of the public listener. An `observer` sees every answer to a provider.
+/// The routes of the public listener. `observer` sees every answer to a provider.
 pub fn public(
     settings: &HttpSettings,
     sources: Sources,
     intake: Intake,
     health: Health,
-    observer: Option<AnswerObserver>,
+    observer: AnswerObserver,
 ) -> Router {
     let limits = BodyLimits::new(
         settings.body_bytes_max,

@@ -4,6 +4,7 @@
 //! looked up before the signature holds. Intake's own tasks do the storing: the handler only waits for them, and a
 //! sender that hangs up changes nothing.
 
+use std::iter::repeat;
 use std::sync::Arc;
 
 use axum::Json;
@@ -19,7 +20,7 @@ use tracing::{Instrument, Span, debug, debug_span, field, info};
 use super::arrival::{Arrival, Clock, machine_clock};
 use super::body::{BodyLimits, Held};
 use super::diagnoses::Diagnoses;
-use super::observer::{AnswerObserver, ObservedAnswer, Refusal};
+use super::observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal};
 use super::peers::Peer;
 use super::problem::{Code, Problem};
 use super::refusals::RefusalLog;
@@ -41,7 +42,7 @@ pub(super) struct WebhookHandler {
     diagnoses: Diagnoses,
     refusals: RefusalLog,
     clock: Clock,
-    observer: Option<AnswerObserver>,
+    observer: AnswerObserver,
 }
 
 impl WebhookHandler {
@@ -49,7 +50,7 @@ impl WebhookHandler {
         sources: Sources,
         limits: BodyLimits,
         intake: Intake,
-        observer: Option<AnswerObserver>,
+        observer: AnswerObserver,
     ) -> Self {
         Self {
             sources,
@@ -76,6 +77,14 @@ impl WebhookHandler {
             info!(request = %id, source, %client, reason, detail, "webhook refused");
         }
         problem.into_response()
+    }
+
+    /// The types of a webhook's events, which are read for those who watch and not otherwise.
+    fn types_for_watchers(&self, verified: &Verified<'_>) -> Vec<String> {
+        if !self.observer.is_watched() {
+            return Vec::new();
+        }
+        verified.events((self.clock)()).iter().map(|event| event.type_name().to_owned()).collect()
     }
 
     /// The source that webhooks to `name` are for.
@@ -119,15 +128,15 @@ pub(super) async fn receive(
                 return answer.into_response();
             }
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
-            take(handler, served, client, request).instrument(span).await.map(|receipts| (served, receipts))
+            take(handler, served, client, request).instrument(span).await.map(|taken| (served, taken))
         }
         None => Err(Code::UnknownSource.into()),
     };
-    if let Some(observer) = &handler.observer {
-        observer.notify(observed(name, &answer, begun));
+    if handler.observer.is_watched() {
+        handler.observer.notify(observed((handler.clock)(), name, &answer, begun));
     }
     match answer {
-        Ok((served, receipts)) => accept(&id, served, &receipts),
+        Ok((served, Taken { receipts, .. })) => accept(&id, served, &receipts),
         Err(refused) => handler.refuse((&id, client), name, refused),
     }
 }
@@ -139,20 +148,37 @@ fn answer_challenge(source: &Source, request: &Request) -> Option<String> {
 }
 
 fn observed(
+    at: UnixMicros,
     source: &str,
-    answer: &Result<(&Served, Vec<Receipt>), Refused>,
+    answer: &Result<(&Served, Taken), Refused>,
     begun: Instant,
 ) -> ObservedAnswer {
+    let receipts = |taken: &Taken| {
+        // Somebody who began to watch in between is not told the types of this one.
+        let types = taken.types.iter().map(String::as_str).chain(repeat(""));
+        let pairs = taken.receipts.iter().cloned().zip(types);
+        pairs
+            .map(|(receipt, type_name)| ObservedReceipt { receipt, type_name: type_name.to_owned() })
+            .collect()
+    };
     let refusal = |Refused { problem, reason, detail }: &Refused| Refusal {
         status: problem.status(),
         reason,
         detail: detail.clone(),
     };
     ObservedAnswer {
+        at,
         source: source.to_owned(),
-        answer: answer.as_ref().map(|(_, receipts)| receipts.clone()).map_err(refusal),
+        answer: answer.as_ref().map(|(_, taken)| receipts(taken)).map_err(refusal),
         took: begun.elapsed(),
     }
+}
+
+/// What became of a webhook's events.
+struct Taken {
+    receipts: Vec<Receipt>,
+    /// Their types, in the same order, if somebody watches.
+    types: Vec<String>,
 }
 
 async fn take(
@@ -160,7 +186,7 @@ async fn take(
     served: &Served,
     client: Peer,
     request: Request,
-) -> Result<Vec<Receipt>, Refused> {
+) -> Result<Taken, Refused> {
     let Served { source, meters } = served;
     let (head, body) = admit(&handler.limits, client, request).instrument(debug_span!("read")).await?;
     let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -172,7 +198,7 @@ async fn take(
             meters.secret(verified.secret_position);
             let receipts = store(handler, &verified, arrival.received_at, body.last_byte_at).await;
             meters.webhook_seconds.record(body.last_byte_at.elapsed());
-            receipts
+            receipts.map(|receipts| Taken { receipts, types: handler.types_for_watchers(&verified) })
         }
         Err(rejection) => {
             handler.diagnoses.look_into((source, &handler.sources), &rejection, (client, head, body), now);

@@ -24,7 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::Settings;
-use crate::http::{self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Sources, Tls};
+use crate::http::{
+    self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Sources, Streams, Tls,
+};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::provider::Source;
@@ -56,7 +58,7 @@ pub struct Server {
     metrics: Metrics,
     lane_runtime: LaneRuntime,
     settings: Settings,
-    observer: Option<AnswerObserver>,
+    observer: AnswerObserver,
 }
 
 /// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
@@ -110,7 +112,7 @@ impl Server {
             metrics,
             lane_runtime,
             settings,
-            observer: None,
+            observer: AnswerObserver::new(),
         })
     }
 
@@ -132,10 +134,10 @@ impl Server {
         ReloadHandle { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
     }
 
-    /// Lets `observer` see every answer to a provider.
+    /// Sees every answer to a provider.
     #[must_use]
-    pub fn observed_by(self, observer: AnswerObserver) -> Self {
-        Self { observer: Some(observer), ..self }
+    pub fn observer(&self) -> AnswerObserver {
+        self.observer.clone()
     }
 
     /// Serves until SIGTERM or SIGINT, or until `done`; then ends in order. A second signal ends it at once.
@@ -174,11 +176,12 @@ impl Server {
             (intake, tokio::spawn(checks))
         };
         let health = self.health.clone();
-        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
-        let announce = self.settings.announce;
-        let admin =
-            http::admin(self.store.clone(), intake, self.metrics.clone(), &self.settings.admin, &announce);
         let draining = CancellationToken::new();
+        let streams = Streams::new(self.observer.clone(), draining.clone());
+        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
+        let (settings, announce) = (self.settings.admin, self.settings.announce);
+        let metrics = self.metrics.clone();
+        let admin = http::admin(self.store.clone(), intake, metrics, &settings, &announce, streams);
         let settings = self.settings.http;
         let public_options = ListenerOptions {
             connections_per_peer_max: settings.connections_per_peer_max,

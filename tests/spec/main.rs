@@ -48,6 +48,7 @@ mod rolling_stop;
 mod rollout;
 mod settings;
 mod shutdown;
+mod streams;
 mod tls;
 #[cfg(feature = "otlp")]
 mod traces;

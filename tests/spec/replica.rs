@@ -86,6 +86,11 @@ impl Replica {
         self.address
     }
 
+    /// Where its API is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address
+    }
+
     /// As the machine numbers it.
     pub fn process_id(&self) -> u32 {
         self.process.borrow().id()

@@ -20,7 +20,6 @@ use super::output::{Output, printable, table};
 use super::replay::why;
 use super::send::{Sender, Sent};
 use crate::config::{Needs, Settings};
-use crate::http::AnswerObserver;
 use crate::provider::{Providers, Source};
 use crate::server::Server;
 use crate::store::Store;
@@ -66,7 +65,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     store.migrate().await?;
     let sources = settings.sources.clone();
     let server = Server::start(settings, store.clone()).await?;
-    let (observer, mut seen) = AnswerObserver::new();
+    let observer = server.observer();
     let (public, admin) = (server.public_address(), server.admin_address());
     // Without it, the other commands look for a server where the settings say.
     let _announced = data.announce(&Running { start, listen: public, admin_listen: admin });
@@ -79,13 +78,13 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
                 return;
             }
         }
-        tell_banner();
         // What was replayed is told already.
-        while seen.try_recv().is_ok() {}
-        webhook_log::show(context.output, &store, seen).await;
+        let watch = observer.watch();
+        tell_banner();
+        webhook_log::show(context.output, &store, watch).await;
         std::future::pending().await
     };
-    let ended = server.observed_by(observer).run(done).await;
+    let ended = server.run(done).await;
     if let Some(traces) = traces {
         traces.end().await;
     }

@@ -4,37 +4,44 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc::Receiver;
 
 use crate::cli::listing::amount;
 use crate::cli::output::{Output, Tone, printable};
-use crate::http::{ObservedAnswer, Refusal};
+use crate::http::{ObservedAnswer, ObservedReceipt, Refusal, Seen, Watch};
 use crate::order::{Outcome, Receipt};
-use crate::store::{EventFilter, OrderFilter, OrderRow, Store};
+use crate::store::{OrderFilter, OrderRow, Store};
 
 /// Prints a pair of lines for each event of what is seen. Returns when nothing more can be seen.
-pub(super) async fn show(output: Output, store: &Store, mut seen: Receiver<ObservedAnswer>) {
+pub(super) async fn show(output: Output, store: &Store, mut watch: Watch) {
     let mut statuses = HashMap::new();
-    while let Some(ObservedAnswer { source, answer, took }) = seen.recv().await {
-        let took = format!("{:.1} ms", took.as_secs_f64() * 1_000.0);
-        match answer {
-            Ok(receipts) => {
-                for receipt in &receipts {
-                    let came = type_of(store, &source, receipt).await;
-                    tell(
-                        output,
-                        "-->",
-                        format_args!("{came}  {}  {source}", printable(receipt.event.as_str())),
-                    );
-                    let became = what_became(store, &source, receipt, &mut statuses).await;
-                    tell(output, "<--", format_args!("200 {}  {became}  {took}", receipt.outcome));
-                }
+    while let Some(seen) = watch.next().await {
+        match seen {
+            Seen::Answer(answer) => show_answer(output, store, &answer, &mut statuses).await,
+            Seen::Missed(count) => output.note(format_args!("{count} webhooks came too fast to be shown")),
+        }
+    }
+}
+
+async fn show_answer(
+    output: Output,
+    store: &Store,
+    ObservedAnswer { source, answer, took, .. }: &ObservedAnswer,
+    statuses: &mut HashMap<String, String>,
+) {
+    let took = format!("{:.1} ms", took.as_secs_f64() * 1_000.0);
+    match answer {
+        Ok(receipts) => {
+            for ObservedReceipt { receipt, type_name } in receipts {
+                let (came, event) = (printable(type_name), printable(receipt.event.as_str()));
+                tell(output, "-->", format_args!("{came}  {event}  {source}"));
+                let became = what_became(store, source, receipt, statuses).await;
+                tell(output, "<--", format_args!("200 {}  {became}  {took}", receipt.outcome));
             }
-            Err(Refusal { status, reason, detail }) => {
-                tell(output, "-->", format_args!("a webhook  {source}"));
-                let refused = output.tone(Tone::Bad, format_args!("{status} {reason}"));
-                tell(output, "<--", format_args!("{refused}  {}  {took}", printable(&detail)));
-            }
+        }
+        Err(Refusal { status, reason, detail }) => {
+            tell(output, "-->", format_args!("a webhook  {source}"));
+            let refused = output.tone(Tone::Bad, format_args!("{status} {reason}"));
+            tell(output, "<--", format_args!("{refused}  {}  {took}", printable(detail)));
         }
     }
 }
@@ -42,17 +49,6 @@ pub(super) async fn show(output: Output, store: &Store, mut seen: Receiver<Obser
 fn tell(output: Output, arrow: &str, text: fmt::Arguments<'_>) {
     let time = Timestamp::now().to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S");
     output.line(format_args!("{time}  {}  {text}", output.tone(Tone::Strong, arrow)));
-}
-
-async fn type_of(store: &Store, source: &str, receipt: &Receipt) -> String {
-    let filter = EventFilter {
-        id: Some(receipt.event.to_string()),
-        source: Some(source.to_owned()),
-        limit: 1,
-        ..EventFilter::default()
-    };
-    let row = store.events(&filter).await.ok().and_then(|mut rows| rows.pop());
-    row.map(|row| printable(&row.type_name)).unwrap_or_else(|| "an event".to_owned())
 }
 
 /// What the event did to its order, or why it did nothing.

@@ -8,20 +8,27 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::response::sse::Event;
+use futures_util::stream::{self, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 
 use super::page;
+use super::streams::Streams;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
-use crate::store::{AnnouncedOrder, Announcements, Store};
+use crate::store::{AnnouncedOrder, Announcements, Store, StoreError};
 
 /// Announcements of one answer at most.
 const ANNOUNCEMENTS_MAX: u32 = 1_000;
 const ANNOUNCEMENTS_DEFAULT: u32 = 100;
 /// The longest that an answer waits for something to tell, in seconds.
 const WAIT_MAX_S: u32 = 30;
+/// How long a stream waits for a database that is away.
+const AWAY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the routes work with.
 #[derive(Debug, Clone)]
@@ -29,6 +36,7 @@ pub(super) struct Announcing {
     pub(super) store: Store,
     /// How often the log is looked at while somebody waits.
     pub(super) poll: Duration,
+    pub(super) streams: Streams,
 }
 
 /// Which announcements.
@@ -94,14 +102,79 @@ pub(super) async fn list(
     let until = Instant::now() + Duration::from_secs(wait.into());
     let cursor = which.after.as_deref().map(Cursor::read).transpose()?;
     loop {
-        let found = announcing.store.announcements(cursor.map_or(0, |cursor| cursor.position), limit).await?;
-        if found.fell_off || cursor.is_some_and(|cursor| cursor.epoch != found.epoch) {
-            return Err(Problem::new(Code::CursorGone));
-        }
+        let found = announcing.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
         if !found.orders.is_empty() || Instant::now() + announcing.poll > until {
             return Ok(Json(found.into()));
         }
         sleep(announcing.poll).await;
+    }
+}
+
+/// Where a stream begins.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Begin {
+    /// After this: the `id` of an announcement, or `after` of a page. The header `Last-Event-ID`, which browsers send when they
+    /// ask again, goes before it. From the beginning of the log if there is neither.
+    after: Option<String>,
+}
+
+/// Orders that changed since the cursor `after`, and those that change from now on, as Server-Sent Events: `data` is an
+/// announcement, `id` the cursor behind it.
+#[utoipa::path(get, path = "/api/v1/announcements/stream", tag = "announcements", params(Begin),
+    security((), ("token" = [])), responses(
+    (status = 200, description = "A stream of announcements", body = Announcement, content_type = "text/event-stream"),
+    (status = 400, description = "The cursor cannot be read", body = Body, content_type = "application/problem+json"),
+    (status = 410, description = "The cursor fell off the log, or is from another epoch: begin without one",
+        body = Body, content_type = "application/problem+json"),
+    (status = 503, description = "Too many streams are open", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn stream(
+    State(announcing): State<Announcing>,
+    headers: HeaderMap,
+    begin: Result<Query<Begin>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let after = page::query(begin)?.after;
+    let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let cursor = last_seen.or(after.as_deref()).map(Cursor::read).transpose()?;
+    // A cursor that is gone is a status, not the end of a stream that has begun.
+    let found = announcing.after(cursor, ANNOUNCEMENTS_DEFAULT).await?.ok_or(Code::CursorGone)?;
+    let streams = announcing.streams.clone();
+    let first = Cursor { epoch: found.epoch, position: cursor.map_or(0, |cursor| cursor.position) };
+    let pages = stream::unfold((announcing, first, Some(found)), |(announcing, cursor, found)| async move {
+        let found = match found {
+            Some(found) => found,
+            None => announcing.wait_after(cursor).await?,
+        };
+        Some((found.orders, (announcing, Cursor { position: found.next, ..cursor }, None)))
+    });
+    streams.tell(pages.flat_map(move |orders| {
+        let cursor = move |order: &AnnouncedOrder| Cursor { position: order.position(), ..first };
+        stream::iter(orders.into_iter().filter_map(move |order| {
+            let id = cursor(&order).show();
+            Event::default().id(id).json_data(Announcement::from(order)).ok()
+        }))
+    }))
+}
+
+impl Announcing {
+    /// At most `limit` announcements after the cursor; none at all if it is gone.
+    async fn after(&self, cursor: Option<Cursor>, limit: u32) -> Result<Option<Announcements>, StoreError> {
+        let found = self.store.announcements(cursor.map_or(0, |cursor| cursor.position), limit).await?;
+        let is_gone = found.fell_off || cursor.is_some_and(|cursor| cursor.epoch != found.epoch);
+        Ok((!is_gone).then_some(found))
+    }
+
+    /// The next ones, once there are some; a database that is away is waited for. Nothing if the cursor is gone by then.
+    async fn wait_after(&self, cursor: Cursor) -> Option<Announcements> {
+        loop {
+            match self.after(Some(cursor), ANNOUNCEMENTS_DEFAULT).await {
+                Ok(Some(found)) if found.orders.is_empty() => sleep(self.poll).await,
+                Ok(found) => return found,
+                Err(_) => sleep(AWAY_RETRY_AFTER).await,
+            }
+        }
     }
 }
 

@@ -9,9 +9,11 @@ mod description;
 mod events;
 mod given;
 mod guard;
+mod live;
 mod orders;
 mod page;
 mod payments;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -29,6 +31,7 @@ use axum::routing::get;
 use self::acting::acting;
 use self::announcements::Announcing;
 use self::guard::{Guard, guard};
+pub use self::streams::Streams;
 use super::public::{nothing_here, only_get};
 use crate::intake::Intake;
 use crate::secret::Secret;
@@ -79,14 +82,23 @@ pub fn admin(
     metrics: Metrics,
     settings: &AdminSettings,
     announce: &AnnounceSettings,
+    streams: Streams,
 ) -> Router {
     let token = settings.token.clone();
-    let announcing = Announcing { store: store.clone(), poll: announce.poll };
+    let announcing = Announcing { store: store.clone(), poll: announce.poll, streams: streams.clone() };
     let announcements = Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
+        .route("/api/v1/announcements/stream", get(announcements::stream).fallback(only_get))
         .with_state(announcing)
         .route_layer(from_fn_with_state(
             Arc::new(Guard::new(announce.token.clone().into_iter().chain(token.clone()))),
+            guard,
+        ));
+    let viewed = Router::new()
+        .route("/api/v1/live", get(live::live).fallback(only_get))
+        .with_state(streams)
+        .route_layer(from_fn_with_state(
+            Arc::new(Guard::new(settings.view_token.clone().into_iter().chain(token.clone()))),
             guard,
         ));
     let guarded = Router::new()
@@ -103,7 +115,7 @@ pub fn admin(
         .route_layer(from_fn_with_state(settings.proxy_user_header.clone(), acting))
         .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
     let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
-    guarded.merge(announcements).merge(open).fallback(nothing_here).layer(map_response(private))
+    guarded.merge(viewed).merge(announcements).merge(open).fallback(nothing_here).layer(map_response(private))
 }
 
 /// All metrics, for Prometheus.

@@ -26,7 +26,7 @@ use crate::http::arrival::machine_clock;
 use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
-use crate::http::{AdminSettings, AnnounceSettings, Health, Sources, admin};
+use crate::http::{AdminSettings, AnnounceSettings, AnswerObserver, Health, Sources, Streams, admin};
 use crate::intake::{Intake, IntakeSettings, Reader};
 use crate::provider::tests::{headers, providers, settings, source};
 use crate::provider::{Source, Webhook};
@@ -123,7 +123,8 @@ impl Lab {
         let sources: Vec<Source> = providers().names().map(|name| source(settings(name))).collect();
         let by_name = sources.iter().map(|source| (source.name().clone(), source.clone())).collect();
         let limits = BodyLimits::new(1 << 20, 32 << 20, 32 << 20);
-        let handler = WebhookHandler::new(Sources::new(by_name), limits, intake.clone(), None);
+        let handler =
+            WebhookHandler::new(Sources::new(by_name), limits, intake.clone(), AnswerObserver::new());
         let options = || ListenerOptions {
             idle_max: Duration::from_millis(500),
             ..ListenerOptions::new("public", 1024)
@@ -140,6 +141,7 @@ impl Lab {
                     Metrics::unheard(),
                     &AdminSettings::default(),
                     &AnnounceSettings::quiet(),
+                    Streams::default(),
                 ),
             )
             .await,

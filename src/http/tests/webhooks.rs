@@ -13,7 +13,7 @@ use crate::http::arrival::{Clock, machine_clock};
 use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
-use crate::http::{Health, Sources};
+use crate::http::{AnswerObserver, Health, Sources};
 use crate::intake::{self, Intake, Reader};
 use crate::lock::{self, Locks};
 use crate::order::{Id, UnixMicros};
@@ -48,7 +48,8 @@ impl Shop {
         let stripe = source(SECRET);
         let sources = Sources::new(HashMap::from([(stripe.name().clone(), stripe.clone())]));
         let limits = BodyLimits::new(65_536, 1 << 20, 1 << 20);
-        let handler = WebhookHandler::new(sources.clone(), limits, intake, None).with_clock(clock);
+        let handler =
+            WebhookHandler::new(sources.clone(), limits, intake, AnswerObserver::new()).with_clock(clock);
         let app = routes(handler, Health::new());
         Self { world: World::serving(app).await, sources, stripe, _directory: directory }
     }

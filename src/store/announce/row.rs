@@ -66,6 +66,12 @@ impl AnnouncedOrder {
     pub fn written_at(&self) -> &str {
         &self.at
     }
+
+    /// Its place in the log.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
 }
 
 impl<'r, R> FromRow<'r, R> for AnnouncedOrder

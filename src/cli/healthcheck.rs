@@ -64,7 +64,7 @@ fn url(context: &Context, check: &Healthcheck) -> Result<Uri, Failure> {
 }
 
 /// Who listens on every address is asked on this machine's own.
-fn reachable(listen: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

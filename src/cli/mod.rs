@@ -31,6 +31,7 @@ mod send;
 mod serve;
 mod sign;
 mod start;
+mod tail;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -102,6 +103,9 @@ enum Command {
     /// Show events, and what was decided about each.
     #[command(after_help = "Example: paylatch events --order order-1001")]
     Events(events::Events),
+    /// Show what providers are answered, as it happens.
+    #[command(after_help = "Example: paylatch tail --source stripe --outcome refused")]
+    Tail(tail::Tail),
     /// Say which order a payment belongs to.
     #[command(
         after_help = "Example: paylatch payments assign pi_1 order-1001 --source stripe --note 'told by phone'"
@@ -203,6 +207,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Replay(replay) => replay::run(context, &replay).await?,
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
+        Command::Tail(tail) => tail::run(context, &tail).await.map(|()| true)?,
         Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
         Command::Actions(actions) => actions::run(context, &actions).await.map(|()| true)?,
         Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -66,16 +67,31 @@ impl HttpClient {
     /// # Errors
     /// [`NoAnswer`]. An answer of any status is one.
     pub(crate) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        self.in_time(self.exchange(request)).await
+    }
+
+    /// Sends `request`, and gives the answer once its head is there: the body of a stream has no end to wait for.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]. An answer of any status is one.
+    pub(crate) async fn open(&self, request: Request<Bytes>) -> Result<Response<Incoming>, NoAnswer> {
+        self.in_time(self.begin(request)).await
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, NoAnswer>>) -> Result<T, NoAnswer> {
         let late = || NoAnswer::Unknown(format!("no answer within {:?}", self.limits.answer_within));
-        timeout(self.limits.answer_within, self.exchange(request)).await.unwrap_or_else(|_| Err(late()))
+        timeout(self.limits.answer_within, answer).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn begin(&self, request: Request<Bytes>) -> Result<Response<Incoming>, NoAnswer> {
+        self.connections.request(request.map(Full::new)).await.map_err(|error| {
+            let reason = causes(&error);
+            if error.is_connect() { NoAnswer::Unreached(reason) } else { NoAnswer::Unknown(reason) }
+        })
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
-        let answer = self.connections.request(request.map(Full::new)).await.map_err(|error| {
-            let reason = causes(&error);
-            if error.is_connect() { NoAnswer::Unreached(reason) } else { NoAnswer::Unknown(reason) }
-        })?;
-        let (head, body) = answer.into_parts();
+        let (head, body) = self.begin(request).await?.into_parts();
         let body = Limited::new(body, self.limits.answer_bytes_max).collect().await;
         let body = body.map_err(|error| NoAnswer::Unknown(format!("the answer broke off: {error}")))?;
         Ok(Response::from_parts(head, body.to_bytes()))

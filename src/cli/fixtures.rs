@@ -15,9 +15,16 @@ const FIXTURE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(super) struct Fixture {
     pub(super) path: PathBuf,
     pub(super) body: Bytes,
+    /// What was kept of its headers when it came, as a JSON object; they are sent again.
+    pub(super) headers: String,
 }
 
 impl Fixture {
+    /// A body of that name, without headers of its own.
+    pub(super) fn new(name: impl Into<PathBuf>, body: Bytes) -> Self {
+        Self { path: name.into(), body, headers: "{}".to_owned() }
+    }
+
     /// Reads one file.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let read = || {
@@ -27,7 +34,7 @@ impl Fixture {
             std::fs::read(path)
         };
         let body = read().map_err(|error| unreadable(path, &error))?;
-        Ok(Self { path: path.to_owned(), body: body.into() })
+        Ok(Self::new(path, body.into()))
     }
 
     /// The file itself, or the files of the directory in the order of their names. Hidden files are left out.

@@ -24,10 +24,13 @@ mod output;
 mod payments;
 mod providers;
 mod purge;
+mod receipts;
 mod replay;
 mod reprocess;
+mod samples;
 mod secret;
 mod send;
+mod sender;
 mod serve;
 mod sign;
 mod start;
@@ -95,8 +98,16 @@ enum Command {
     )]
     Verify(verify::Verify),
     /// Sign and send fixtures, and sum up what became of them.
-    #[command(after_help = "Example: paylatch replay --source stripe fixtures/stripe --times 3 --shuffle 7")]
+    #[command(
+        after_help = "Examples: paylatch replay --source stripe fixtures/stripe --times 3 --shuffle 7\n          \
+                      paylatch replay --source stripe --event evt_1"
+    )]
     Replay(replay::Replay),
+    /// Send one webhook of a kind, with new ids: of those that are in the program.
+    #[command(
+        after_help = "Example: paylatch send stripe payment_intent.succeeded --amount 4200 --order ord_7"
+    )]
+    Send(send::Send),
     /// Show orders, or one with its timeline.
     #[command(after_help = "Example: paylatch orders order-1001 --json")]
     Orders(orders::Orders),
@@ -205,6 +216,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Secret(print) => secret::run(context, &print).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,
         Command::Replay(replay) => replay::run(context, &replay).await?,
+        Command::Send(one) => send::run(context, &one).await?,
         Command::Orders(orders) => orders::run(context, &orders).await.map(|()| true)?,
         Command::Events(events) => events::run(context, &events).await.map(|()| true)?,
         Command::Tail(tail) => tail::run(context, &tail).await.map(|()| true)?,

@@ -11,12 +11,15 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::context::Context;
+use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::output::{Output, Tone, printable, table};
-use super::send::{Sender, Sent, webhook_url};
+use super::samples::read_signed;
+use super::sender::{Sender, Sent, webhook_url};
 use crate::config::Needs;
+use crate::provider::Source;
+use crate::store::{EventFilter, Store};
 
 /// The most webhooks that one run sends.
 const WEBHOOKS_MAX: usize = 1_000_000;
@@ -29,8 +32,11 @@ pub(super) struct Replay {
     #[arg(long, value_name = "NAME")]
     source: String,
     /// A file with a body, or a directory of them, sent in the order of their names.
-    #[arg(value_name = "DIR|FILE")]
-    path: PathBuf,
+    #[arg(value_name = "DIR|FILE", required_unless_present = "event")]
+    path: Option<PathBuf>,
+    /// Instead of files, this event of the source, by the bytes that are stored.
+    #[arg(long, value_name = "EVENT_ID", conflicts_with = "path")]
+    event: Option<String>,
     /// Where to send them: the whole URL, or the server's alone [default: the configured listener].
     #[arg(long)]
     url: Option<String>,
@@ -50,10 +56,16 @@ pub(super) struct Replay {
 
 /// Sends everything and prints the summary; tells whether all of it was accepted.
 pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Failure> {
-    let settings = context.settings_or_dev(Needs::default())?;
+    let needs = Needs { database: replay.event.is_some(), sources: false };
+    let settings = context.settings_or_dev(needs)?;
     let source = context.source(&settings, &replay.source)?;
     let url = webhook_url(replay.url.as_deref(), &settings, source)?;
-    let fixtures = deliveries(replay)?;
+    let fixtures = match (&replay.event, &replay.path) {
+        (Some(event), _) => vec![stored(&context.reached_store(&settings).await?, source, event).await?],
+        (None, Some(path)) => Fixture::read_all(path)?,
+        (None, None) => Vec::new(),
+    };
+    let fixtures = deliveries(replay, &fixtures)?;
     let bar = progress_bar(fixtures.len());
     let started = Instant::now();
     let progress = bar.clone();
@@ -69,8 +81,7 @@ pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Fail
 }
 
 /// The webhooks in the order of their sending.
-fn deliveries(replay: &Replay) -> Result<Vec<Fixture>, Failure> {
-    let fixtures = Fixture::read_all(&replay.path)?;
+fn deliveries(replay: &Replay, fixtures: &[Fixture]) -> Result<Vec<Fixture>, Failure> {
     let count = fixtures.len().saturating_mul(replay.times as usize);
     if count > WEBHOOKS_MAX {
         let message = format!("{count} webhooks are more than one run sends, {WEBHOOKS_MAX}");
@@ -83,6 +94,37 @@ fn deliveries(replay: &Replay) -> Result<Vec<Fixture>, Failure> {
     Ok(deliveries)
 }
 
+/// A stored event as its webhook was. It is signed anew; what of its headers says something was kept with it.
+async fn stored(store: &Store, source: &Source, event: &str) -> Result<Fixture, Failure> {
+    let filter = EventFilter {
+        id: Some(event.to_owned()),
+        source: Some(source.name().to_string()),
+        ..EventFilter::default()
+    };
+    let Some(stored) = store.stored_events(&filter).await?.pop() else {
+        return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {event:?}"))
+            .hint(format_args!("`paylatch events --source {}` lists those that there are", source.name())));
+    };
+    let purged = || {
+        let message = format!("event {event:?} has no body any more: it was purged");
+        Failure::new(Exit::Failed, "body_purged", message)
+    };
+    let body = stored.payload.ok_or_else(purged)?;
+    let fixture = Fixture { headers: stored.headers, ..Fixture::new(event, body) };
+    let signed = source.sign_again(&fixture.headers, &fixture.body, now_seconds());
+    let why = match read_signed(source, &signed) {
+        Ok(events) if events.iter().any(|event| *event.key() == stored.key) => return Ok(fixture),
+        Ok(_) => "it was one of several in its webhook, whose frame is not kept".to_owned(),
+        Err(why) => why,
+    };
+    Err(Failure::new(
+        Exit::Failed,
+        "not_as_it_came",
+        format!("event {event:?} cannot be sent as it came: {why}"),
+    )
+    .hint("`paylatch reprocess EVENT_ID` reads it again; or have the provider send it again"))
+}
+
 /// Draws itself on a terminal, and nowhere else.
 fn progress_bar(count: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta} left");
@@ -91,7 +133,7 @@ fn progress_bar(count: usize) -> ProgressBar {
 
 /// What became of everything that was sent.
 #[derive(Serialize)]
-struct Summary {
+pub(super) struct Summary {
     webhooks: usize,
     seconds: f64,
     /// Events by their outcome, and webhooks that were refused by status.
@@ -109,7 +151,7 @@ struct Failed {
 }
 
 impl Summary {
-    fn of(sent: &[Sent], took: Duration) -> Self {
+    pub(super) fn of(sent: &[Sent], took: Duration) -> Self {
         let mut summary = Self {
             webhooks: sent.len(),
             seconds: took.as_secs_f64(),
@@ -135,14 +177,14 @@ impl Summary {
 
     fn fail(&mut self, sent: &Sent, word: &str) {
         self.count(word);
-        let why = why(sent);
+        let why = sent.why();
         match self.failures.iter_mut().find(|known| known.why == why) {
             Some(known) => known.count += 1,
             None => self.failures.push(Failed { why, first: sent.fixture.clone(), count: 1 }),
         }
     }
 
-    fn tell(&self, output: Output) {
+    pub(super) fn tell(&self, output: Output) {
         let rows = self.outcomes.iter().map(|(word, count)| vec![word.clone(), count.to_string()]);
         output.line(table(&["outcome", "count"], rows));
         let rate = self.webhooks as f64 / self.seconds.max(f64::MIN_POSITIVE);
@@ -157,13 +199,5 @@ impl Summary {
                 "{hint} nothing answers there: start `paylatch dev`, or name a server with --url"
             ));
         }
-    }
-}
-
-/// Why a webhook was not accepted.
-pub(super) fn why(sent: &Sent) -> String {
-    match &sent.answer {
-        Ok(answer) => format!("{} {}", answer.status, answer.title),
-        Err(problem) => problem.clone(),
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::send::{content_type, webhook_url};
+use super::sender::{content_type, webhook_url};
 use crate::config::Needs;
 use crate::provider::{Signed, Source, Webhook};
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn fixture(body: &'static str) -> Fixture {
-        Fixture { path: "it's.json".into(), body: body.into() }
+        Fixture::new("it's.json", body.into())
     }
 
     #[test]

@@ -18,11 +18,12 @@ mod signing;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
 use self::definition::Definition;
@@ -153,7 +154,15 @@ impl Source {
     /// The same for a URL, of which some providers sign a part; `path_and_query` as it will be called.
     #[must_use]
     pub fn sign_for(&self, path_and_query: &str, body: &Bytes, now: i64) -> Signed {
-        self.scheme.sign(path_and_query, body, now)
+        self.scheme.sign((path_and_query, now), &BTreeMap::new(), body)
+    }
+
+    /// The same for a body that came before, with what was kept of its headers, so that it says the same again.
+    #[must_use]
+    pub fn sign_again(&self, path_and_query: &str, kept_headers: &str, body: &Bytes, now: i64) -> Signed {
+        let kept: BTreeMap<String, String> = serde_json::from_str(kept_headers).unwrap_or_default();
+        let headers = kept.into_iter().filter(|(name, _)| name.parse::<HeaderName>().is_ok()).collect();
+        self.scheme.sign((path_and_query, now), &headers, body)
     }
 
     /// The events of a body without a signature, for which an operator vouches: exported from the provider's API, say.

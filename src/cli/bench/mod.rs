@@ -20,7 +20,7 @@ use self::report::Report;
 use self::tally::Tally;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::send::webhook_url;
+use super::sender::webhook_url;
 use crate::config::Needs;
 
 /// Steps of a full progress bar.

@@ -23,23 +23,24 @@ pub(super) fn tell(
     let others = sources.len().saturating_sub(1);
     let directory = data.directory();
     let lines = [
+        ("Open", format!("http://{admin}/")),
         (
             "Webhooks",
             format!("http://{public}/webhooks/{EXAMPLE_SOURCE} ({others} other sources: `paylatch config`)"),
         ),
-        ("API", format!("http://{admin}/docs")),
         ("Data", format!("{directory}/paylatch.db (SQLite, every commit flushed)")),
         (
             "Secrets",
             format!("`paylatch secret {EXAMPLE_SOURCE}` prints one; {directory}/secrets.toml has all"),
         ),
         ("Look", "`paylatch orders`, `paylatch events` in this directory".to_owned()),
+        ("Send", format!("`paylatch send {EXAMPLE_SOURCE} payment_intent.succeeded --order ord_7`")),
     ];
     let title = format!("paylatch {}, for development: not for real money", env!("CARGO_PKG_VERSION"));
     output.line(block(&title, &lines, |label| output.tone(Tone::Strong, label)));
     if let Some(line) = example_line(data, sources, public) {
         output.line(
-            "\nTry this; twice, to see a duplicate (good for 5 minutes; `paylatch sign` makes a new one):\n",
+            "\nOr paste this; twice, to see a duplicate (good for 5 minutes; `paylatch sign` makes a new one):\n",
         );
         output.line(line);
     }

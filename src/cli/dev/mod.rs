@@ -1,7 +1,9 @@
 //! `paylatch dev`: everything on one machine, with nothing installed.
 
 mod banner;
+mod browser;
 mod data_dir;
+mod demo;
 mod running;
 mod webhook_log;
 
@@ -16,9 +18,9 @@ use super::context::{Context, read_file};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::listing;
-use super::output::{Output, printable, table};
-use super::replay::why;
-use super::send::{Sender, Sent};
+use super::output::Output;
+use super::receipts::receipts;
+use super::sender::{Sender, Sent};
 use crate::config::{Needs, Settings};
 use crate::provider::{Providers, Source};
 use crate::server::Server;
@@ -35,6 +37,13 @@ pub(super) struct Dev {
     /// Keep serving after --replay.
     #[arg(long, requires = "replay")]
     stay: bool,
+    /// Send webhooks that are in the program, so that there is something to look at: whole lives of orders, and what needs a
+    /// person.
+    #[arg(long, conflicts_with = "replay")]
+    demo: bool,
+    /// Open the address in the browser.
+    #[arg(long)]
+    open: bool,
     /// Use the database and the locks of the settings file, too, not only its sources and definitions.
     #[arg(long)]
     with_database: bool,
@@ -78,9 +87,18 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
                 return;
             }
         }
-        // What was replayed is told already.
+        if dev.demo
+            && let Err(failure) = demo::run(context.output, &providers, &sources, public).await
+        {
+            accepted = Err(failure);
+            return;
+        }
+        // What was sent so far is told already.
         let watch = observer.watch();
         tell_banner();
+        if dev.open {
+            browser::open(context.output, format!("http://{admin}/"));
+        }
         webhook_log::show(context.output, &store, watch).await;
         std::future::pending().await
     };
@@ -138,23 +156,4 @@ fn tell_needs(failure: Failure, providers: &Providers, name: &str) -> Failure {
          fixtures, but for certificates: what is signed with one can only be replayed as it came)",
         needs.join(", ")
     ))
-}
-
-/// A line for each event that was answered, and for each webhook that was not accepted.
-fn receipts(sent: &[Sent]) -> String {
-    let row = |sent: &Sent, event: &str, order: &str, outcome: &str, reason: &str| {
-        [&sent.fixture, event, order, outcome, reason].map(printable).to_vec()
-    };
-    let rows = sent.iter().flat_map(|sent| match &sent.answer {
-        Ok(answer) if sent.is_accepted() => answer
-            .receipts
-            .iter()
-            .map(|receipt| {
-                let (order, reason) = (receipt.order.as_deref(), receipt.reason.as_deref());
-                row(sent, &receipt.event, order.unwrap_or("-"), &receipt.outcome, reason.unwrap_or_default())
-            })
-            .collect(),
-        Ok(_) | Err(_) => vec![row(sent, "-", "-", "not accepted", &why(sent))],
-    });
-    table(&["webhook", "event", "order", "outcome", "reason"], rows)
 }

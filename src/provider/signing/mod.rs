@@ -3,6 +3,8 @@
 mod insert;
 mod sample;
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -22,10 +24,16 @@ struct To<'a> {
 }
 
 impl Scheme {
-    /// What makes `body` verify with the first secret. A scheme that signs with a certificate leaves it unsigned.
-    pub(super) fn sign(&self, path_and_query: &str, body: &Bytes, now: i64) -> Signed {
+    /// What makes `body` verify with the first secret, with `given` headers by their names in lower case. A scheme that signs
+    /// with a certificate leaves it unsigned.
+    pub(super) fn sign(
+        &self,
+        (path_and_query, now): (&str, i64),
+        given: &BTreeMap<String, String>,
+        body: &Bytes,
+    ) -> Signed {
         let to = &To { path_and_query, now: now.to_string() };
-        let mut headers = self.samples.headers(body, now);
+        let mut headers = self.samples.headers(given, body, now);
         let mut body = body.clone();
         match self.from.first() {
             Some(Selector::Header(name)) => {

@@ -1,5 +1,7 @@
 //! The headers that this program sends beside a signature when it stands in for a provider.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use sha2::{Digest, Sha256};
@@ -36,8 +38,14 @@ impl Samples {
         Ok(Self { selectors, samples })
     }
 
-    /// The headers for a body: one and the same body gets one and the same id.
-    pub(in crate::provider) fn headers(&self, body: &Bytes, now: i64) -> Vec<(String, String)> {
+    /// The headers for a body: those that are given, but none of a time that is past, and made-up ones. One and the same body
+    /// gets one and the same id.
+    pub(in crate::provider) fn headers(
+        &self,
+        given: &BTreeMap<String, String>,
+        body: &Bytes,
+        now: i64,
+    ) -> Vec<(String, String)> {
         let no_headers = HeaderMap::new();
         let webhook = Webhook { path_and_query: "/", headers: &no_headers, body };
         let item = self.selectors.item.read_if_asked(body).unwrap_or_else(|_| self.selectors.item.nothing());
@@ -51,11 +59,15 @@ impl Samples {
             }
             for (name, text) in &sample.headers {
                 if headers.iter().all(|(own, _)| own != name) {
-                    let value = text.replace("{now}", &now.to_string()).replace("{id}", &id);
-                    headers.push((name.clone(), value));
+                    let own = given.get(&name.to_ascii_lowercase()).filter(|_| !text.contains("{now}"));
+                    let made = || text.replace("{now}", &now.to_string()).replace("{id}", &id);
+                    headers.push((name.clone(), own.cloned().unwrap_or_else(made)));
                 }
             }
         }
+        let is_there = |name: &String| headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let others: Vec<_> = given.iter().filter(|(name, _)| !is_there(name)).collect();
+        headers.extend(others.into_iter().map(|(name, value)| (name.clone(), value.clone())));
         headers
     }
 }

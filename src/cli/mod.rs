@@ -16,6 +16,7 @@ mod failure;
 mod fixtures;
 mod healthcheck;
 mod import;
+mod listen;
 mod listing;
 mod locks;
 mod migrate;
@@ -128,6 +129,9 @@ enum Command {
     /// Say whether changes of orders are noted, for those who are told of them.
     #[command(after_help = "Example: paylatch announce on")]
     Announce(announce::Announce),
+    /// Take announcements and print them, for trying out; fail and be slow on purpose.
+    #[command(after_help = "Example: paylatch listen --port 8090 --fail 20 --slow 500")]
+    Listen(listen::Listen),
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
@@ -223,6 +227,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
         Command::Actions(actions) => actions::run(context, &actions).await.map(|()| true)?,
         Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,
+        Command::Listen(listen) => listen::run(context, &listen).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,

@@ -47,7 +47,7 @@ struct Message {
     data: Order,
 }
 
-#[derive(Serialize, Deserialize, sqlx::FromRow)]
+#[derive(Serialize, Deserialize)]
 struct Order {
     source: String,
     order: String,
@@ -124,6 +124,17 @@ fn verifies(key: &[u8], headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 async fn list(State(receiver): State<Receiver>) -> Result<Json<Vec<Order>>, StatusCode> {
-    let orders = sqlx::query_as("select * from orders").fetch_all(&receiver.orders).await;
+    type Row = (String, String, i64, i64, Option<String>, Option<i64>, Option<i64>);
+    let rows: Result<Vec<Row>, _> = sqlx::query_as("select * from orders").fetch_all(&receiver.orders).await;
+    let order = |(source, order, epoch, version, status, captured, refunded): Row| Order {
+        source,
+        order,
+        epoch,
+        version,
+        status,
+        captured,
+        refunded,
+    };
+    let orders = rows.map(|rows| rows.into_iter().map(order).collect());
     orders.map(Json).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }

@@ -12,6 +12,7 @@ use super::receipts::receipts;
 use super::samples::{self, Wanted};
 use super::sender::{Sender, Sent, webhook_url};
 use crate::config::Needs;
+use crate::order::Currency;
 use crate::provider::Source;
 
 #[derive(Args)]
@@ -24,6 +25,9 @@ pub(super) struct Send {
     /// The amount, in minor units: 4200 of USD is 42.00.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
     amount: Option<i64>,
+    /// The currency, such as USD. That of the sample unless it is said.
+    #[arg(long, value_name = "CODE", value_parser = currency)]
+    currency: Option<Currency>,
     /// The merchant's order. A new one unless it is said.
     #[arg(long, value_name = "ID")]
     order: Option<String>,
@@ -65,6 +69,10 @@ pub(super) async fn run(context: &Context, send: &Send) -> Result<bool, Failure>
     Ok(sent.iter().all(Sent::is_accepted))
 }
 
+fn currency(text: &str) -> Result<Currency, String> {
+    Currency::new(&text.to_ascii_uppercase()).ok_or_else(|| "expected a code such as USD".to_owned())
+}
+
 impl Send {
     /// Made of the first sample of the type that can say what is wanted.
     fn of_type(
@@ -80,7 +88,12 @@ impl Send {
                 .hint(format_args!("there are: {}", names.join(", ")))
         };
         let of_type = types.get(type_name).ok_or_else(unknown)?;
-        let wanted = Wanted { amount: self.amount, order: self.order.clone(), payment: self.payment.clone() };
+        let wanted = Wanted {
+            amount: self.amount,
+            currency: self.currency,
+            order: self.order.clone(),
+            payment: self.payment.clone(),
+        };
         let mut problem = String::new();
         for sample in of_type {
             match samples::vary(source, &sample.body, &wanted) {
@@ -89,6 +102,6 @@ impl Send {
             }
         }
         Err(Failure::new(Exit::Usage, "not_to_be_had", format!("a {type_name} cannot be sent so: {problem}"))
-            .hint("leave --amount, --order or --payment out, or write a file and `paylatch replay` it"))
+            .hint("leave out what cannot be had, or write a file and `paylatch replay` it"))
     }
 }

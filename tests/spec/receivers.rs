@@ -93,8 +93,9 @@ async fn a_receiver_in_rust_keeps_what_is_newer_and_verified() {
     let listener = listener.await.unwrap();
     let address = listener.local_addr().unwrap();
     let file = directory.path().join("orders.db").display().to_string();
+    let secret = secret();
     tokio::select! {
-        ended = receiver::serve(listener, &secret(), &file) => panic!("it ended: {:?}", ended.err()),
+        ended = receiver::serve(listener, &secret, &file) => panic!("it ended: {:?}", ended.err()),
         () = keeps_what_is_newer_and_verified(address) => {}
     }
 }

@@ -51,11 +51,12 @@ impl Viewer {
         viewer
     }
 
-    /// The next line that is none of HTTP's own framing; nothing at the end.
+    /// The next line, HTTP's own framing among them; nothing at the end, which the connection may outlive.
     async fn line(&mut self) -> Option<String> {
         let mut line = String::new();
         let read = timeout(PATIENCE, self.lines.read_line(&mut line)).await.expect("a line in time");
-        (read.unwrap_or_default() > 0).then(|| line.trim_end().to_owned())
+        let is_the_last_chunk = line == "0\r\n";
+        (read.unwrap_or_default() > 0 && !is_the_last_chunk).then(|| line.trim_end().to_owned())
     }
 
     /// The next event; nothing if the stream ends before it.

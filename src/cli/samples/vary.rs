@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::text::{Text, is_a_number_between, like, replace, replace_id};
 use crate::cli::context::{now_micros, now_seconds};
-use crate::order::{Currency, Event, Id, display_amount};
+use crate::order::{Currency, Event, Id, Money, display_amount};
 use crate::provider::{Signed, Source, Webhook};
 
 /// The shape of an id that is counted up, when the sample has a short one.
@@ -19,6 +19,7 @@ const COUNTED: &str = "100000000";
 pub(in crate::cli) struct Wanted {
     /// In minor units.
     pub(in crate::cli) amount: Option<i64>,
+    pub(in crate::cli) currency: Option<Currency>,
     pub(in crate::cli) order: Option<String>,
     pub(in crate::cli) payment: Option<String>,
 }
@@ -63,18 +64,22 @@ pub(in crate::cli) fn vary(source: &Source, body: &Bytes, wanted: &Wanted) -> Re
     Err(problem)
 }
 
-/// Puts the amount in, and looks at what the result says.
+/// Puts the money in, and looks at what the result says.
 fn with_what_is_wanted(source: &Source, text: &str, old: &Event, wanted: &Wanted) -> Result<Bytes, String> {
-    let new = match wanted.amount {
+    let money = old.money().map(|own| Money {
+        amount: wanted.amount.unwrap_or(own.amount),
+        currency: wanted.currency.unwrap_or(own.currency),
+    });
+    let new = match money {
+        Some(money) => with_money(source, text, old, money)?,
+        None if wanted.amount.is_some() || wanted.currency.is_some() => {
+            return Err("it has no amount".to_owned());
+        }
         None => Bytes::copy_from_slice(text.as_bytes()),
-        Some(amount) => with_amount(source, text, old, amount)?,
     };
     let event = only_event(source, &new)?;
     if event.key() == old.key() || event.type_name() != old.type_name() {
         return Err("no new id can be put into it".to_owned());
-    }
-    if wanted.amount.is_none() && event.money() != old.money() {
-        return Err("new ids in it change its amount".to_owned());
     }
     let is = |own: Option<&Id>, wanted: &Option<String>| {
         wanted.is_none() || own.map(Id::as_str) == wanted.as_deref()
@@ -91,7 +96,9 @@ fn with_what_is_wanted(source: &Source, text: &str, old: &Event, wanted: &Wanted
 /// The same event with another amount: what a provider would never send, for trying out.
 pub(in crate::cli) fn contradict(source: &Source, body: &Bytes, amount: i64) -> Result<Bytes, String> {
     let text = std::str::from_utf8(body).map_err(|_| "it is no text".to_owned())?;
-    with_amount(source, text, &only_event(source, body)?, amount)
+    let old = only_event(source, body)?;
+    let currency = old.money().ok_or("it has no amount")?.currency;
+    with_money(source, text, &old, Money { amount, currency })
 }
 
 fn only_event(source: &Source, body: &Bytes) -> Result<Event, String> {
@@ -145,18 +152,20 @@ fn with_parts(text: &str, old: &Event) -> String {
     })
 }
 
-/// The amount in the form in which the sample has it: as minor units, or as people write it.
-fn with_amount(source: &Source, text: &str, old: &Event, amount: i64) -> Result<Bytes, String> {
-    let money = old.money().ok_or("it has no amount")?;
+/// The money in the form in which the sample has it: as minor units, or as people write it.
+fn with_money(source: &Source, text: &str, old: &Event, money: Money) -> Result<Bytes, String> {
+    let own = old.money().ok_or("it has no amount")?;
+    let [old_code, new_code] = [own, &money].map(|money| money.currency.as_str().to_owned());
+    let text = replace_id(text, &old_code, &new_code);
+    let text = replace_id(&text, &old_code.to_ascii_lowercase(), &new_code.to_ascii_lowercase());
     for write in [in_minor_units, in_decimals, in_two_decimals, in_few_decimals] {
-        let (own, new) = (write(money.amount, money.currency), write(amount, money.currency));
-        let body = Bytes::from(replace(text, &own, &new, is_a_number_between));
-        let says = |event: &Event| event.money().is_some_and(|money| money.amount == amount);
-        if only_event(source, &body).is_ok_and(|event| says(&event)) {
+        let (old, new) = (write(own.amount, own.currency), write(money.amount, money.currency));
+        let body = Bytes::from(replace(&text, &old, &new, is_a_number_between));
+        if only_event(source, &body).is_ok_and(|event| event.money() == Some(&money)) {
             return Ok(body);
         }
     }
-    Err("this amount cannot be put into it".to_owned())
+    Err("this amount or currency cannot be put into it".to_owned())
 }
 
 fn in_minor_units(amount: i64, _: Currency) -> String {

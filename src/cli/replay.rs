@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use http::Uri;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -61,7 +62,9 @@ pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Fail
     let source = context.source(&settings, &replay.source)?;
     let url = webhook_url(replay.url.as_deref(), &settings, source)?;
     let fixtures = match (&replay.event, &replay.path) {
-        (Some(event), _) => vec![stored(&context.reached_store(&settings).await?, source, event).await?],
+        (Some(event), _) => {
+            vec![stored(&context.reached_store(&settings).await?, source, &url, event).await?]
+        }
         (None, Some(path)) => Fixture::read_all(path)?,
         (None, None) => Vec::new(),
     };
@@ -95,7 +98,7 @@ fn deliveries(replay: &Replay, fixtures: &[Fixture]) -> Result<Vec<Fixture>, Fai
 }
 
 /// A stored event as its webhook was. It is signed anew; what of its headers says something was kept with it.
-async fn stored(store: &Store, source: &Source, event: &str) -> Result<Fixture, Failure> {
+async fn stored(store: &Store, source: &Source, url: &Uri, event: &str) -> Result<Fixture, Failure> {
     let filter = EventFilter {
         id: Some(event.to_owned()),
         source: Some(source.name().to_string()),
@@ -111,8 +114,9 @@ async fn stored(store: &Store, source: &Source, event: &str) -> Result<Fixture, 
     };
     let body = stored.payload.ok_or_else(purged)?;
     let fixture = Fixture { headers: stored.headers, ..Fixture::new(event, body) };
-    let signed = source.sign_again(&fixture.headers, &fixture.body, now_seconds());
-    let why = match read_signed(source, &signed) {
+    let path_and_query = url.path_and_query().map_or("/", |path| path.as_str());
+    let signed = source.sign_again(path_and_query, &fixture.headers, &fixture.body, now_seconds());
+    let why = match read_signed(source, path_and_query, &signed) {
         Ok(events) if events.iter().any(|event| *event.key() == stored.key) => return Ok(fixture),
         Ok(_) => "it was one of several in its webhook, whose frame is not kept".to_owned(),
         Err(why) => why,

@@ -29,16 +29,20 @@ pub(in crate::cli) struct Wanted {
 /// # Errors
 /// Why it does not: only the provider can sign, say.
 pub(in crate::cli) fn read(source: &Source, body: &Bytes) -> Result<Vec<Event>, String> {
-    read_signed(source, &source.sign(body, now_seconds()))
+    read_signed(source, "/", &source.sign(body, now_seconds()))
 }
 
-/// The same of one that is signed already.
-pub(in crate::cli) fn read_signed(source: &Source, signed: &Signed) -> Result<Vec<Event>, String> {
+/// The same of one that is signed already, for a URL.
+pub(in crate::cli) fn read_signed(
+    source: &Source,
+    path_and_query: &str,
+    signed: &Signed,
+) -> Result<Vec<Event>, String> {
     let parse = |(name, value): &(String, String)| {
         Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
     };
     let headers: HeaderMap = signed.headers.iter().filter_map(parse).collect();
-    let webhook = Webhook { path_and_query: "/", headers: &headers, body: &signed.body };
+    let webhook = Webhook { path_and_query, headers: &headers, body: &signed.body };
     let verified = source.verify(&webhook, now_seconds()).map_err(|rejection| rejection.to_string())?;
     Ok(verified.events(now_micros()))
 }

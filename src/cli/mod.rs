@@ -26,6 +26,7 @@ mod payments;
 mod providers;
 mod purge;
 mod receipts;
+mod reconcile;
 mod replay;
 mod reprocess;
 mod samples;
@@ -141,6 +142,11 @@ enum Command {
     /// Take in events that were exported from the provider's API. No signature vouches for them: you do.
     #[command(after_help = "Example: paylatch import --source stripe events.json")]
     Import(import::Import),
+    /// Compare the provider's own record with the stored events. Nothing of it changes an order.
+    #[command(
+        after_help = "Example: paylatch reconcile --source stripe --report stripe-itemized balance.csv"
+    )]
+    Reconcile(reconcile::Reconcile),
     /// Clear old bodies. Rows stay, so duplicates are known for ever.
     #[command(after_help = "Example: paylatch purge --payloads-older-than 90d --dry-run")]
     Purge(purge::Purge),
@@ -231,6 +237,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,
+        Command::Reconcile(asked) => reconcile::run(context, &asked).await?,
         Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
         Command::Certificates(own) => certificates::run(context, &own).await.map(|()| true)?,
         Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,

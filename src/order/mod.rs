@@ -21,6 +21,7 @@ mod movements;
 mod part;
 mod payment;
 mod reasons;
+mod reconcile;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -40,4 +41,8 @@ pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};
 pub use reasons::{UNMAPPED_STATUS, UNMAPPED_TYPE, UNUSABLE_ORDER};
+pub use reconcile::{
+    BothSides, Class, Compared, Coverage, Disagreement, Disagreements, MatchedBy, ReportFinding, ReportRow,
+    RowFact, RowMoney, TimeSpan, reconcile,
+};
 pub(crate) use words::words;

@@ -161,7 +161,7 @@ pub(super) fn taken_back_at(told: &Movements<'_>, reference: &Id) -> Option<Unix
 }
 
 /// Whether no word took a refund back. A failed capture that names no capture may name a refund: a void of one.
-fn refund_stands(told: &Movements<'_>, reference: &Id) -> bool {
+pub(super) fn refund_stands(told: &Movements<'_>, reference: &Id) -> bool {
     let is_voided =
         told.about(Kind::Captured, reference).is_empty() && taken_back_at(told, reference).is_some();
     told.about(Kind::RefundFailed, reference).is_empty() && !is_voided

@@ -11,6 +11,7 @@ mod facts;
 mod fields;
 mod nesting;
 mod registry;
+mod report;
 mod secrets;
 mod settings;
 mod signature;
@@ -30,6 +31,7 @@ use self::definition::Definition;
 pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::FactReader;
 pub use self::registry::{BadDefinition, Providers};
+pub use self::report::{BadReport, Line, Report, Taken};
 pub use self::settings::{CustomerClaims, Mode, SourceSettings};
 pub use self::signature::Certificates;
 use self::signature::Scheme;
@@ -115,6 +117,13 @@ impl Source {
     #[must_use]
     pub fn settings(&self) -> &SourceSettings {
         &self.settings
+    }
+
+    /// The kinds of reports that can be compared with its facts.
+    #[must_use]
+    pub fn reports(&self) -> Vec<Report> {
+        // They were compiled when the definition was read.
+        report::reports(&self.definition).unwrap_or_default()
     }
 
     /// Whether the settings say that this type means nothing here.

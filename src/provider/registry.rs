@@ -11,6 +11,7 @@ use rand::RngExt as _;
 use super::Mistake;
 use super::definition::{Definition, KeyEncoding, Proof};
 use super::facts::{FactReader, by_buyer};
+use super::report::reports;
 use super::signature::Scheme;
 use crate::secret::Secret;
 
@@ -171,6 +172,7 @@ pub(super) fn read_definition(file: &str, text: &str) -> Result<Arc<Definition>,
         other => Some(other.map_err(keyless)?),
     };
     FactReader::new(&definition, &source, scheme.as_ref().map_or(&[], Scheme::headers)).map_err(keyless)?;
+    reports(&definition).map_err(keyless)?;
     Ok(Arc::new(definition))
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod inspect;
 mod migration;
 mod postgres;
+mod reconcile;
 mod replace;
 mod save_for;
 mod session;
@@ -42,6 +43,9 @@ pub use inspect::{
     AcknowledgementRow, ActionRow, AnomalyRow, Audit, Counts, DIFFERENCES_MAX, Difference,
     EventAcknowledgementRow, EventFilter, EventRow, OrderFilter, OrderRow, Purged, ROWS_MAX,
     STORED_EVENTS_MAX, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
+};
+pub use reconcile::{
+    Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,
 };
 pub use session::Session;
 #[cfg(test)]

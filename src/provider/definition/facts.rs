@@ -118,6 +118,8 @@ pub(in crate::provider) enum AmountUnit {
     Major,
     /// Thousandths of a major unit.
     Milli,
+    /// Hundredths of a major unit, whatever the currency has.
+    Hundredths,
 }
 
 /// `[[facts.family]]`

@@ -2,6 +2,7 @@
 
 mod facts;
 mod params;
+mod report;
 mod review;
 mod signature;
 
@@ -14,6 +15,7 @@ use serde::de::{SeqAccess, Visitor};
 pub(in crate::provider) use self::facts::{
     AmountUnit, Difference, FactsTable, FamilyTable, InsideTable, ModeField, NotedTable, RuleTable, Written,
 };
+pub(in crate::provider) use self::report::{ReportFormat, ReportRule, ReportTable};
 pub(in crate::provider) use self::signature::{
     Algorithm, AudienceTable, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof,
     KeyEncoding, Pairs, Proof, SampleTable, Signature, SignatureTime,
@@ -42,6 +44,9 @@ pub(in crate::provider) struct Definition {
     pub(in crate::provider) signature: Signature,
     /// How events are read.
     pub(in crate::provider) facts: FactsTable,
+    /// The provider's own record of money, to compare the facts with.
+    #[serde(default, rename = "report")]
+    pub(in crate::provider) reports: Vec<ReportTable>,
 }
 
 /// For `docs/providers.md`.
@@ -99,6 +104,8 @@ pub(in crate::provider) enum Unit {
     UtcPlus530,
     /// Without an offset: UTC+7, the clock of Jakarta.
     UtcPlus7,
+    /// `2026/01/31 12:00:00 -0800`.
+    Slashed,
     /// Not at all: the time of arrival stands in.
     Received,
 }

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use http::HeaderName;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::amount::exponents;
 use self::claims::Named;
 pub(super) use self::claims::{BY_BUYER, by_buyer};
 use self::family::Family;

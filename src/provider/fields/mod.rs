@@ -1,6 +1,7 @@
 //! Fields of requests: where a text is (`selector`), what is there (`view`), and how it is written.
 
 mod condition;
+mod decimals;
 mod each;
 mod json;
 mod selector;

@@ -30,6 +30,7 @@ impl Unit {
                 without_offset(text, offset)?
             }
             Self::UtcPlus7 => without_offset(text, tz::offset(7))?,
+            Self::Slashed => Timestamp::strptime("%Y/%m/%d %H:%M:%S %z", text).ok()?.as_microsecond(),
             Self::Received => return None,
         };
         UnixMicros::new(micros)
@@ -67,6 +68,7 @@ mod tests {
             (Unit::Utc, "2026-09-10T00:26:40+02:00", Some(1_788_992_800_000_000)),
             (Unit::UtcPlus530, "2026-09-10 03:56:40", Some(1_788_992_800_000_000)),
             (Unit::UtcPlus7, "2026-09-10 05:26:40", Some(1_788_992_800_000_000)),
+            (Unit::Slashed, "2026/09/09 15:26:40 -0700", Some(1_788_992_800_000_000)),
         ] {
             assert_eq!(read(unit, text), expected, "{text}");
         }

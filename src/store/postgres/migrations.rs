@@ -36,6 +36,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "operator_actions",
         sql: include_str!("../../../migrations/postgres/0008_operator_actions.sql"),
     },
+    Migration {
+        version: 11,
+        name: "reports",
+        sql: include_str!("../../../migrations/postgres/0011_reports.sql"),
+    },
 ];
 
 /// Whether one of them makes the table, the constraint or the function of this name.

@@ -21,6 +21,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "operator_actions",
         sql: include_str!("../../../migrations/sqlite/0005_operator_actions.sql"),
     },
+    Migration {
+        version: 8,
+        name: "reports",
+        sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),
+    },
 ];
 
 /// Whether one of them makes the table or the constraint of this name.

@@ -6,13 +6,16 @@ use crate::store::applied::tampered;
 use crate::store::{Schema, StoreError};
 
 /// Tables, and the columns by which no two of their rows may agree.
-const KEYS: [(&str, &[&str]); 6] = [
+const KEYS: [(&str, &[&str]); 9] = [
     ("events", &["event_id", "source"]),
     ("payments", &["payment_id", "source"]),
     ("orders", &["order_id", "source"]),
     ("conflicts", &["event_id", "source", "body_sha256"]),
     ("coupons", &["code"]),
     ("redemptions", &["code", "redeemer"]),
+    ("reports", &["sha256", "source"]),
+    ("report_rows", &["row_id", "source"]),
+    ("findings", &["reference", "source", "kind", "finding"]),
 ];
 /// Tables, and the columns by which their rows are found.
 const LOOKUPS: [(&str, &[&str]); 2] =

@@ -73,6 +73,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_contents(&mut report, &store, check.production).await;
             check_types(&mut report, &store, &settings, check.production).await;
             check_silence(&mut report, &store, &settings, check.production).await;
+            check_record(&mut report, &store, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
     }
@@ -226,6 +227,25 @@ async fn check_silence(report: &mut Report, store: &Store, settings: &Settings, 
         } else {
             report.good("silence", told);
         }
+    }
+}
+
+/// Whether the provider's own record, where it was compared, says the same.
+async fn check_record(report: &mut Report, store: &Store, production: bool) {
+    let counts = match store.finding_counts().await {
+        Ok(counts) => counts,
+        Err(error) => return report.bad("record", &error.into()),
+    };
+    let told: Vec<String> =
+        counts.iter().map(|(source, finding, count)| format!("{count} {finding} of {source}")).collect();
+    if told.is_empty() {
+        report.good("record", "nothing is known that the provider's own record disagrees in");
+    } else if production {
+        let failure = Failure::new(Exit::Failed, "findings", told.join(", "))
+            .hint("see them: `paylatch reconcile --findings`; docs/reconcile.md says what each means and what to do");
+        report.bad("record", &failure);
+    } else {
+        report.warn("record", told.join(", "));
     }
 }
 

@@ -11,13 +11,16 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use crate::config::{Needs, parse_age};
 use crate::order::UnixMicros;
-use crate::store::Purged;
+use crate::store::{Purged, Store};
 
 #[derive(Args)]
 pub(super) struct Purge {
     /// Clear the bodies that arrived longer ago than this, such as 90d, 36h, 30m or 45s.
-    #[arg(long, value_name = "AGE", value_parser = parse_age)]
-    payloads_older_than: Duration,
+    #[arg(long, value_name = "AGE", value_parser = parse_age, required_unless_present = "reports_older_than")]
+    payloads_older_than: Option<Duration>,
+    /// Clear reports of providers that were read longer ago than this, and findings that are gone as long.
+    #[arg(long, value_name = "AGE", value_parser = parse_age, conflicts_with = "dry_run")]
+    reports_older_than: Option<Duration>,
     /// Say how many there are, and clear nothing.
     #[arg(long)]
     dry_run: bool,
@@ -32,8 +35,12 @@ pub(super) struct Purge {
 pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
-    let before = moment_before(purge.payloads_older_than)?;
     let by = purge.acts_by.read(context)?;
+    if let Some(age) = purge.reports_older_than {
+        purge_reports(context, purge, &store, moment_before(age)?).await?;
+    }
+    let Some(age) = purge.payloads_older_than else { return Ok(()) };
+    let before = moment_before(age)?;
     let Purged { payloads, spared } = match purge.dry_run {
         true => store.count_payloads(before).await?,
         false => store.purge_payloads(before, &by).await?,
@@ -55,10 +62,25 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
     Ok(())
 }
 
+async fn purge_reports(
+    context: &Context,
+    purge: &Purge,
+    store: &Store,
+    before: UnixMicros,
+) -> Result<(), Failure> {
+    let rows = store.purge_reports(before).await?;
+    if purge.json {
+        context.output.json(&json!({ "report_rows": rows }));
+    } else {
+        context.output.line(format_args!("{rows} rows of reports and findings cleared"));
+    }
+    Ok(())
+}
+
 fn moment_before(age: Duration) -> Result<UnixMicros, Failure> {
     let micros = i64::try_from(age.as_micros()).ok().and_then(|age| now_micros().0.checked_sub(age));
     micros.and_then(UnixMicros::new).ok_or_else(|| {
-        Failure::new(Exit::Usage, "wrong_age", "--payloads-older-than reaches back before 1970")
+        Failure::new(Exit::Usage, "wrong_age", "the age reaches back before 1970")
             .hint("expected an age such as 90d")
     })
 }

@@ -7,6 +7,7 @@ mod change_log;
 mod embedded;
 mod error;
 mod lanes;
+mod record;
 mod signals;
 mod silence;
 pub mod supervisor;

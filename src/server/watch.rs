@@ -8,6 +8,7 @@ use metrics::gauge;
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
+use super::record::Record;
 use super::{ServerError, silence};
 use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
@@ -31,6 +32,7 @@ pub(super) async fn keep_checking(
     let mut was_ready = false;
     let mut unknown_migrations = 0;
     let mut with_unclaimed = BTreeSet::new();
+    let mut record = Record::default();
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
@@ -46,6 +48,7 @@ pub(super) async fn keep_checking(
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
             count(&store, &mut with_unclaimed).await;
             silence::tell(&store, &sources).await;
+            record.tell(&store, &sources).await;
         }
     }
     ServerError::Ended("health check")

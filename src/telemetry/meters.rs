@@ -162,6 +162,14 @@ pub const METERS: &[Meter] = &[
     ),
     gauge("paylatch_events_dead", "Stored events that could not be read, less those acknowledged."),
     gauge(
+        "paylatch_findings",
+        "What the provider's own record and ours disagree in, by source and finding, less those acknowledged.",
+    ),
+    gauge(
+        "paylatch_reconciled_until_seconds",
+        "The end of the latest report that a source was compared with, in Unix seconds; absent if there was none.",
+    ),
+    gauge(
         "paylatch_conflicts",
         "Bodies that came under the id of a stored event and say something else, less those acknowledged.",
     ),

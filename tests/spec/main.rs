@@ -21,6 +21,7 @@ mod coupons;
 mod limits;
 mod once;
 mod postgres_dies;
+mod reconciled;
 mod redis_dies;
 mod secrets;
 mod seen;

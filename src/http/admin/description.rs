@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{__path_exposition, actions, announcements, coupons, events, live, orders, payments};
+use super::{__path_exposition, actions, announcements, coupons, events, findings, live, orders, payments};
 
 /// The API of the admin listener.
 #[derive(OpenApi)]
@@ -20,7 +20,7 @@ use super::{__path_exposition, actions, announcements, coupons, events, live, or
     paths(
         orders::list, orders::one, events::list, events::one, events::raw,
         announcements::list, announcements::stream, live::live, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
-        payments::create, actions::list,
+        payments::create, actions::list, findings::list,
         exposition,
     ),
     modifiers(&Token),

@@ -1,4 +1,4 @@
-//! The admin listener: metrics, the API over orders, events, payments and coupons, and its description. Coupons are
+//! The admin listener: metrics, the API over orders, events, payments, findings and coupons, and its description. Coupons are
 //! changed here, and the orders of payments.
 
 mod acting;
@@ -7,6 +7,7 @@ mod announcements;
 mod coupons;
 mod description;
 mod events;
+mod findings;
 mod given;
 mod guard;
 mod live;
@@ -108,6 +109,7 @@ pub fn admin(
         .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
         .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
         .route("/api/v1/actions", get(actions::list).fallback(only_get))
+        .route("/api/v1/findings", get(findings::list).fallback(only_get))
         .with_state(store.clone())
         .merge(payments::routes(store.clone()))
         .merge(coupons::routes(store, intake))

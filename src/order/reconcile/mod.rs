@@ -6,6 +6,8 @@
 mod finding;
 mod ours;
 mod row;
+#[cfg(test)]
+mod tests;
 mod theirs;
 
 use std::collections::BTreeSet;

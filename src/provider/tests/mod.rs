@@ -10,6 +10,7 @@ mod money;
 mod movements;
 mod providers;
 mod reader;
+mod reports;
 mod rules;
 mod scope;
 mod signing;

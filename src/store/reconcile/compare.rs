@@ -81,15 +81,30 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn compare_findings(&self, source: &Id, at: UnixMicros) -> Result<Compared, StoreError> {
-        let nothing_due = Coverage { classes: BTreeSet::new(), span: None };
-        let (mut compared, mut after) = (Compared::default(), String::new());
-        loop {
-            let payments = self.payments_of_findings(source, &after).await?;
-            let Some(last) = payments.last() else { return Ok(compared) };
-            after.clone_from(last);
-            compared.add(self.compare_payments(source, &payments, &nothing_due, at).await?);
+    pub async fn compare_findings(&self, source: &Id, at: UnixMicros) -> Result<(), StoreError> {
+        let mut after = Some(String::new());
+        while let Some(last) = after {
+            after = self.compare_some_findings(source, &last, at).await?;
         }
+        Ok(())
+    }
+
+    /// The same of the next few behind a payment; tells the last of these, none at the end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn compare_some_findings(
+        &self,
+        source: &Id,
+        after: &str,
+        at: UnixMicros,
+    ) -> Result<Option<String>, StoreError> {
+        let nothing_due = Coverage { classes: BTreeSet::new(), span: None };
+        let payments = self.payments_of_findings(source, after).await?;
+        if !payments.is_empty() {
+            self.compare_payments(source, &payments, &nothing_due, at).await?;
+        }
+        Ok(payments.last().cloned())
     }
 
     /// Sums the rows of each type that no rule knows: what is not compared is named, and never dropped.

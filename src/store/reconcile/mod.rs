@@ -5,6 +5,7 @@
 
 mod compare;
 mod finding;
+mod purge;
 mod report;
 mod rows;
 mod sides;

@@ -1,0 +1,73 @@
+//! `/api/v1/findings`: what the provider's own record and ours disagree in.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::Object;
+use utoipa::{IntoParams, ToSchema};
+
+use super::page;
+use crate::http::Problem;
+use crate::http::problem::Body;
+use crate::order::Disagreement;
+use crate::store::{FindingFilter, FindingRow, Store};
+
+/// Which findings.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// Of this source.
+    source: Option<String>,
+    /// Of this kind, which docs/reconcile.md explains.
+    #[param(schema_with = finding_words, required = false)]
+    finding: Option<String>,
+    /// Also those that are gone or acknowledged.
+    all: Option<bool>,
+    /// Behind this one: `after` of the list before.
+    #[param(pattern = "/")]
+    after: Option<String>,
+    /// How many.
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+}
+
+/// A list of findings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Findings {
+    /// By reference and source.
+    findings: Vec<FindingRow>,
+    /// Where the next list begins; null at the end.
+    after: Option<String>,
+}
+
+/// What the provider's own record and ours disagree in, by reference and source.
+#[utoipa::path(get, path = "/api/v1/findings", tag = "findings", params(Which), security((), ("token" = [])), responses(
+    (status = 200, description = "The findings", body = Findings),
+    (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(store): State<Store>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Findings>, Problem> {
+    let which = page::query(which)?;
+    let rows = page::rows(which.limit)?;
+    page::begins(which.after.as_deref())?;
+    page::one_of("finding", which.finding.as_deref(), Disagreement::ALL.iter().map(|word| word.as_str()))?;
+    let filter = FindingFilter {
+        source: which.source,
+        finding: which.finding,
+        reference: None,
+        all: which.all.unwrap_or_default(),
+        after: which.after,
+        limit: rows + 1,
+    };
+    let mut findings = store.findings(&filter).await?;
+    let after = page::cut(&mut findings, rows, FindingRow::cursor);
+    Ok(Json(Findings { findings, after }))
+}
+
+fn finding_words() -> Object {
+    page::described(Disagreement::ALL.iter().map(|word| word.as_str()))
+}

@@ -1,0 +1,48 @@
+//! What the provider's own record and ours disagree in: counted, and compared again, so that it goes when both agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use metrics::gauge;
+
+use crate::http::{Sources, received_now};
+use crate::order::Id;
+use crate::store::Store;
+
+/// What was found once and is no more tells 0.
+#[derive(Default)]
+pub(super) struct Record {
+    /// Pairs of source and finding that there once were.
+    known: BTreeSet<(String, String)>,
+    /// Behind which payment each source goes on to be compared again: some at a time, for there may be many.
+    places: BTreeMap<Id, String>,
+}
+
+impl Record {
+    /// Sets the gauges. They keep their last values while the database is away.
+    pub(super) async fn tell(&mut self, store: &Store, sources: &Sources) {
+        let Ok(counts) = store.finding_counts().await else { return };
+        self.known.extend(counts.iter().map(|(source, finding, _)| (source.clone(), finding.clone())));
+        for (source, finding) in &self.known {
+            let own = counts.iter().find(|(of, word, _)| (of, word) == (source, finding));
+            let count = own.map_or(0, |(_, _, count)| *count);
+            gauge!("paylatch_findings", "source" => source.clone(), "finding" => finding.clone())
+                .set(count as f64);
+        }
+        for (source, at) in store.reconciled_until().await.unwrap_or_default() {
+            gauge!("paylatch_reconciled_until_seconds", "source" => source).set(at.0 as f64 / 1_000_000.0);
+        }
+        for source in sources.all() {
+            if counts.iter().any(|(of, ..)| of == source.name().as_str()) {
+                self.compare_again(store, source.name()).await;
+            }
+        }
+    }
+
+    async fn compare_again(&mut self, store: &Store, source: &Id) {
+        let place = self.places.entry(source.clone()).or_default();
+        // What fails now is compared the next time.
+        if let Ok(next) = store.compare_some_findings(source, place, received_now()).await {
+            *place = next.unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Old reports go, in small steps; what an open finding rests on stays.
+
+use crate::order::UnixMicros;
+use crate::store::{Database, Store, StoreError, within};
+
+use super::{ANSWER_MAX, STEP_MAX};
+
+/// How many rows go at once.
+const PURGED_AT_ONCE: i64 = 5_000;
+
+/// Rows of reports that were read before $1, but for those of payments of which something is found.
+const ROWS: &str = "
+    delete from report_rows
+     where row_id in (
+           select r.row_id from reports f
+             join report_rows r on r.report_sha256 = f.sha256 and r.source = f.source
+            where f.imported_at < $1
+              and not exists (select 1 from findings g
+                               where g.payment_id = r.payment_id and g.source = r.source and g.gone_at is null)
+            limit $2)
+       and report_sha256 in (select sha256 from reports where imported_at < $1)";
+/// Reports of which no row is left.
+const REPORTS: &str = "
+    delete from reports
+     where sha256 in (
+           select f.sha256 from reports f
+            where f.imported_at < $1
+              and not exists (select 1 from report_rows r where r.report_sha256 = f.sha256 and r.source = f.source)
+            limit $2)
+       and imported_at < $1";
+/// Findings that are gone since before $1.
+const FINDINGS: &str = "
+    delete from findings
+     where reference in (select reference from findings where gone_at < $1 limit $2) and gone_at < $1";
+
+impl Store {
+    /// Clears reports that were read before `older_than`, and findings that are gone since; tells how many rows went.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was cleared until then stays cleared.
+    pub async fn purge_reports(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
+        let mut purged = 0;
+        for sql in [ROWS, REPORTS, FINDINGS] {
+            loop {
+                let step = self.purge_some(sql, older_than).await?;
+                purged += step;
+                if step == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(purged)
+    }
+
+    async fn purge_some(&self, sql: &'static str, older_than: UnixMicros) -> Result<u64, StoreError> {
+        let purged = async {
+            Ok(on_either!(self, STEP_MAX, pool => {
+                sqlx::query(sql).bind(older_than).bind(PURGED_AT_ONCE).execute(pool).await?.rows_affected()
+            }))
+        };
+        within(ANSWER_MAX, purged).await
+    }
+}

@@ -11,7 +11,7 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use crate::config::{Needs, parse_age};
 use crate::order::UnixMicros;
-use crate::store::{Purged, Store};
+use crate::store::{By, Purged, Store};
 
 #[derive(Args)]
 pub(super) struct Purge {
@@ -37,7 +37,7 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
     let store = context.reached_store(&settings).await?;
     let by = purge.acts_by.read(context)?;
     if let Some(age) = purge.reports_older_than {
-        purge_reports(context, purge, &store, moment_before(age)?).await?;
+        purge_reports(context, purge, &store, (moment_before(age)?, &by)).await?;
     }
     let Some(age) = purge.payloads_older_than else { return Ok(()) };
     let before = moment_before(age)?;
@@ -66,9 +66,9 @@ async fn purge_reports(
     context: &Context,
     purge: &Purge,
     store: &Store,
-    before: UnixMicros,
+    (before, by): (UnixMicros, &By),
 ) -> Result<(), Failure> {
-    let rows = store.purge_reports(before).await?;
+    let rows = store.purge_reports(before, by).await?;
     if purge.json {
         context.output.json(&json!({ "report_rows": rows }));
     } else {

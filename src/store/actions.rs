@@ -48,6 +48,10 @@ pub enum ActionKind {
     RepairPayment,
     /// An order was folded again.
     RepairOrder,
+    /// What the provider's record and ours disagree in was settled.
+    AcknowledgeFinding,
+    /// Old reports were cleared.
+    PurgeReports,
     /// Changes of orders are noted.
     AnnounceOn,
     /// They are not any more.
@@ -64,6 +68,8 @@ words!(ActionKind {
     PurgePayloads = "purge_payloads",
     RepairPayment = "repair_payment",
     RepairOrder = "repair_order",
+    AcknowledgeFinding = "acknowledge_finding",
+    PurgeReports = "purge_reports",
     AnnounceOn = "announce_on",
     AnnounceOff = "announce_off",
     AnnounceNewEpoch = "announce_new_epoch",

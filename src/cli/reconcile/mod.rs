@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use self::read::{FileRead, Kept, read_file};
+use super::actions::ActsBy;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::one_of;
+use super::listing::{one_of, stored_id};
 use crate::config::Needs;
-use crate::order::{Disagreement, Id, ReportFinding, ReportRow, TimeSpan, UnixMicros};
+use crate::order::{Disagreement, Id, Key, ReportFinding, ReportRow, TimeSpan, UnixMicros};
 use crate::provider::{Report, Source};
 use crate::store::{FindingFilter, FindingRow, ReportFile, Store, Window};
 
@@ -52,9 +53,8 @@ pub(super) struct Reconcile {
     /// Keep that the findings of this movement are settled as they are; with other sums they count again.
     #[arg(long, value_name = "REFERENCE", requires = "source", conflicts_with_all = ["report", "files", "findings"])]
     acknowledge: Option<String>,
-    /// With --acknowledge: how it was settled.
-    #[arg(long, value_name = "TEXT", requires = "acknowledge")]
-    note: Option<String>,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -194,9 +194,8 @@ async fn acknowledge(
     source: &Source,
     reference: &str,
 ) -> Result<bool, Failure> {
-    let settled = store
-        .acknowledge_findings(source.name().as_str(), reference, asked.note.as_deref(), now_micros())
-        .await?;
+    let movement = Key { id: stored_id(reference)?, source: source.name().clone() };
+    let settled = store.acknowledge_findings(&movement, &asked.acts_by.read(context)?).await?;
     if settled == 0 {
         return Err(Failure::new(Exit::Failed, "unknown_finding", "no finding of that movement is open")
             .hint("`paylatch reconcile --findings` lists them, each with its reference"));

@@ -91,7 +91,7 @@ pub(super) fn findings(output: Output, as_json: bool, rows: &[FindingRow]) {
 }
 
 /// That something was settled.
-pub(super) fn acknowledged(output: Output, as_json: bool, settled: u64) {
+pub(super) fn acknowledged(output: Output, as_json: bool, settled: usize) {
     if as_json {
         output.json(&json!({ "acknowledged": settled }));
     } else {

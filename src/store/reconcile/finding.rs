@@ -1,13 +1,15 @@
 //! Findings as they are listed, counted and settled.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
 use super::{ANSWER_MAX, STEP_MAX};
-use crate::order::UnixMicros;
+use crate::order::{Key, UnixMicros};
+use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use crate::store::inspect::ROWS_MAX;
-use crate::store::inspect::rows::{json, time};
+use crate::store::inspect::rows::{self, time};
 use crate::store::{Database, Store, StoreError, within};
 
 /// What nobody has settled with the sums that it has.
@@ -146,22 +148,35 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn acknowledge_findings(
-        &self,
-        source: &str,
-        reference: &str,
-        note: Option<&str>,
-        at: UnixMicros,
-    ) -> Result<u64, StoreError> {
+    pub async fn acknowledge_findings(&self, movement: &Key, by: &By) -> Result<usize, StoreError> {
         const SQL: &str = "
             update findings set acknowledged_detail = detail, acknowledged_note = $3, acknowledged_at = $4
-             where reference = $1 and source = $2 and gone_at is null";
-        let settled = async {
-            Ok(on_either!(self, STEP_MAX, pool => {
-                sqlx::query(SQL).bind(reference).bind(source).bind(note).bind(at).execute(pool).await?.rows_affected()
-            }))
+             where reference = $1 and source = $2 and gone_at is null
+         returning finding, cast(detail as text)";
+        let done = |settled: &Vec<(String, String)>| {
+            let findings = settled.iter().map(|(finding, detail)| {
+                let detail: Value = serde_json::from_str(detail).unwrap_or_default();
+                json!({ "finding": finding, "detail": detail })
+            });
+            let after: Vec<Value> = findings.collect();
+            (!after.is_empty()).then(|| Action {
+                kind: ActionKind::AcknowledgeFinding,
+                source: Some(movement.source.clone()),
+                target: movement.id.to_string(),
+                before: None,
+                after: Some(after.into()),
+            })
         };
-        within(ANSWER_MAX, settled).await
+        let settled = async {
+            Ok(act_on_either!(self, STEP_MAX, by, connection => sqlx::query_as(SQL)
+                .bind(movement.id.as_str())
+                .bind(movement.source.as_str())
+                .bind(by.note())
+                .bind(by.at())
+                .fetch_all(connection)
+                .await?, done))
+        };
+        Ok(within(ANSWER_MAX, settled).await?.len())
     }
 }
 
@@ -197,7 +212,7 @@ where
             ours: row.try_get("ours")?,
             theirs: row.try_get("theirs")?,
             currency: row.try_get("currency")?,
-            detail: json(&row.try_get::<String, _>("detail")?)?,
+            detail: rows::json(&row.try_get::<String, _>("detail")?)?,
             first_seen: time(row, "first_seen")?,
             last_seen: time(row, "last_seen")?,
             gone_at: may_be("gone_at")?,

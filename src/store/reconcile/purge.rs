@@ -1,6 +1,10 @@
 //! Old reports go, in small steps; what an open finding rests on stays.
 
+use serde_json::json;
+
 use crate::order::UnixMicros;
+use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
+use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
 use super::{ANSWER_MAX, STEP_MAX};
@@ -34,15 +38,16 @@ const FINDINGS: &str = "
      where reference in (select reference from findings where gone_at < $1 limit $2) and gone_at < $1";
 
 impl Store {
-    /// Clears reports that were read before `older_than`, and findings that are gone since; tells how many rows went.
+    /// Clears reports that were read before `older_than`, and findings that are gone since; tells how many rows went. That
+    /// `by` did it is kept with the first that go.
     ///
     /// # Errors
     /// [`StoreError`]; what was cleared until then stays cleared.
-    pub async fn purge_reports(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
+    pub async fn purge_reports(&self, older_than: UnixMicros, by: &By) -> Result<u64, StoreError> {
         let mut purged = 0;
         for sql in [ROWS, REPORTS, FINDINGS] {
             loop {
-                let step = self.purge_some(sql, older_than).await?;
+                let step = self.purge_some(sql, older_than, by, purged > 0).await?;
                 purged += step;
                 if step == 0 {
                     break;
@@ -52,11 +57,26 @@ impl Store {
         Ok(purged)
     }
 
-    async fn purge_some(&self, sql: &'static str, older_than: UnixMicros) -> Result<u64, StoreError> {
+    async fn purge_some(
+        &self,
+        sql: &'static str,
+        older_than: UnixMicros,
+        by: &By,
+        is_kept: bool,
+    ) -> Result<u64, StoreError> {
+        let done = |rows: &u64| {
+            (*rows > 0 && !is_kept).then(|| Action {
+                kind: ActionKind::PurgeReports,
+                source: None,
+                target: "reports".to_owned(),
+                before: None,
+                after: Some(json!({ "read_before": rfc3339(older_than).unwrap_or_default() })),
+            })
+        };
         let purged = async {
-            Ok(on_either!(self, STEP_MAX, pool => {
-                sqlx::query(sql).bind(older_than).bind(PURGED_AT_ONCE).execute(pool).await?.rows_affected()
-            }))
+            Ok(act_on_either!(self, STEP_MAX, by, connection => {
+                sqlx::query(sql).bind(older_than).bind(PURGED_AT_ONCE).execute(connection).await?.rows_affected()
+            }, done))
         };
         within(ANSWER_MAX, purged).await
     }

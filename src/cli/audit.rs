@@ -3,9 +3,11 @@
 use clap::Args;
 
 use super::actions::ActsBy;
+use super::confirm;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{Output, printable, table};
+use super::progress;
 use crate::config::Needs;
 use crate::store;
 
@@ -14,6 +16,9 @@ pub(super) struct Audit {
     /// Put right what differs.
     #[arg(long)]
     repair: bool,
+    /// Do not ask before orders change.
+    #[arg(long, requires = "repair")]
+    yes: bool,
     #[command(flatten)]
     acts_by: ActsBy,
     /// Print what was found as JSON.
@@ -25,10 +30,19 @@ pub(super) struct Audit {
 pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
+    if audit.repair && !audit.yes && confirm::can_ask() {
+        let differences = store.audit().await?.differences.len();
+        let question = format_args!("{differences} differences would be put right by the events");
+        if differences > 0 && !confirm::is_agreed_to(context.output, question) {
+            return Ok(false);
+        }
+    }
+    let progress = progress::waiting("comparing");
     let found = match audit.repair {
         true => store.repair(&audit.acts_by.read(context)?).await?,
         false => store.audit().await?,
     };
+    progress.finish_and_clear();
     if audit.json {
         context.output.json(&found);
     } else {

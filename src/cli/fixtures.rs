@@ -14,6 +14,8 @@ const FIXTURE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Fixture {
     pub(super) path: PathBuf,
+    /// Whether that is a file with this very body, and not only its name.
+    pub(super) is_file: bool,
     pub(super) body: Bytes,
     /// What was kept of its headers when it came, as a JSON object; they are sent again.
     pub(super) headers: String,
@@ -22,7 +24,7 @@ pub(super) struct Fixture {
 impl Fixture {
     /// A body of that name, without headers of its own.
     pub(super) fn new(name: impl Into<PathBuf>, body: Bytes) -> Self {
-        Self { path: name.into(), body, headers: "{}".to_owned() }
+        Self { path: name.into(), is_file: false, body, headers: "{}".to_owned() }
     }
 
     /// Reads one file.
@@ -34,7 +36,7 @@ impl Fixture {
             std::fs::read(path)
         };
         let body = read().map_err(|error| unreadable(path, &error))?;
-        Ok(Self::new(path, body.into()))
+        Ok(Self { is_file: true, ..Self::new(path, body.into()) })
     }
 
     /// The file itself, or the files of the directory in the order of their names. Hidden files are left out.

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::{Output, printable, table};
+use super::progress;
 use crate::config::{Needs, Settings};
 use crate::http::{Sources, received_now};
 use crate::intake::{Intake, Refusal};
@@ -115,15 +116,20 @@ async fn take_in(
     let (intake, lanes) = Intake::start(&settings.intake, &locks, &store, sources.reader());
     let mut receipts = Vec::with_capacity(events.len());
     let mut stopped = None;
+    let progress = progress::towards(events.len());
     for part in events.chunks(EVENTS_AT_ONCE) {
         match persist(&intake, part).await {
-            Ok(answered) => receipts.extend(answered),
+            Ok(answered) => {
+                progress.inc(answered.len() as u64);
+                receipts.extend(answered);
+            }
             Err(refusal) => {
                 stopped = Some(refusal);
                 break;
             }
         }
     }
+    progress.finish_and_clear();
     drop(intake);
     let _ = lanes.await;
     locks.drain().await;

@@ -9,8 +9,10 @@ mod certificates;
 mod check;
 mod completions;
 mod config;
+mod confirm;
 mod context;
 mod dev;
+mod edit;
 mod events;
 mod failure;
 mod fixtures;
@@ -23,6 +25,7 @@ mod migrate;
 mod orders;
 mod output;
 mod payments;
+mod progress;
 mod providers;
 mod purge;
 mod receipts;
@@ -36,6 +39,7 @@ mod sender;
 mod serve;
 mod sign;
 mod start;
+mod stored;
 mod tail;
 mod verify;
 
@@ -49,6 +53,7 @@ use self::context::Context;
 use self::failure::{Exit, Failure};
 use self::start::{ChosenSettings, start, wrong_usage};
 use crate::config::Flag;
+use crate::http::openapi_text;
 
 /// Takes payment webhooks and applies each event exactly once to orders.
 #[derive(Parser)]
@@ -84,7 +89,7 @@ enum Command {
     Dev(dev::Dev),
     /// Take webhooks, in production.
     #[command(after_help = "Example: paylatch serve --config /etc/paylatch.toml")]
-    Serve(Listen),
+    Serve(serve::Serve),
     /// Bring the database's schema up to this version.
     #[command(after_help = "Example: PAYLATCH_DATABASE_URL=postgres://app@db/app paylatch migrate")]
     Migrate(migrate::Migrate),
@@ -168,6 +173,9 @@ enum Command {
     /// List the providers.
     #[command(after_help = "Example: paylatch providers --json")]
     Providers(providers::ListProviders),
+    /// Print the description of the admin listener's API (OpenAPI 3.1).
+    #[command(after_help = "Example: paylatch openapi > paylatch.json")]
+    Openapi,
     /// Print a shell's completion script.
     #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
     Completions(completions::Completions),
@@ -216,13 +224,12 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
             context.flags.extend(dev.listen.flags());
             dev::run(context, &dev).await?
         }
-        Command::Serve(listen) => {
-            context.flags.extend(listen.flags());
-            serve::run(context).await?;
-            true
+        Command::Serve(serve) => {
+            context.flags.extend(serve.listen.flags());
+            serve::run(context, &serve).await.map(|()| true)?
         }
         Command::Migrate(migrate) => migrate::run(context, &migrate).await.map(|()| true)?,
-        Command::Sign(sign) => sign::run(context, &sign).map(|()| true)?,
+        Command::Sign(sign) => sign::run(context, &sign).await.map(|()| true)?,
         Command::Secret(print) => secret::run(context, &print).map(|()| true)?,
         Command::Verify(verify) => verify::run(context, &verify)?,
         Command::Replay(replay) => replay::run(context, &replay).await?,
@@ -238,13 +245,17 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,
         Command::Reconcile(asked) => reconcile::run(context, &asked).await?,
-        Command::Purge(purge) => purge::run(context, &purge).await.map(|()| true)?,
+        Command::Purge(purge) => purge::run(context, &purge).await?,
         Command::Certificates(own) => certificates::run(context, &own).await.map(|()| true)?,
         Command::Locks(list) => locks::run(context, &list).await.map(|()| true)?,
         Command::Check(check) => return check::run(context, &check).await,
         Command::Healthcheck(check) => healthcheck::run(context, &check).await.map(|()| true)?,
         Command::Config(config) => config::run(context, &config).map(|()| true)?,
         Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
+        Command::Openapi => {
+            context.output.line(openapi_text());
+            true
+        }
         Command::Completions(completions) => {
             completions::run(context.output, Paylatch::command(), &completions);
             true

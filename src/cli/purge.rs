@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::actions::ActsBy;
+use super::confirm;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
+use super::progress;
 use crate::config::{Needs, parse_age};
 use crate::order::UnixMicros;
 use crate::store::{By, Purged, Store};
@@ -24,6 +26,9 @@ pub(super) struct Purge {
     /// Say how many there are, and clear nothing.
     #[arg(long)]
     dry_run: bool,
+    /// Do not ask before bodies are gone for ever.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     acts_by: ActsBy,
     /// Print the result as JSON.
@@ -31,20 +36,29 @@ pub(super) struct Purge {
     json: bool,
 }
 
-/// Clears, or only counts.
-pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure> {
+/// Clears, or only counts; tells whether nobody said no.
+pub(super) async fn run(context: &Context, purge: &Purge) -> Result<bool, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
     let by = purge.acts_by.read(context)?;
     if let Some(age) = purge.reports_older_than {
         purge_reports(context, purge, &store, (moment_before(age)?, &by)).await?;
     }
-    let Some(age) = purge.payloads_older_than else { return Ok(()) };
+    let Some(age) = purge.payloads_older_than else { return Ok(true) };
     let before = moment_before(age)?;
+    if !purge.dry_run && !purge.yes && confirm::can_ask() {
+        let payloads = store.count_payloads(before).await?.payloads;
+        let question = format_args!("{payloads} bodies would be gone for ever");
+        if payloads > 0 && !confirm::is_agreed_to(context.output, question) {
+            return Ok(false);
+        }
+    }
+    let progress = progress::waiting("clearing bodies");
     let Purged { payloads, spared } = match purge.dry_run {
         true => store.count_payloads(before).await?,
         false => store.purge_payloads(before, &by).await?,
     };
+    progress.finish_and_clear();
     let shown = Timestamp::from_microsecond(before.0).unwrap_or_default().to_string();
     if purge.json {
         context
@@ -59,7 +73,7 @@ pub(super) async fn run(context: &Context, purge: &Purge) -> Result<(), Failure>
             ));
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn purge_reports(

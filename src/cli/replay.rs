@@ -5,22 +5,19 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use http::Uri;
-use indicatif::{ProgressBar, ProgressStyle};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
-use super::context::{Context, now_seconds};
+use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::output::{Output, Tone, printable, table};
-use super::samples::read_signed;
+use super::progress;
 use super::sender::{Sender, Sent, webhook_url};
+use super::stored::webhook_of;
 use crate::config::Needs;
-use crate::provider::Source;
-use crate::store::{EventFilter, Store};
 
 /// The most webhooks that one run sends.
 const WEBHOOKS_MAX: usize = 1_000_000;
@@ -63,13 +60,13 @@ pub(super) async fn run(context: &Context, replay: &Replay) -> Result<bool, Fail
     let url = webhook_url(replay.url.as_deref(), &settings, source)?;
     let fixtures = match (&replay.event, &replay.path) {
         (Some(event), _) => {
-            vec![stored(&context.reached_store(&settings).await?, source, &url, event).await?]
+            vec![webhook_of(&context.reached_store(&settings).await?, source, &url, event).await?]
         }
         (None, Some(path)) => Fixture::read_all(path)?,
         (None, None) => Vec::new(),
     };
     let fixtures = deliveries(replay, &fixtures)?;
-    let bar = progress_bar(fixtures.len());
+    let bar = progress::towards(fixtures.len());
     let started = Instant::now();
     let progress = bar.clone();
     let sender = Sender::new(source.clone(), url)?;
@@ -95,44 +92,6 @@ fn deliveries(replay: &Replay, fixtures: &[Fixture]) -> Result<Vec<Fixture>, Fai
         deliveries.shuffle(&mut StdRng::seed_from_u64(seed));
     }
     Ok(deliveries)
-}
-
-/// A stored event as its webhook was. It is signed anew; what of its headers says something was kept with it.
-async fn stored(store: &Store, source: &Source, url: &Uri, event: &str) -> Result<Fixture, Failure> {
-    let filter = EventFilter {
-        id: Some(event.to_owned()),
-        source: Some(source.name().to_string()),
-        ..EventFilter::default()
-    };
-    let Some(stored) = store.stored_events(&filter).await?.pop() else {
-        return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {event:?}"))
-            .hint(format_args!("`paylatch events --source {}` lists those that there are", source.name())));
-    };
-    let purged = || {
-        let message = format!("event {event:?} has no body any more: it was purged");
-        Failure::new(Exit::Failed, "body_purged", message)
-    };
-    let body = stored.payload.ok_or_else(purged)?;
-    let fixture = Fixture { headers: stored.headers, ..Fixture::new(event, body) };
-    let path_and_query = url.path_and_query().map_or("/", |path| path.as_str());
-    let signed = source.sign_again(path_and_query, &fixture.headers, &fixture.body, now_seconds());
-    let why = match read_signed(source, path_and_query, &signed) {
-        Ok(events) if events.iter().any(|event| *event.key() == stored.key) => return Ok(fixture),
-        Ok(_) => "it was one of several in its webhook, whose frame is not kept".to_owned(),
-        Err(why) => why,
-    };
-    Err(Failure::new(
-        Exit::Failed,
-        "not_as_it_came",
-        format!("event {event:?} cannot be sent as it came: {why}"),
-    )
-    .hint("`paylatch reprocess EVENT_ID` reads it again; or have the provider send it again"))
-}
-
-/// Draws itself on a terminal, and nowhere else.
-fn progress_bar(count: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta} left");
-    ProgressBar::new(count as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// What became of everything that was sent.

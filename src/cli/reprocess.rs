@@ -1,16 +1,17 @@
 //! `paylatch reprocess`: reads stored events again with today's definitions and settings.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, IsTerminal, stdin};
 
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::actions::ActsBy;
+use super::confirm;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{Output, printable, table};
+use super::progress;
 use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::Outcome;
@@ -108,7 +109,7 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
     let mut summary = Summary { dry_run: reprocess.dry_run, ..Summary::default() };
     let by = reprocess.acts_by.read(context)?;
     let by = (!reprocess.dry_run).then_some(&by);
-    if by.is_some() && !reprocess.yes && stdin().is_terminal() {
+    if by.is_some() && !reprocess.yes && confirm::can_ask() {
         let mut rehearsal = Summary { dry_run: true, ..Summary::default() };
         read_all(&settings, &store, &mut session, (reprocess, None), &mut rehearsal).await?;
         if !rehearsal.is_agreed_to(context.output) {
@@ -132,6 +133,7 @@ async fn read_all(
     (reprocess, by): (&Reprocess, Option<&By>),
     summary: &mut Summary,
 ) -> Result<(), Failure> {
+    let progress = progress::counting("events read again");
     for (outcome, id) in reprocess.which.chosen() {
         let mut filter = EventFilter {
             id,
@@ -148,6 +150,7 @@ async fn read_all(
             };
             for stored in page.iter().filter(is_chosen) {
                 read_again(settings, session, (stored, by), summary).await?;
+                progress.inc(1);
             }
             filter.after = page.last().map(|last| last.key.to_string());
             if page.len() < STORED_EVENTS_MAX as usize {
@@ -213,10 +216,7 @@ impl Summary {
         if orders == 0 {
             return true;
         }
-        output.note(format_args!("{orders} orders would change, and may come to be paid; go on? [y/N]"));
-        let mut answer = String::new();
-        let read = stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+        confirm::is_agreed_to(output, format_args!("{orders} orders would change, and may come to be paid"))
     }
 
     fn add(&mut self, stored: &StoredEvent, replaced: Replaced) {

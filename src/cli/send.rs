@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 
 use super::context::Context;
+use super::edit::edited;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::output::printable;
@@ -34,6 +35,9 @@ pub(super) struct Send {
     /// The provider's payment, such as that of a refund. A new one unless it is said.
     #[arg(long, value_name = "ID")]
     payment: Option<String>,
+    /// Change the body in your editor before it is sent.
+    #[arg(long, requires = "type_name")]
+    edit: bool,
     /// Where to send it: the whole URL, or the server's alone [default: the configured listener].
     #[arg(long)]
     url: Option<String>,
@@ -55,7 +59,8 @@ pub(super) async fn run(context: &Context, send: &Send) -> Result<bool, Failure>
         types.keys().for_each(|name| context.output.line(printable(name)));
         return Ok(true);
     };
-    let body = send.of_type(source, &types, type_name)?;
+    let made = send.of_type(source, &types, type_name)?;
+    let body = if send.edit { edited(context, made)? } else { made };
     let sent = Sender::new(source.clone(), url.clone())?.send_all(vec![body], 1, || {}).await;
     if let [Sent { answer: Err(why), .. }] = &sent[..] {
         return Err(Failure::new(

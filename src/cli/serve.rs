@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
@@ -13,11 +14,20 @@ use super::output::{Output, Tone, block};
 use crate::config::{Needs, Settings};
 use crate::server::{ReloadHandle, Server, supervisor};
 
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) listen: super::Listen,
+    /// Bring the database's schema up to this version first. Safe from several replicas at once; the role must own the schema.
+    #[arg(long)]
+    migrate: bool,
+}
+
 /// What serving cannot do without.
 const NEEDS: Needs = Needs { database: true, sources: true };
 
 /// Takes webhooks until it is told to end.
-pub(super) async fn run(context: &Context) -> Result<(), Failure> {
+pub(super) async fn run(context: &Context, serve: &Serve) -> Result<(), Failure> {
     let settings = context.settings(NEEDS)?;
     let traces = context.start_telemetry(&settings)?;
     for advice in &settings.advice {
@@ -26,6 +36,11 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     // Before anybody is told that it is ready: a SIGHUP that nobody listens for ends the process.
     let hangups = signal(SignalKind::hangup());
     let store = context.store(&settings)?;
+    if serve.migrate {
+        for migration in store.migrate().await? {
+            info!(%migration, "applied");
+        }
+    }
     let notice = StartNotice::of(&settings, context.settings_file());
     let server = Server::start(settings, store).await?;
     notice.tell(context.output, server.public_address(), server.admin_address());

@@ -9,6 +9,7 @@ use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
 use super::sender::{content_type, webhook_url};
+use super::stored::webhook_of;
 use crate::config::Needs;
 use crate::provider::{Signed, Source, Webhook};
 
@@ -21,18 +22,27 @@ pub(super) struct Sign {
     #[arg(long, value_name = "NAME")]
     source: String,
     /// The file with the body.
-    file: PathBuf,
+    #[arg(required_unless_present = "event")]
+    file: Option<PathBuf>,
+    /// Instead of a file, this event of the source, by the bytes that are stored.
+    #[arg(long, value_name = "EVENT_ID", conflicts_with = "file")]
+    event: Option<String>,
     /// Where to send it: the whole URL, or the server's alone [default: the configured listener].
     #[arg(long)]
     url: Option<String>,
 }
 
 /// Prints the curl line.
-pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
-    let settings = context.settings_or_dev(Needs::default())?;
+pub(super) async fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
+    let needs = Needs { database: sign.event.is_some(), sources: false };
+    let settings = context.settings_or_dev(needs)?;
     let source = context.source(&settings, &sign.source)?;
     let url = webhook_url(sign.url.as_deref(), &settings, source)?;
-    let fixture = Fixture::read(&sign.file)?;
+    let fixture = match (&sign.event, &sign.file) {
+        (Some(event), _) => webhook_of(&context.reached_store(&settings).await?, source, &url, event).await?,
+        (None, Some(file)) => Fixture::read(file)?,
+        (None, None) => return Ok(()),
+    };
     let signed = signed(source, &url, &fixture)?;
     context.output.line(curl_line(&url.to_string(), &signed, &fixture)?);
     Ok(())
@@ -41,7 +51,7 @@ pub(super) fn run(context: &Context, sign: &Sign) -> Result<(), Failure> {
 /// The webhook as its provider would send it, if this program can make one that its own server would take.
 fn signed(source: &Source, url: &Uri, fixture: &Fixture) -> Result<Signed, Failure> {
     let (path_and_query, now) = (url.path_and_query().map_or("/", |path| path.as_str()), now_seconds());
-    let signed = source.sign_for(path_and_query, &fixture.body, now);
+    let signed = source.sign_again(path_and_query, &fixture.headers, &fixture.body, now);
     let parsed = |(name, value): &(String, String)| {
         Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
     };
@@ -64,7 +74,7 @@ fn signed(source: &Source, url: &Uri, fixture: &Fixture) -> Result<Signed, Failu
 }
 
 /// A line that sends `signed` when it is pasted. A body that its provider signs from within differs from the file's, and
-/// is written into the line.
+/// is written into the line; so is one that is in no file.
 pub(super) fn curl_line(url: &str, signed: &Signed, fixture: &Fixture) -> Result<String, Failure> {
     let headers = content_type(&signed.headers, &signed.body);
     let headers: String = headers
@@ -72,7 +82,7 @@ pub(super) fn curl_line(url: &str, signed: &Signed, fixture: &Fixture) -> Result
         .chain(&signed.headers)
         .map(|(name, value)| format!(" -H {}", quote(&format!("{name}: {value}"))))
         .collect();
-    let body = if signed.body == fixture.body {
+    let body = if fixture.is_file && signed.body == fixture.body {
         format!("@{}", fixture.path.display())
     } else {
         inline(&signed.body, &fixture.path)?
@@ -99,7 +109,7 @@ mod tests {
     use super::*;
 
     fn fixture(body: &'static str) -> Fixture {
-        Fixture::new("it's.json", body.into())
+        Fixture { is_file: true, ..Fixture::new("it's.json", body.into()) }
     }
 
     #[test]

@@ -35,7 +35,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AdminSettings, AnnounceSettings, Streams, admin};
+pub use admin::{AdminSettings, AnnounceSettings, Streams, admin, openapi_text};
 pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};

@@ -40,6 +40,11 @@ impl Modify for Token {
 }
 
 pub(super) async fn openapi() -> Response {
-    let text = Description::openapi().to_json().unwrap_or_default();
-    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
+    ([(header::CONTENT_TYPE, "application/json")], openapi_text()).into_response()
+}
+
+/// The description as it is served at `/openapi.json`.
+#[must_use]
+pub fn openapi_text() -> String {
+    Description::openapi().to_json().unwrap_or_default()
 }

@@ -31,6 +31,7 @@ use axum::routing::get;
 
 use self::acting::acting;
 use self::announcements::Announcing;
+pub use self::description::openapi_text;
 use self::guard::{Guard, guard};
 pub use self::streams::Streams;
 use super::public::{nothing_here, only_get};

@@ -1,0 +1,44 @@
+//! A stored event as the webhook that it came in.
+
+use http::Uri;
+
+use super::context::now_seconds;
+use super::failure::{Exit, Failure};
+use super::fixtures::Fixture;
+use super::samples::read_signed;
+use crate::provider::Source;
+use crate::store::{EventFilter, Store};
+
+/// The webhook of `event`, by the bytes that are stored. It is signed anew; what of its headers says something was kept with it.
+pub(super) async fn webhook_of(
+    store: &Store,
+    source: &Source,
+    url: &Uri,
+    event: &str,
+) -> Result<Fixture, Failure> {
+    let filter = EventFilter {
+        id: Some(event.to_owned()),
+        source: Some(source.name().to_string()),
+        ..EventFilter::default()
+    };
+    let Some(stored) = store.stored_events(&filter).await?.pop() else {
+        return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {event:?}"))
+            .hint(format_args!("`paylatch events --source {}` lists those that there are", source.name())));
+    };
+    let purged = || {
+        let message = format!("event {event:?} has no body any more: it was purged");
+        Failure::new(Exit::Failed, "body_purged", message)
+    };
+    let body = stored.payload.ok_or_else(purged)?;
+    let fixture = Fixture { headers: stored.headers, ..Fixture::new(event, body) };
+    let path_and_query = url.path_and_query().map_or("/", |path| path.as_str());
+    let signed = source.sign_again(path_and_query, &fixture.headers, &fixture.body, now_seconds());
+    let why = match read_signed(source, path_and_query, &signed) {
+        Ok(events) if events.iter().any(|event| *event.key() == stored.key) => return Ok(fixture),
+        Ok(_) => "it was one of several in its webhook, whose frame is not kept".to_owned(),
+        Err(why) => why,
+    };
+    let message = format!("event {event:?} cannot be sent as it came: {why}");
+    Err(Failure::new(Exit::Failed, "not_as_it_came", message)
+        .hint("`paylatch reprocess EVENT_ID` reads it again; or have the provider send it again"))
+}

@@ -100,8 +100,8 @@ async fn the_demonstration_has_a_whole_life_of_orders_and_each_thing_that_needs_
     for outcome in ["applied", "restated", "noted", "parked", "dead"] {
         assert!(outcomes.contains(outcome), "{outcomes:?}");
     }
-    let some = |column: &str| events.as_array().unwrap().iter().any(|row| row[column].as_i64() > Some(0));
-    assert!(some("duplicates") && some("conflicts"));
+    assert!(events.as_array().unwrap().iter().any(|row| row["conflicts"].as_i64() > Some(0)));
+    assert!(printed.contains(" duplicate ") && printed.contains(" 401 "), "{printed}");
     let unmapped = evening.run(&["events", "--unmapped"]).await;
     assert!(text(&unmapped).contains("payment_intent.teleported"), "{}", text(&unmapped));
 }
@@ -127,6 +127,16 @@ async fn a_webhook_of_a_kind_is_sent_with_new_ids_and_what_was_asked_for() {
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown).contains("payment_intent.succeeded"), "those that there are are listed");
 
+    // As it was changed in an editor.
+    let editor = "sed -i s/ord_7/ord_8/";
+    let edited = std::process::Command::new(env!("CARGO_BIN_EXE_paylatch"))
+        .args(pay)
+        .arg("--edit")
+        .env("EDITOR", editor)
+        .current_dir(evening.directory.path())
+        .output();
+    assert!(text(&edited.unwrap()).contains("ord_8"));
+
     // A refund of one of the two, by the payment's id.
     let events = evening.json(&["events", "--order", "ord_7"]).await;
     let payment = events[0]["payment_id"].as_str().unwrap();
@@ -140,6 +150,10 @@ async fn a_webhook_of_a_kind_is_sent_with_new_ids_and_what_was_asked_for() {
     let again = ["replay", "--source", "stripe", "--event", events[0]["event_id"].as_str().unwrap()];
     let again = evening.run(&again).await;
     assert!(again.status.success() && text(&again).contains("duplicate"), "{}", text(&again));
+    let line = evening
+        .run(&["sign", "--source", "stripe", "--event", events[0]["event_id"].as_str().unwrap()])
+        .await;
+    assert!(text(&line).contains("--data-binary '{"), "the stored bytes stand in the line: {}", text(&line));
     drop(dev);
     let unheard = evening.run(&pay).await;
     assert_eq!(unheard.status.code(), Some(69), "{}", text(&unheard));
@@ -198,5 +212,64 @@ async fn a_receiver_for_trying_out_verifies_compares_and_fails_on_purpose() {
             listen.says("order.paid  stripe order-1  1-7  captured 20.00 USD").await;
             listen.says("dropped").await;
         }
+    }
+}
+
+/// Every line of the README's first ten minutes that a newcomer types, in its order.
+#[tokio::test]
+async fn each_command_of_the_readme_s_first_ten_minutes_works_as_it_is_written() {
+    let evening = Evening::begin();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::os::unix::fs::symlink(root.join("fixtures"), evening.directory.path().join("fixtures")).unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## The first ten minutes\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let typed =
+        section.split("```console\n").skip(1).flat_map(|block| block.split("```").next().unwrap().lines());
+    let commands: Vec<&str> = typed.map(|line| line.strip_prefix("$ ").expect("a command")).collect();
+    assert!(commands.len() > 12, "{commands:?}");
+
+    let mut ongoing = Vec::new();
+    let mut admin = String::new();
+    for command in commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        match &words[..] {
+            // The binary is there already.
+            ["cargo", ..] => {}
+            ["paylatch", "dev", rest @ ..] => {
+                let dev = evening.dev(rest).await;
+                let (_, after) = dev
+                    .printed()
+                    .split_once("Open      http://")
+                    .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                    .unwrap();
+                admin = after.split('/').next().unwrap().to_owned();
+                ongoing.push(dev);
+            }
+            ["paylatch", "tail", ..] => ongoing.push(evening.start("tail.txt", &words[1..])),
+            _ => {
+                let command = command.replace("127.0.0.1:8081", &admin);
+                let printed = evening.paste(&command).await;
+                if command.starts_with("curl") {
+                    assert!(printed.contains("ord_8"), "{command}: {printed}");
+                }
+                if command.contains("--event") {
+                    assert!(printed.contains("duplicate"), "{command}: {printed}");
+                }
+            }
+        }
+    }
+}
+
+impl Evening {
+    /// Runs a line in a shell that finds the program; it has to succeed.
+    async fn paste(&self, line: &str) -> String {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_paylatch")).parent().unwrap();
+        let path = format!("{}:{}", binary.display(), std::env::var_os("PATH").unwrap().to_string_lossy());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).current_dir(self.directory.path()).env("PATH", path);
+        let output = tokio::task::spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{line}: {}", text(&output));
+        text(&output)
     }
 }

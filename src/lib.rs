@@ -43,3 +43,4 @@ pub use server::{Paylatch, StartError};
 
 mod backoff;
 mod http_client;
+mod printable;

@@ -23,7 +23,7 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
     ("intake", &["order", "lock", "store"]),
     ("http", &["order", "provider", "lock", "store", "intake", "telemetry"]),
 ];
-const MAY_BE_NAMED_BY_ALL: [&str; 3] = ["secret", "backoff", "http_client"];
+const MAY_BE_NAMED_BY_ALL: [&str; 4] = ["secret", "backoff", "http_client", "printable"];
 
 const FILE_LINES_MAX: usize = 300;
 /// Files that are longer, and why.

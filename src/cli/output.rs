@@ -6,6 +6,8 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+pub(super) use crate::printable::printable;
+
 /// Whether colour may be used.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Output {
@@ -86,23 +88,6 @@ fn paint(colour: bool, tone: Tone, text: impl Display) -> String {
     if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
 }
 
-/// `text` with control and direction-changing characters escaped: what a sender chose must not steer a terminal.
-pub(super) fn printable(text: &str) -> String {
-    let is_unsafe = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if is_unsafe(character) {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// A table under `header`. Cells are printed as they are: escape what others chose.
 pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
@@ -122,13 +107,7 @@ pub(super) fn block(title: &str, lines: &[(&str, String)], tone: impl Fn(&str) -
 
 #[cfg(test)]
 mod tests {
-    use super::{block, printable};
-
-    #[test]
-    fn what_could_steer_a_terminal_is_escaped_and_the_rest_is_kept() {
-        assert_eq!(printable("ord_1 é 注文"), "ord_1 é 注文");
-        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\u{7}"), "a\\u{1b}[2Jb\\u{202e}c\\u{7}");
-    }
+    use super::block;
 
     #[test]
     fn values_stand_under_each_other() {

@@ -16,6 +16,7 @@ use tracing::warn;
 use super::body::Held;
 use super::peers::Peer;
 use super::ration::Ration;
+use super::rejections::Rejections;
 use super::sources::Sources;
 use crate::order::Id;
 use crate::provider::{Rejection, Source, Webhook};
@@ -36,12 +37,12 @@ pub(super) struct Diagnoses(Arc<Shared>);
 struct Shared {
     turns: Mutex<Turns>,
     of_clients: Ration,
+    rejections: Rejections,
 }
 
 impl Default for Diagnoses {
     fn default() -> Self {
-        let of_clients = Ration::new(OF_ONE_CLIENT, u32::MAX, OF_ONE_CLIENT_EVERY);
-        Self(Arc::new(Shared { turns: Mutex::default(), of_clients }))
+        Self::explaining(Rejections::default())
     }
 }
 
@@ -53,6 +54,12 @@ struct Turns {
 }
 
 impl Diagnoses {
+    /// Those of what is found in `rejections`, where people read what was found.
+    pub(super) fn explaining(rejections: Rejections) -> Self {
+        let of_clients = Ration::new(OF_ONE_CLIENT, u32::MAX, OF_ONE_CLIENT_EVERY);
+        Self(Arc::new(Shared { turns: Mutex::default(), of_clients, rejections }))
+    }
+
     /// Looks into `rejection`, if its turn has come, on a thread of its own. The body keeps its share of the memory of
     /// bodies in work until then.
     pub(super) fn look_into(
@@ -70,11 +77,11 @@ impl Diagnoses {
         let turn = Turn { diagnoses: self.clone(), begun };
         let (source, others, rejection) = (source.clone(), sources.all(), rejection.clone());
         tokio::task::spawn_blocking(move || {
-            let _turn = turn;
             let path_and_query = head.uri.path_and_query().map_or("/", |path| path.as_str());
             let webhook = Webhook { path_and_query, headers: &head.headers, body: &body.bytes };
             if let Some(found) = source.diagnose(&rejection, &webhook, now, &others) {
                 let (reason, cause, detail) = (rejection.reason, found.cause.as_str(), found.detail);
+                turn.diagnoses.0.rejections.explain(source.name().as_str(), reason, cause, &detail);
                 warn!(source = %source.name(), reason, cause, detail, "a webhook does not verify");
             }
         });

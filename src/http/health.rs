@@ -64,6 +64,22 @@ impl Health {
         self.0.send_if_modified(|parts| std::mem::replace(&mut parts.lock, found) != found)
     }
 
+    /// What was found last, in words: of the database, of the lock service, and whether no webhooks should be routed here.
+    pub(super) fn seen(&self) -> (&'static str, &'static str, bool) {
+        let Parts { database, lock, draining } = *self.0.borrow();
+        let database = match database {
+            Database::Unchecked => "unchecked",
+            Database::Ready => "ready",
+            Database::Away => "away",
+            Database::Unfit => "unfit",
+        };
+        let lock = match lock {
+            LockService::Ready => "ready",
+            LockService::Unavailable => "unavailable",
+        };
+        (database, lock, draining)
+    }
+
     /// From here on no webhooks should be routed here.
     pub fn draining(&self) {
         self.0.send_modify(|parts| parts.draining = true);

@@ -26,7 +26,9 @@ mod problem;
 mod progress;
 mod public;
 mod ration;
+mod receipts;
 mod refusals;
+mod rejections;
 mod request_id;
 mod sources;
 mod tls;
@@ -35,7 +37,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{AdminSettings, AnnounceSettings, Streams, admin, openapi_text};
+pub use admin::{Admin, AdminSettings, AnnounceSettings, Limit, Streams, admin, openapi_text};
 pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};
@@ -44,5 +46,6 @@ pub use observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal, See
 pub use peers::{Network, TrustedProxies};
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
+pub use rejections::Rejections;
 pub use sources::Sources;
 pub use tls::{Tls, TlsFiles, TlsProblem};

@@ -90,6 +90,10 @@ table! {
     TooManyFailures = 429 "too_many_failures" "Too many wrong tokens came from your address",
     /// The admin listener has no token, so it is asked by its address only: a web page could make up a name.
     HostUnknown = 421 "host_unknown" "Without admin_token, ask for localhost or an address",
+    /// The admin listener: a page of another site asks to change something, or one of another port of this machine.
+    CrossOrigin = 403 "cross_origin" "Only pages of this server may ask for that",
+    /// The admin listener: `admin_view_token` reads, and does nothing.
+    NotPermitted = 403 "not_permitted" "Your token may not do that",
     /// A query names an unknown field, or a value that cannot be.
     QueryInvalid = 400 "query_invalid" "The query cannot be read",
     /// No order has this source and id.
@@ -158,6 +162,21 @@ impl Problem {
         self.code.status()
     }
 
+    /// The same, as an answer has it.
+    pub(super) fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// One sentence for people.
+    pub(super) fn title(&self) -> &'static str {
+        self.code.title()
+    }
+
+    /// What was expected.
+    pub(super) fn told(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// Names the methods that the path takes.
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed) }
@@ -165,6 +184,7 @@ impl Problem {
 
     /// Answers with the problem and whatever `members` adds to it.
     pub(super) fn with_members(self, members: impl Serialize) -> Response {
+        let status = self.status_code();
         let body = Body {
             r#type: format!("urn:paylatch:error:{}", self.code.as_str()),
             title: self.code.title(),
@@ -172,7 +192,6 @@ impl Problem {
             code: self.code.as_str(),
             detail: self.detail,
         };
-        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(Extended { body, members })).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -13,6 +13,7 @@ use super::health::{Health, livez, readyz};
 use super::observer::AnswerObserver;
 use super::peers::{Peer, TrustedProxies};
 use super::problem::{Code, Problem};
+use super::rejections::Rejections;
 use super::request_id::RequestId;
 use super::sources::Sources;
 use super::tls::Tls;
@@ -58,13 +59,14 @@ pub fn public(
     intake: Intake,
     health: Health,
     observer: AnswerObserver,
+    rejections: Rejections,
 ) -> Router {
     let limits = BodyLimits::new(
         settings.body_bytes_max,
         settings.body_bytes_in_flight_max,
         settings.body_bytes_of_client_max(),
     );
-    routes(WebhookHandler::new(sources, limits, intake, observer), health)
+    routes(WebhookHandler::new(sources, limits, intake, observer).noting(rejections), health)
 }
 
 /// The same, with what takes the webhooks.

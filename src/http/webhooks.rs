@@ -13,7 +13,6 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
 use metrics::counter;
-use serde::Serialize;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
 
@@ -23,15 +22,21 @@ use super::diagnoses::Diagnoses;
 use super::observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal};
 use super::peers::Peer;
 use super::problem::{Code, Problem};
+use super::receipts::Receipts;
 use super::refusals::RefusalLog;
+use super::rejections::Rejections;
 use super::request_id::RequestId;
 use super::sources::{Served, Sources};
 use crate::intake::Intake;
 use crate::order::{Event, Receipt, UnixMicros};
+use crate::printable::printable;
 use crate::provider::{Rejection, Source, Verified, Webhook};
 
 /// The label of a source that is none: senders must not make up labels.
 const UNKNOWN_SOURCE: &str = "unknown";
+
+/// Characters of a path without a source that are kept.
+const PATH_CHARS_MAX: usize = 80;
 
 /// What webhooks are taken with.
 #[derive(Debug)]
@@ -43,6 +48,7 @@ pub(super) struct WebhookHandler {
     refusals: RefusalLog,
     clock: Clock,
     observer: AnswerObserver,
+    rejections: Rejections,
 }
 
 impl WebhookHandler {
@@ -60,7 +66,13 @@ impl WebhookHandler {
             refusals: RefusalLog::default(),
             clock: machine_clock,
             observer,
+            rejections: Rejections::default(),
         }
+    }
+
+    /// The same, with refusals noted where people look at them.
+    pub(super) fn noting(self, rejections: Rejections) -> Self {
+        Self { diagnoses: Diagnoses::explaining(rejections.clone()), rejections, ..self }
     }
 
     /// The same, by another clock.
@@ -73,6 +85,8 @@ impl WebhookHandler {
     fn refuse(&self, (id, client): (&RequestId, Peer), source: &str, refused: Refused) -> Response {
         let Refused { problem, reason, detail } = refused;
         counter!("paylatch_rejections_total", "source" => source.to_owned(), "reason" => reason).increment(1);
+        let (kind, status) = ((source, reason), problem.status());
+        self.rejections.note(kind, status, (&detail, &id.to_string()), (self.clock)());
         if self.refusals.may_log(client) {
             info!(request = %id, source, %client, reason, detail, "webhook refused");
         }
@@ -130,7 +144,7 @@ pub(super) async fn receive(
             let span = debug_span!("webhook", source = name, request = %id, events = field::Empty);
             take(handler, served, client, request).instrument(span).await.map(|taken| (served, taken))
         }
-        None => Err(Code::UnknownSource.into()),
+        None => Err(unknown_source(request.uri().path())),
     };
     if handler.observer.is_watched() {
         handler.observer.notify(observed((handler.clock)(), name, &answer, begun));
@@ -139,6 +153,12 @@ pub(super) async fn receive(
         Ok((served, Taken { receipts, .. })) => accept(&id, served, &receipts),
         Err(refused) => handler.refuse((&id, client), name, refused),
     }
+}
+
+/// Who asked for it is told nothing of it; who reads why webhooks are refused should see the mistyped name.
+fn unknown_source(path: &str) -> Refused {
+    let asked: String = path.chars().take(PATH_CHARS_MAX).collect();
+    Refused { detail: format!("{} was asked for", printable(&asked)), ..Code::UnknownSource.into() }
 }
 
 /// The one GET: by it a provider asks whether this endpoint holds the secret.
@@ -266,31 +286,6 @@ fn accept(id: &RequestId, Served { source, meters }: &Served, receipts: &[Receip
     }
     match source.success_body() {
         Some(body) => body.to_owned().into_response(),
-        None => Json(Receipts { receipts: receipts.iter().map(ReceiptBody::from).collect() }).into_response(),
-    }
-}
-
-/// The body of a 200.
-#[derive(Serialize)]
-struct Receipts<'a> {
-    receipts: Vec<ReceiptBody<'a>>,
-}
-
-#[derive(Serialize)]
-struct ReceiptBody<'a> {
-    event: &'a str,
-    order: Option<&'a str>,
-    outcome: &'static str,
-    reason: Option<&'a str>,
-}
-
-impl<'a> From<&'a Receipt> for ReceiptBody<'a> {
-    fn from(receipt: &'a Receipt) -> Self {
-        Self {
-            event: receipt.event.as_str(),
-            order: receipt.order.as_ref().map(|order| order.as_str()),
-            outcome: receipt.outcome.as_str(),
-            reason: receipt.reason.as_deref(),
-        }
+        None => Json(Receipts::of(receipts)).into_response(),
     }
 }

@@ -9,7 +9,7 @@ use super::lanes::LaneRuntime;
 use super::watch::keep_checking;
 use super::{SHUTDOWN_MAX, ServerError, by_name, first_check};
 use crate::config::{File, Layers, Needs, Settings};
-use crate::http::{self, AnswerObserver, Health, Sources};
+use crate::http::{self, AnswerObserver, Health, Rejections, Sources};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::store::Store;
@@ -83,8 +83,8 @@ impl Paylatch {
             let intake = Intake::start(&settings.intake, &locks, &store, sources.reader());
             (intake, tokio::spawn(checks))
         };
-        let observer = AnswerObserver::new();
-        let routes = http::public(&settings.http, sources, intake, health.clone(), observer);
+        let (observer, rejections) = (AnswerObserver::new(), Rejections::default());
+        let routes = http::public(&settings.http, sources, intake, health.clone(), observer, rejections);
         let routes = http::mounted(routes, settings.http.trusted_proxies);
         Ok(Self { routes, lanes, checks, locks, health, _lane_runtime: lane_runtime })
     }

@@ -7,13 +7,14 @@ mod change_log;
 mod embedded;
 mod error;
 mod lanes;
+mod limits;
 mod record;
+mod reload;
 mod signals;
 mod silence;
 pub mod supervisor;
 mod watch;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -26,17 +27,19 @@ use tracing::{error, info, warn};
 
 use crate::config::Settings;
 use crate::http::{
-    self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Sources, Streams, Tls,
+    self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Rejections, Sources, Streams,
 };
 use crate::intake::Intake;
 use crate::lock::Locks;
-use crate::provider::Source;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 
 pub use self::embedded::{Paylatch, StartError};
 pub use self::error::ServerError;
 use self::lanes::LaneRuntime;
+use self::limits::limits;
+pub use self::reload::ReloadHandle;
+pub(crate) use self::reload::by_name;
 use self::signals::Signals;
 use self::watch::keep_checking;
 
@@ -60,13 +63,6 @@ pub struct Server {
     lane_runtime: LaneRuntime,
     settings: Settings,
     observer: AnswerObserver,
-}
-
-/// What a running server takes of settings that were read again: the sources, and the certificate of the listener.
-#[derive(Debug)]
-pub struct ReloadHandle {
-    sources: Sources,
-    tls: Option<Tls>,
 }
 
 /// The running parts.
@@ -132,7 +128,7 @@ impl Server {
     /// What is replaced while it serves.
     #[must_use]
     pub fn reload_handle(&self) -> ReloadHandle {
-        ReloadHandle { sources: self.sources.clone(), tls: self.settings.http.tls.clone() }
+        ReloadHandle::new(self.sources.clone(), self.settings.http.tls.clone())
     }
 
     /// Sees every answer to a provider.
@@ -179,10 +175,24 @@ impl Server {
         let health = self.health.clone();
         let draining = CancellationToken::new();
         let streams = Streams::new(self.observer.clone(), draining.clone());
-        let public = http::public(&self.settings.http, self.sources, intake.clone(), health, self.observer);
-        let (settings, announce) = (self.settings.admin, self.settings.announce);
-        let metrics = self.metrics.clone();
-        let admin = http::admin(self.store.clone(), intake, metrics, &settings, &announce, streams);
+        let (sources, rejections) = (self.sources.clone(), Rejections::default());
+        let limits = limits(&self.settings);
+        let (http, noted) = (&self.settings.http, rejections.clone());
+        let public = http::public(http, self.sources, intake.clone(), health, self.observer, noted);
+        let announce = self.settings.announce;
+        let admin = http::admin(http::Admin {
+            store: self.store.clone(),
+            intake,
+            metrics: self.metrics.clone(),
+            settings: self.settings.admin,
+            announce: announce.clone(),
+            streams,
+            sources,
+            health: self.health.clone(),
+            locks: self.locks.clone(),
+            rejections,
+            limits,
+        });
         let settings = self.settings.http;
         let public_options = ListenerOptions {
             connections_per_peer_max: settings.connections_per_peer_max,
@@ -205,16 +215,6 @@ impl Server {
             draining,
             stop,
             _lane_runtime: self.lane_runtime,
-        }
-    }
-}
-
-impl ReloadHandle {
-    /// Takes them from the next webhook and the next handshake on. A listener does not change between HTTP and HTTPS.
-    pub fn replace(&self, settings: &Settings) {
-        self.sources.replace(by_name(&settings.sources));
-        if let (Some(tls), Some(newer)) = (&self.tls, &settings.http.tls) {
-            tls.replace(newer);
         }
     }
 }
@@ -279,11 +279,6 @@ async fn first_check(store: &Store, health: &Health) -> Result<(), ServerError> 
         Err(_) => warn!("the database does not answer; webhooks are answered 503 until it does"),
     }
     Ok(())
-}
-
-/// The sources as the listener looks them up.
-pub(crate) fn by_name(sources: &[Source]) -> HashMap<crate::order::Id, Source> {
-    sources.iter().map(|source| (source.name().clone(), source.clone())).collect()
 }
 
 async fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {

@@ -3,7 +3,9 @@
 mod logs;
 mod meters;
 mod traces;
+mod values;
 
 pub use logs::{BadFilter, LogFormat, start_logs};
 pub use meters::{METERS, Meter, MeterKind, Metrics};
 pub use traces::{TraceSettings, Traces};
+pub use values::values;

@@ -5,6 +5,7 @@ use axum::http::HeaderName;
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::guard::Caller;
 use crate::http::request_id::RequestId;
 use crate::http::{Code, Problem, received_now};
 use crate::store::{By, Role};
@@ -15,7 +16,7 @@ const NOBODY_SAYS_WHO: &str = "the API";
 /// What a request says of who acts by it.
 #[derive(Debug, Clone)]
 pub(super) struct Acting {
-    /// In a proxy's words.
+    /// In a proxy's words; else who they said they are when they logged in.
     user: Option<String>,
     request_id: String,
 }
@@ -28,6 +29,8 @@ pub(super) async fn acting(
 ) -> Response {
     let user =
         proxy_user_header.and_then(|name| request.headers().get(name)?.to_str().ok().map(str::to_owned));
+    let logged_in = request.extensions().get::<Caller>().and_then(|caller| caller.name.as_ref());
+    let user = user.or_else(|| logged_in.map(ToString::to_string));
     let id = request.extensions().get::<RequestId>().cloned();
     let request_id = id.unwrap_or_else(|| RequestId::of(request.headers())).to_string();
     request.extensions_mut().insert(Acting { user, request_id });

@@ -5,22 +5,27 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{__path_exposition, actions, announcements, coupons, events, findings, live, orders, payments};
+use super::{
+    __path_exposition, acknowledgements, actions, announcements, attention, coupons, events, find, findings,
+    live, orders, payments, rejections, reprocess, sources,
+};
 
 /// The API of the admin listener.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Paylatch",
-        description = "Orders and events as they are stored, and coupons. Every refusal is a problem (RFC 9457) with a stable code. \
-                       Besides those listed: 401 and 429 for a token that is missing or wrong, 421 for a name that is \
+        description = "Orders and events as they are stored, what needs a person, and coupons. Every refusal is a problem (RFC 9457) with a stable code. \
+                       Besides those listed: 401 and 429 for a token that is missing or wrong, 403 for one \
+                       that may not do that or a page of another site, 421 for a name that is \
                        not this machine's, 503 while the database is away.",
     ),
     servers((url = "/")),
     paths(
         orders::list, orders::one, events::list, events::one, events::raw,
         announcements::list, announcements::stream, live::live, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
-        payments::create, actions::list, findings::list,
+        payments::create, actions::list, findings::list, attention::list, find::list, rejections::list, sources::list,
+        events::raw_conflict, acknowledgements::order, acknowledgements::event, reprocess::create,
         exposition,
     ),
     modifiers(&Token),
@@ -33,7 +38,7 @@ impl Modify for Token {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("`admin_token`, if it is set"));
+            .description(Some("`admin_token`, if it is set; to read, `admin_view_token` is enough"));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
     }

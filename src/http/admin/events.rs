@@ -5,6 +5,7 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
@@ -110,14 +111,40 @@ pub(super) async fn raw(
         find(&store, &key).await?;
         return Err(Code::BodyPurged.into());
     };
+    Ok(download(bytes))
+}
+
+/// The exact bytes of a body that came under the event's id and says something else.
+#[utoipa::path(get, path = "/api/v1/events/{source}/{id}/conflicts/{sha256}/raw", tag = "events", security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The event's id"),
+    ("sha256" = String, Path, description = "The body's digest, in hex"),
+), responses(
+    (status = 200, description = "The bytes", content_type = "application/octet-stream", body = [u8]),
+    (status = 404, description = "No such body", body = Body, content_type = "application/problem+json"),
+    (status = 410, description = "The body was purged", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn raw_conflict(
+    State(store): State<Store>,
+    path: Result<Path<(String, String, String)>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path((source, id, sha256)) = path.map_err(|_| Code::UnknownEvent)?;
+    let key = page::key(Ok(Path((source, id))), Code::UnknownEvent)?;
+    let conflict = store.conflicts_of(&key).await?.into_iter().find(|own| own.body_sha256 == sha256);
+    let conflict = conflict.ok_or(Code::UnknownEvent)?;
+    conflict.payload.map(download).ok_or(Code::BodyPurged.into())
+}
+
+/// Taken for nothing but bytes.
+fn download(bytes: Bytes) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"event\""),
     ];
-    Ok((headers, bytes).into_response())
+    (headers, bytes).into_response()
 }
 
-async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> {
+pub(super) async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> {
     let filter = EventFilter {
         id: Some(key.id.to_string()),
         source: Some(key.source.to_string()),

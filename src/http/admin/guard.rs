@@ -1,7 +1,8 @@
 //! Who may ask the admin listener.
 //!
-//! With a token: whoever shows it. Without, the listener is on loopback; then the request must name it by an address or
-//! as `localhost`, since a web page in a local browser can make up any other name for 127.0.0.1 (DNS rebinding).
+//! With tokens: whoever shows one, or a browser that has; each route says which is enough (`access`). Without, the listener is
+//! on loopback; then the request must name it by an address or as `localhost`, since a web page in a local browser can make up
+//! any other name for 127.0.0.1 (DNS rebinding). What changes something must come from a page of ours or from no browser.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -17,8 +18,13 @@ use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::http::Problem;
+use super::AdminSettings;
+use super::access::{Access, Role, access};
+use super::origin::PublicOrigin;
+use super::session::Session;
 use crate::http::problem::{Code, FAILURES_FORGOTTEN_AFTER_S};
+use crate::http::{Problem, received_now};
+use crate::order::Id;
 use crate::secret::Secret;
 
 /// Wrong tokens from one address before it has to wait.
@@ -29,7 +35,10 @@ const PEERS_MAX: usize = 1024;
 /// The tokens that pass, and who lately failed to show one.
 #[derive(Debug)]
 pub(super) struct Guard {
-    tokens: Vec<Secret>,
+    /// By role; several may pass as one.
+    tokens: Vec<(Role, Secret)>,
+    viewers_see_bodies: bool,
+    pub(super) public: PublicOrigin,
     failures: Mutex<HashMap<IpAddr, Failures>>,
 }
 
@@ -39,35 +48,126 @@ struct Failures {
     since: Instant,
 }
 
+/// Who asks, for those who answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) role: Role,
+    /// Who they said they are when they logged in.
+    pub(super) name: Option<Id>,
+    pub(super) sees_bodies: bool,
+}
+
 /// Lets a request pass, or answers why not.
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    match guard.admit(peer, request.headers(), Instant::now()) {
-        Ok(()) => next.run(request).await,
+pub(super) async fn guard(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
+    match guard.admit(peer(&request), &request, Instant::now()) {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            next.run(request).await
+        }
+        Err(Code::TokenInvalid) if asks_for_a_page(&request) => {
+            let then = request.uri().path_and_query().map_or("/", |path| path.as_str());
+            let query: String =
+                form_urlencoded::Serializer::new(String::new()).append_pair("then", then).finish();
+            guard.public.see_other(&format!("/login?{query}"))
+        }
         Err(code) => Problem::new(code).into_response(),
     }
 }
 
+/// Where a request comes from.
+pub(super) fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+/// A person before a browser, who can log in.
+fn asks_for_a_page(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    let is_page = !request.uri().path().starts_with("/api/") && *request.method() == Method::GET;
+    is_page && accepts.is_some_and(|accept| accept.contains("text/html"))
+}
+
 impl Guard {
-    pub(super) fn new(tokens: impl IntoIterator<Item = Secret>) -> Self {
-        Self { tokens: tokens.into_iter().collect(), failures: Mutex::default() }
+    pub(super) fn new(settings: &AdminSettings, application: Option<Secret>) -> Self {
+        let tokens = [
+            (Role::Operator, settings.token.clone()),
+            (Role::Viewer, settings.view_token.clone()),
+            (Role::Application, application),
+        ];
+        Self {
+            tokens: tokens.into_iter().filter_map(|(role, token)| Some((role, token?))).collect(),
+            viewers_see_bodies: settings.view_bodies,
+            public: PublicOrigin::of(settings.public_origin.as_deref()),
+            failures: Mutex::default(),
+        }
     }
 
-    fn admit(&self, peer: Option<IpAddr>, headers: &HeaderMap, now: Instant) -> Result<(), Code> {
-        if self.tokens.is_empty() {
-            return if names_an_address(headers) { Ok(()) } else { Err(Code::HostUnknown) };
+    /// Who asks, if the route lets them; `None` is anybody, on a route that is open.
+    fn admit(&self, peer: Option<IpAddr>, request: &Request, now: Instant) -> Result<Option<Caller>, Code> {
+        let (headers, method) = (request.headers(), request.method());
+        if !method.is_safe() && !self.public.is_same(headers) {
+            return Err(Code::CrossOrigin);
         }
-        match bearer(headers) {
-            // First: whoever shares an address with a guesser (a proxy, a pod, this machine) is not shut out by it.
-            Some(shown) if self.tokens.iter().any(|token| is_equal(shown, token)) => Ok(()),
-            Some(_) if self.failed_too_often(peer, now) => Err(Code::TooManyFailures),
-            Some(_) => {
-                warn!(?peer, "a wrong admin token was shown");
-                self.remember_failure(peer, now);
-                Err(Code::TokenInvalid)
-            }
-            None => Err(Code::TokenInvalid),
+        let access = access(method, request.uri().path());
+        if access == Access::Open {
+            return Ok(None);
         }
+        let (role, name) = self.known(peer, headers, access, now)?;
+        if !role.may(access, self.viewers_see_bodies) {
+            // An application's token opens nothing else; it is not told what there would be.
+            return Err(if role == Role::Application { Code::TokenInvalid } else { Code::NotPermitted });
+        }
+        let sees_bodies = role.may(Access::SeeBodies, self.viewers_see_bodies);
+        Ok(Some(Caller { role, name, sees_bodies }))
+    }
+
+    fn known(
+        &self,
+        peer: Option<IpAddr>,
+        headers: &HeaderMap,
+        access: Access,
+        now: Instant,
+    ) -> Result<(Role, Option<Id>), Code> {
+        if !self.asks_for_a_token(access) {
+            let is_known = self.public.knows_host(headers);
+            return if is_known { Ok((Role::Operator, None)) } else { Err(Code::HostUnknown) };
+        }
+        if let Some(shown) = bearer(headers) {
+            return Ok((self.role_of(peer, shown, now)?, None));
+        }
+        let session = Session::of(headers, |role| self.token(role), received_now());
+        session.map(|session| (session.role, session.name)).ok_or(Code::TokenInvalid)
+    }
+
+    /// Without an operator's token everybody may do everything, but for what has a token of its own.
+    fn asks_for_a_token(&self, access: Access) -> bool {
+        let has = |wanted| self.tokens.iter().any(|(role, _)| *role == wanted);
+        has(Role::Operator) || (access == Access::SeeAnnouncements && has(Role::Application))
+    }
+
+    /// Whether people have to log in.
+    pub(super) fn has_login(&self) -> bool {
+        self.asks_for_a_token(Access::See)
+    }
+
+    /// The token of a role.
+    pub(super) fn token(&self, wanted: Role) -> Option<Secret> {
+        self.tokens.iter().find(|(role, _)| *role == wanted).map(|(_, token)| token.clone())
+    }
+
+    /// Whose token is shown.
+    pub(super) fn role_of(&self, peer: Option<IpAddr>, shown: &str, now: Instant) -> Result<Role, Code> {
+        // First: whoever shares an address with a guesser (a proxy, a pod, this machine) is not shut out by it.
+        if let Some((role, _)) = self.tokens.iter().find(|(_, token)| is_equal(shown, token)) {
+            return Ok(*role);
+        }
+        if self.failed_too_often(peer, now) {
+            return Err(Code::TooManyFailures);
+        }
+        warn!(?peer, "a wrong admin token was shown");
+        self.remember_failure(peer, now);
+        Err(Code::TokenInvalid)
     }
 
     fn failed_too_often(&self, peer: Option<IpAddr>, now: Instant) -> bool {
@@ -105,30 +205,30 @@ fn is_equal(shown: &str, token: &Secret) -> bool {
     Sha256::digest(shown).ct_eq(&Sha256::digest(token.expose())).into()
 }
 
-fn names_an_address(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name =
-        host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Code, Duration, FAILURES_MAX, Guard, HeaderMap, Instant, IpAddr, PEERS_MAX, Secret};
+    use super::{
+        AdminSettings, Code, Duration, FAILURES_MAX, Guard, Instant, IpAddr, PEERS_MAX, Request, Role, Secret,
+    };
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+    fn request(path: &str, headers: &[(&str, &str)]) -> Request {
+        let head = Request::get(path).header("host", "127.0.0.1:8081");
+        let head = headers.iter().fold(head, |head, (name, value)| head.header(*name, *value));
+        head.body(axum::body::Body::empty()).unwrap()
     }
 
-    fn admit(guard: &Guard, headers: &HeaderMap) -> Result<(), Code> {
-        guard.admit(Some(PEER), headers, Instant::now())
+    fn asked(guard: &Guard, authorization: &str, now: Instant, peer: IpAddr) -> Result<(), Code> {
+        guard.admit(Some(peer), &request("/metrics", &[("authorization", authorization)]), now).map(drop)
+    }
+
+    fn admit(guard: &Guard, authorization: &str) -> Result<(), Code> {
+        asked(guard, authorization, Instant::now(), PEER)
     }
 
     fn with_token() -> Guard {
-        Guard::new(Some(Secret::new("canary")))
+        Guard::new(&AdminSettings { token: Some(Secret::new("canary")), ..AdminSettings::default() }, None)
     }
 
     #[test]
@@ -143,24 +243,25 @@ mod tests {
             ("Basic canary", Err(Code::TokenInvalid)),
             ("canary", Err(Code::TokenInvalid)),
         ] {
-            assert_eq!(admit(&guard, &headers("authorization", shown)), expected, "{shown}");
+            assert_eq!(admit(&guard, shown), expected, "{shown}");
         }
-        assert_eq!(admit(&guard, &HeaderMap::new()), Err(Code::TokenInvalid));
+        let bare = guard.admit(Some(PEER), &request("/metrics", &[]), Instant::now());
+        assert_eq!(bare, Err(Code::TokenInvalid));
     }
 
     #[test]
     fn an_address_that_guesses_has_to_wait_and_the_right_token_passes_from_it_all_the_same() {
         let guard = with_token();
-        let (wrong, right) =
-            (headers("authorization", "Bearer wrong"), headers("authorization", "Bearer canary"));
         for _ in 0..FAILURES_MAX {
-            assert_eq!(admit(&guard, &wrong), Err(Code::TokenInvalid));
+            assert_eq!(admit(&guard, "Bearer wrong"), Err(Code::TokenInvalid));
         }
-        assert_eq!(admit(&guard, &wrong), Err(Code::TooManyFailures));
-        assert_eq!(admit(&guard, &right), Ok(()));
+        assert_eq!(admit(&guard, "Bearer wrong"), Err(Code::TooManyFailures));
+        assert_eq!(admit(&guard, "Bearer canary"), Ok(()));
         let now = Instant::now();
-        assert_eq!(guard.admit(Some("10.0.0.9".parse().unwrap()), &wrong, now), Err(Code::TokenInvalid));
-        assert_eq!(guard.admit(Some(PEER), &wrong, now + Duration::from_secs(61)), Err(Code::TokenInvalid));
+        let another = "10.0.0.9".parse().unwrap();
+        assert_eq!(asked(&guard, "Bearer wrong", now, another), Err(Code::TokenInvalid));
+        let later = now + Duration::from_secs(61);
+        assert_eq!(asked(&guard, "Bearer wrong", later, PEER), Err(Code::TokenInvalid));
     }
 
     #[test]
@@ -168,20 +269,23 @@ mod tests {
         let guard = with_token();
         for address in 0..10 * PEERS_MAX {
             let peer = std::net::Ipv4Addr::from(u32::try_from(address).unwrap());
-            let _ = guard.admit(Some(peer.into()), &headers("authorization", "Bearer wrong"), Instant::now());
+            let _ = asked(&guard, "Bearer wrong", Instant::now(), peer.into());
         }
         assert_eq!(guard.failures.lock().unwrap().len(), PEERS_MAX);
     }
 
     #[test]
-    fn without_a_token_only_an_address_is_answered_and_no_name_that_a_page_made_up() {
-        let guard = Guard::new(None);
-        for host in ["127.0.0.1:8081", "localhost:8081", "LOCALHOST", "[::1]:8081", "[::1]", "10.1.2.3"] {
-            assert_eq!(admit(&guard, &headers("host", host)), Ok(()), "{host}");
-        }
-        for host in ["evil.example:8081", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "x:y"] {
-            assert_eq!(admit(&guard, &headers("host", host)), Err(Code::HostUnknown), "{host}");
-        }
-        assert_eq!(admit(&guard, &HeaderMap::new()), Err(Code::HostUnknown));
+    fn an_application_s_token_opens_announcements_and_nothing_else() {
+        let guard = Guard::new(&AdminSettings::default(), Some(Secret::new("canary_app")));
+        let ask =
+            |path, headers: &[(&str, &str)]| guard.admit(Some(PEER), &request(path, headers), Instant::now());
+        let with_it = [("authorization", "Bearer canary_app")];
+        assert_eq!(ask("/api/v1/announcements", &with_it).unwrap().unwrap().role, Role::Application);
+        assert_eq!(ask("/api/v1/announcements", &[]), Err(Code::TokenInvalid));
+        assert_eq!(ask("/orders", &[]).unwrap().unwrap().role, Role::Operator, "no other token is set");
+        let settings = AdminSettings { token: Some(Secret::new("canary")), ..AdminSettings::default() };
+        let guard = Guard::new(&settings, Some(Secret::new("canary_app")));
+        let orders = guard.admit(Some(PEER), &request("/orders", &with_it), Instant::now());
+        assert_eq!(orders, Err(Code::TokenInvalid));
     }
 }

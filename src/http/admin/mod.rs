@@ -1,19 +1,30 @@
-//! The admin listener: metrics, the API over orders, events, payments, findings and coupons, and its description. Coupons are
-//! changed here, and the orders of payments.
+//! The admin listener: the dashboard's pages, the API over orders, events, payments, findings and coupons, its description,
+//! and metrics. What the pages show and do, the API tells and does by the same functions.
 
+mod access;
+mod acknowledgements;
 mod acting;
 mod actions;
 mod announcements;
+mod attention;
 mod coupons;
 mod description;
+mod desk;
 mod events;
+mod find;
 mod findings;
 mod given;
 mod guard;
 mod live;
 mod orders;
+mod origin;
 mod page;
+mod pages;
 mod payments;
+mod rejections;
+mod reprocess;
+mod session;
+mod sources;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -32,10 +43,15 @@ use axum::routing::get;
 use self::acting::acting;
 use self::announcements::Announcing;
 pub use self::description::openapi_text;
-use self::guard::{Guard, guard};
+pub use self::desk::Limit;
+use self::desk::{Desk, Parts};
+use self::guard::Guard;
 pub use self::streams::Streams;
 use super::public::{nothing_here, only_get};
+use super::rejections::Rejections;
+use super::{Health, Sources};
 use crate::intake::Intake;
+use crate::lock::Locks;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -77,48 +93,114 @@ impl AnnounceSettings {
     }
 }
 
+/// What the admin listener is made of.
+#[derive(Debug)]
+pub struct Admin {
+    /// The data.
+    pub store: Store,
+    /// Where coupons are redeemed.
+    pub intake: Intake,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Who may ask.
+    pub settings: AdminSettings,
+    /// Telling which orders changed.
+    pub announce: AnnounceSettings,
+    /// What is told as it happens.
+    pub streams: Streams,
+    /// The configured sources.
+    pub sources: Sources,
+    /// How the server is.
+    pub health: Health,
+    /// Who holds which order.
+    pub locks: Locks,
+    /// What was refused.
+    pub rejections: Rejections,
+    /// Limits, with how much of them is in use.
+    pub limits: Vec<Limit>,
+}
+
+#[cfg(test)]
+impl Admin {
+    /// One of a test, over `store`.
+    pub(in crate::http) fn over(
+        store: &Store,
+        (intake, locks): (Intake, Locks),
+        sources: std::collections::HashMap<crate::order::Id, crate::provider::Source>,
+        settings: AdminSettings,
+    ) -> Self {
+        Self {
+            store: store.clone(),
+            intake,
+            metrics: Metrics::unheard(),
+            settings,
+            announce: AnnounceSettings::quiet(),
+            streams: Streams::default(),
+            sources: Sources::new(sources),
+            health: Health::new(),
+            locks,
+            rejections: Rejections::default(),
+            limits: Vec::new(),
+        }
+    }
+}
+
 /// The routes of the admin listener. Without a token everybody who reaches it may ask: then it must be on loopback.
-pub fn admin(
-    store: Store,
-    intake: Intake,
-    metrics: Metrics,
-    settings: &AdminSettings,
-    announce: &AnnounceSettings,
-    streams: Streams,
-) -> Router {
-    let token = settings.token.clone();
+pub fn admin(admin: Admin) -> Router {
+    let Admin {
+        store,
+        intake,
+        metrics,
+        settings,
+        announce,
+        streams,
+        sources,
+        health,
+        locks,
+        rejections,
+        limits,
+    } = admin;
+    let guard = Arc::new(Guard::new(&settings, announce.token.clone()));
+    let parts =
+        Parts { store: store.clone(), sources, rejections, health, locks, metrics: metrics.clone(), limits };
+    let desk = Desk::new(parts, guard.public.clone(), guard.has_login());
     let announcing = Announcing { store: store.clone(), poll: announce.poll, streams: streams.clone() };
-    let announcements = Router::new()
+    Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
         .route("/api/v1/announcements/stream", get(announcements::stream).fallback(only_get))
         .with_state(announcing)
-        .route_layer(from_fn_with_state(
-            Arc::new(Guard::new(announce.token.clone().into_iter().chain(token.clone()))),
-            guard,
-        ));
-    let viewed = Router::new()
-        .route("/api/v1/live", get(live::live).fallback(only_get))
-        .with_state(streams)
-        .route_layer(from_fn_with_state(
-            Arc::new(Guard::new(settings.view_token.clone().into_iter().chain(token.clone()))),
-            guard,
-        ));
-    let guarded = Router::new()
-        .route("/api/v1/orders", get(orders::list).fallback(only_get))
-        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
-        .route("/api/v1/events", get(events::list).fallback(only_get))
-        .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
-        .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
-        .route("/api/v1/actions", get(actions::list).fallback(only_get))
-        .route("/api/v1/findings", get(findings::list).fallback(only_get))
-        .with_state(store.clone())
+        .route("/api/v1/live", get(live::live).fallback(only_get).with_state(streams))
+        .merge(
+            Router::new()
+                .route("/api/v1/orders", get(orders::list).fallback(only_get))
+                .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
+                .route("/api/v1/events", get(events::list).fallback(only_get))
+                .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
+                .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
+                .route(
+                    "/api/v1/events/{source}/{id}/conflicts/{sha256}/raw",
+                    get(events::raw_conflict).fallback(only_get),
+                )
+                .route("/api/v1/actions", get(actions::list).fallback(only_get))
+                .route("/api/v1/findings", get(findings::list).fallback(only_get))
+                .route("/api/v1/attention", get(attention::list).fallback(only_get))
+                .route("/api/v1/find", get(find::list).fallback(only_get))
+                .with_state(store.clone()),
+        )
         .merge(payments::routes(store.clone()))
         .merge(coupons::routes(store, intake))
+        .merge(acknowledgements::routes(&desk))
+        .merge(reprocess::routes(&desk))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
-        .route_layer(from_fn_with_state(settings.proxy_user_header.clone(), acting))
-        .route_layer(from_fn_with_state(Arc::new(Guard::new(token)), guard));
-    let open = viewer::routes().route("/openapi.json", get(description::openapi).fallback(only_get));
-    guarded.merge(viewed).merge(announcements).merge(open).fallback(nothing_here).layer(map_response(private))
+        .merge(viewer::routes())
+        .route("/openapi.json", get(description::openapi).fallback(only_get))
+        .merge(pages::routes(&desk, &guard))
+        .route("/api/v1/sources", get(sources::list).fallback(only_get).with_state(desk.clone()))
+        .route("/api/v1/rejections", get(rejections::list).fallback(only_get).with_state(desk))
+        .route_layer(from_fn_with_state(settings.proxy_user_header, acting))
+        .route_layer(from_fn_with_state(guard, guard::guard))
+        .fallback(nothing_here)
+        .layer(map_response(private))
 }
 
 /// All metrics, for Prometheus.
@@ -130,11 +212,15 @@ async fn exposition(State(metrics): State<Metrics>) -> Response {
     (kind, metrics.render()).into_response()
 }
 
-/// What is told here is kept nowhere, and taken for nothing but what it is.
+/// What is told here is kept nowhere, but for what says of itself that it may be, and taken for nothing but what it is.
 async fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    for policy in ["cross-origin-opener-policy", "cross-origin-resource-policy"] {
+        headers.insert(HeaderName::from_static(policy), HeaderValue::from_static("same-origin"));
+    }
     response
 }

@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::http::header;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::http::public::only_get;
@@ -14,7 +14,6 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// The page, its script and its style. They hold nothing secret, so they need no token.
 pub(super) fn routes() -> Router {
     Router::new()
-        .route("/", get(async || Redirect::temporary("/docs")).fallback(only_get))
         .route("/docs", get(page).fallback(only_get))
         .route("/docs/viewer.js", get(script).fallback(only_get))
         .route("/docs/viewer.css", get(style).fallback(only_get))

@@ -26,13 +26,12 @@ use crate::http::arrival::machine_clock;
 use crate::http::body::BodyLimits;
 use crate::http::public::routes;
 use crate::http::webhooks::WebhookHandler;
-use crate::http::{AdminSettings, AnnounceSettings, AnswerObserver, Health, Sources, Streams, admin};
+use crate::http::{Admin, AdminSettings, AnswerObserver, Health, Sources, admin};
 use crate::intake::{Intake, IntakeSettings, Reader};
 use crate::provider::tests::{headers, providers, settings, source};
 use crate::provider::{Source, Webhook};
 use crate::secret::Secret;
 use crate::store::{Store, StoreSettings};
-use crate::telemetry::Metrics;
 
 /// Unless the environment says otherwise.
 const SECONDS: u64 = 30;
@@ -95,6 +94,14 @@ const PATHS: &[&str] = &[
     "/api/v1/events?source=stripe&outcome=dead&type=a&after=AAAA",
     "/api/v1/events/stripe/evt_1",
     "/api/v1/events/stripe/evt_1/raw",
+    "/",
+    "/find?q=evt_",
+    "/orders?source=stripe&status=paid&anomaly=true&after=AAAA",
+    "/orders/stripe/ord_1?by=arrived",
+    "/events?source=stripe&type=a&hours=24&before=AAAA",
+    "/events/stripe/evt_1",
+    "/sources/stripe",
+    "/login?then=/orders",
     "/api/v1/coupons/code",
     "/metrics",
     "/openapi.json",
@@ -119,12 +126,14 @@ impl Lab {
         store.migrate().await.unwrap();
         let queue =
             IntakeSettings { queue_events_max: 65_536, queue_bytes_max: 64 << 20, ..intake_settings() };
-        let (intake, _ended) = Intake::start(&queue, &locks(), &store, Reader::none());
+        let locks = locks();
+        let (intake, _ended) = Intake::start(&queue, &locks, &store, Reader::none());
         let sources: Vec<Source> = providers().names().map(|name| source(settings(name))).collect();
-        let by_name = sources.iter().map(|source| (source.name().clone(), source.clone())).collect();
+        let by_name: HashMap<_, _> =
+            sources.iter().map(|source| (source.name().clone(), source.clone())).collect();
         let limits = BodyLimits::new(1 << 20, 32 << 20, 32 << 20);
         let handler =
-            WebhookHandler::new(Sources::new(by_name), limits, intake.clone(), AnswerObserver::new());
+            WebhookHandler::new(Sources::new(by_name.clone()), limits, intake.clone(), AnswerObserver::new());
         let options = || ListenerOptions {
             idle_max: Duration::from_millis(500),
             ..ListenerOptions::new("public", 1024)
@@ -135,14 +144,7 @@ impl Lab {
             public: World::with(options(), routes(handler, Health::new())).await,
             admin: World::with(
                 options(),
-                admin(
-                    store,
-                    intake,
-                    Metrics::unheard(),
-                    &AdminSettings::default(),
-                    &AnnounceSettings::quiet(),
-                    Streams::default(),
-                ),
+                admin(Admin::over(&store, (intake, locks), by_name, AdminSettings::default())),
             )
             .await,
             fixtures: fixtures.collect(),

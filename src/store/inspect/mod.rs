@@ -18,9 +18,13 @@ macro_rules! needs_a_person {
 
 mod acknowledge;
 mod actions;
+mod attention;
 mod audit;
 mod clause;
+mod details;
+mod find;
 mod purge;
+mod recent;
 pub(super) mod rows;
 mod stored;
 mod unmapped;
@@ -36,8 +40,12 @@ use super::{Database, Store, StoreError, within};
 
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
 pub use actions::ActionRow;
+pub use attention::{FailureCause, OpenAnomaly};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
+pub use details::{ConflictRow, PaymentRow};
+pub use find::Found;
 pub use purge::Purged;
+pub use recent::{Place, PlacedEvent, RecentFilter};
 pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub(super) use stored::{STORED_COLUMNS, stored};
 pub use stored::{STORED_EVENTS_MAX, StoredEvent};
@@ -125,6 +133,9 @@ const EVENT_COLUMNS: &str = concat!(
     needs_a_person!(),
     " as needs_a_person"
 );
+const ORDER_COLUMNS: &str =
+    "order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost,
+    anomaly, cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at";
 
 impl Store {
     /// Orders by (id, source), from `after` on.
@@ -132,13 +143,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
     pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, StoreError> {
-        const COLUMNS: &str = "
-            order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
-                   cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at";
         let clause = Clause::of_orders(filter)?;
         let sql = || {
             let (clause, limit) = (clause.sql(), filter.limit.min(ROWS_MAX));
-            sqlx::AssertSqlSafe(format!("select {COLUMNS} {clause} order by order_id, source limit {limit}"))
+            sqlx::AssertSqlSafe(format!(
+                "select {ORDER_COLUMNS} {clause} order by order_id, source limit {limit}"
+            ))
         };
         let rows = async {
             Ok(on_either!(self, QUERY_MAX, pool => {

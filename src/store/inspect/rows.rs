@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
-use crate::order::UnixMicros;
+use crate::order::{Entry, Id, UnixMicros};
+use crate::store::snapshot;
 use crate::store::timestamp::rfc3339;
 
 /// A row of `orders`; amounts are minor units of its currency.
@@ -117,6 +118,24 @@ pub struct EventRow {
     pub conflicts: i64,
     /// Whether it is parked, dead or in conflict, and nobody has acknowledged that.
     pub needs_a_person: bool,
+}
+
+impl EventRow {
+    /// What it adds to its payment; `None` when it tells nothing of one.
+    #[must_use]
+    pub fn entry(&self) -> Option<Entry> {
+        let occurred_at: jiff::Timestamp = self.occurred_at.parse().ok()?;
+        let kind = (self.kind.as_deref(), self.basis.as_deref(), self.reference.as_deref());
+        let fact = snapshot::fact(kind, self.amount, self.currency.as_deref())?;
+        let claim = snapshot::claim(self.order_claim.as_deref(), self.claim_rank)?;
+        (fact.is_some() || claim.is_some()).then_some(Entry {
+            event: Id::new(&self.event_id).ok()?,
+            occurred_at: UnixMicros(occurred_at.as_microsecond()),
+            account: self.account.as_deref().and_then(|account| Id::new(account).ok()),
+            fact,
+            claim,
+        })
+    }
 }
 
 impl<'r, R> FromRow<'r, R> for OrderRow

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use utoipa::OpenApi;
 
 use super::description::Description;
-use super::{AdminSettings, AnnounceSettings, Streams, admin};
+use super::{Admin, AdminSettings, admin};
 use crate::http::tests::{World, body, statuses};
 use crate::intake::{self, Intake, Reader};
 use crate::lock::{self, Locks};
@@ -20,9 +20,9 @@ use crate::order::{
     About, Basis, Claim, Currency, Event, Evidence, Fact, Id, Key, Kind, Money, Snapshot, Statement,
     UnixMicros, decide,
 };
+use crate::provider::{Providers, Source, SourceSettings};
 use crate::secret::Secret;
 use crate::store::{By, Role, Store, StoreSettings};
-use crate::telemetry::Metrics;
 
 /// Bytes that would be a page if anybody took them for one.
 const BODY: &[u8] = b"<script>alert(1)</script>\0\xff";
@@ -49,8 +49,7 @@ impl Office {
             Store::open(&StoreSettings { call_timeout: Duration::from_secs(5), ..StoreSettings::new(url) })
                 .unwrap();
         store.migrate().await.unwrap();
-        let (metrics, quiet) = (Metrics::unheard(), AnnounceSettings::quiet());
-        let app = admin(store.clone(), intake(&store), metrics, &settings, &quiet, Streams::default());
+        let app = admin(desk(&store, settings));
         Self { world: World::serving(app).await, store, _directory: directory }
     }
 
@@ -80,8 +79,16 @@ impl Office {
     }
 }
 
+/// A listener over `store`, with the source `stripe`.
+fn desk(store: &Store, settings: AdminSettings) -> Admin {
+    let (intake, locks) = intake(store);
+    let stripe = SourceSettings::new(id("stripe"), "stripe", vec![Secret::new("whsec_canary")]);
+    let stripe = Source::new(stripe, &Providers::load(None).unwrap()).unwrap();
+    Admin::over(store, (intake, locks), [(id("stripe"), stripe)].into(), settings)
+}
+
 /// Lanes over `store`; they end with the last handle.
-fn intake(store: &Store) -> Intake {
+fn intake(store: &Store) -> (Intake, Locks) {
     let locks = Locks::new(&lock::LockSettings {
         backend: "local".to_owned(),
         urls: Vec::new(),
@@ -99,7 +106,8 @@ fn intake(store: &Store) -> Intake {
         lock_wait: Duration::from_millis(2500),
         order_events_max: 10_000,
     };
-    Intake::start(&settings, &locks.unwrap(), store, Reader::none()).0
+    let locks = locks.unwrap();
+    (Intake::start(&settings, &locks, store, Reader::none()).0, locks)
 }
 
 fn id(text: &str) -> Id {
@@ -246,11 +254,11 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
     assert_eq!(description, serde_json::to_value(Description::openapi()).unwrap(), "it needs no token");
     let paths = description["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, methods)| {
-        let path = path.replace("{source}", "stripe").replace("{id}", "x");
+        let path = path.replace("{source}", "stripe").replace("{id}", "x").replace("{sha256}", "00");
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();
-    assert_eq!(operations.len(), 15);
+    assert_eq!(operations.len(), 24);
     for (method, path) in operations {
         let answer = office.request(&method, &path, "", "").await;
         assert_eq!(statuses(&answer), [401], "{method} {path}");
@@ -260,7 +268,8 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
             continue;
         }
         let answer = office.request(&method, &path, "Authorization: Bearer right\r\n", "").await;
-        let served = [vec![200], vec![404], vec![415]].contains(&statuses(&answer));
+        // What takes a query that cannot be left out says so.
+        let served = [vec![200], vec![400], vec![404], vec![415]].contains(&statuses(&answer));
         assert!(served && !answer.contains("unknown_path"), "{answer}");
     }
 }
@@ -293,15 +302,7 @@ async fn a_database_that_is_away_is_said_to_be_away() {
     let store =
         Store::open(&StoreSettings { call_timeout: Duration::from_secs(1), ..StoreSettings::new(url) })
             .unwrap();
-    let world = World::serving(admin(
-        store.clone(),
-        intake(&store),
-        Metrics::unheard(),
-        &AdminSettings::default(),
-        &AnnounceSettings::quiet(),
-        Streams::default(),
-    ))
-    .await;
+    let world = World::serving(admin(desk(&store, AdminSettings::default()))).await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;
     assert_eq!((statuses(&answer), &body(&answer)["code"]), (vec![503], &"database_away".into()));

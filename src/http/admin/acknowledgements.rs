@@ -1,0 +1,127 @@
+//! Settles what needs a person about an order or an event: with a note, and kept with who did it.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::middleware::from_fn;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::acting::Acting;
+use super::coupons::only_post;
+use super::desk::Desk;
+use super::given::{invalid, read};
+use super::page;
+use crate::http::connection::apart;
+use crate::http::problem::Body;
+use crate::http::{Code, Problem};
+use crate::order::Key;
+use crate::store::By;
+
+/// How it was settled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAcknowledgement {
+    /// Kept with it.
+    #[schema(min_length = 1, max_length = 4000)]
+    note: String,
+    /// Who says so; a proxy that says who asks, and a login, have the last word.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
+    by: Option<String>,
+}
+
+/// What was settled of an order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SettledOrder {
+    order: String,
+    source: String,
+    /// The anomalies that it has, each with its sums: with others it counts again.
+    anomalies: Vec<String>,
+}
+
+/// What was settled of an event.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SettledEvent {
+    event: String,
+    source: String,
+    /// That it is parked or dead, and each body in conflict with it.
+    settled: usize,
+}
+
+pub(super) fn routes(desk: &Desk) -> Router {
+    Router::new()
+        .route("/api/v1/orders/{source}/{id}/acknowledgements", post(order).fallback(only_post))
+        .route("/api/v1/events/{source}/{id}/acknowledgements", post(event).fallback(only_post))
+        .with_state(desk.clone())
+        .layer(from_fn(apart))
+}
+
+/// Settles the anomalies that an order has now. They count again when their sums change.
+#[utoipa::path(post, path = "/api/v1/orders/{source}/{id}/acknowledgements", tag = "orders", request_body = NewAcknowledgement, security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The order's id"),
+), responses(
+    (status = 200, description = "What was settled", body = SettledOrder),
+    (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
+    (status = 404, description = "No such order, or it has no anomaly", body = Body, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn order(
+    State(desk): State<Desk>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Json<SettledOrder>, Problem> {
+    let key = page::key(path, Code::UnknownOrder)?;
+    let by = by(&desk, request).await?;
+    let anomalies = settle_order(&desk, &key, &by).await?;
+    Ok(Json(SettledOrder { order: key.id.to_string(), source: key.source.to_string(), anomalies }))
+}
+
+/// Settles what needs a person about an event: that it is parked or dead, and every body in conflict with it.
+#[utoipa::path(post, path = "/api/v1/events/{source}/{id}/acknowledgements", tag = "events", request_body = NewAcknowledgement, security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("id" = String, Path, description = "The event's id"),
+), responses(
+    (status = 200, description = "What was settled", body = SettledEvent),
+    (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
+    (status = 404, description = "No such event, or nothing about it needs a person", body = Body, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn event(
+    State(desk): State<Desk>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Json<SettledEvent>, Problem> {
+    let key = page::key(path, Code::UnknownEvent)?;
+    let by = by(&desk, request).await?;
+    let settled = settle_event(&desk, &key, &by).await?;
+    Ok(Json(SettledEvent { event: key.id.to_string(), source: key.source.to_string(), settled }))
+}
+
+async fn by(desk: &Desk, request: Request) -> Result<By, Problem> {
+    let acting = Acting::of(&request)?;
+    let NewAcknowledgement { note, by } = read(&desk.bodies, request).await?;
+    acting.by(by.as_deref(), Some(&note)).map_err(invalid)
+}
+
+/// Tells which anomalies were settled.
+pub(super) async fn settle_order(desk: &Desk, order: &Key, by: &By) -> Result<Vec<String>, Problem> {
+    let settled = desk.store.acknowledge(order, by).await?;
+    desk.count_again();
+    if settled.is_empty() {
+        return Err(Problem::new(Code::UnknownOrder).detail("There is no order of this id with an anomaly."));
+    }
+    Ok(settled)
+}
+
+/// Tells how much was settled.
+pub(super) async fn settle_event(desk: &Desk, event: &Key, by: &By) -> Result<usize, Problem> {
+    let settled = desk.store.acknowledge_event(event, by).await?;
+    desk.count_again();
+    if settled == 0 {
+        let nothing = "There is no event of this id that is parked, dead or in conflict.";
+        return Err(Problem::new(Code::UnknownEvent).detail(nothing));
+    }
+    Ok(settled)
+}

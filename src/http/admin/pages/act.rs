@@ -1,0 +1,173 @@
+//! What the forms of the pages do, by the functions of the API; then the browser is sent to the page that shows it.
+
+use axum::Extension;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::layout::{Also, Page, show};
+use super::{forms, link, parts};
+use crate::http::admin::acknowledgements::{settle_event, settle_order};
+use crate::http::admin::acting::Acting;
+use crate::http::admin::desk::Desk;
+use crate::http::admin::given::{Form, form, id, invalid};
+use crate::http::admin::guard::Caller;
+use crate::http::admin::page::key;
+use crate::http::admin::reprocess::{Chosen, Step, step};
+use crate::http::{Code, Problem};
+use crate::intake::{Assignment, assign};
+use crate::order::Key;
+use crate::store::By;
+
+type Named = Result<Path<(String, String)>, PathRejection>;
+
+pub(super) async fn acknowledge_order(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    request: Request,
+) -> Response {
+    let work = async {
+        let order = key(path, Code::UnknownOrder)?;
+        let (by, _) = filled_in(&desk, request).await?;
+        let settled = settle_order(&desk, &order, &by).await?;
+        let done = format!("Acknowledged: {}.", settled.join(", ").replace('_', " "));
+        Ok((link::order(order.source.as_str(), order.id.as_str()), done))
+    };
+    done(&desk, &caller, work.await).await
+}
+
+pub(super) async fn acknowledge_event(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    request: Request,
+) -> Response {
+    let work = async {
+        let event = key(path, Code::UnknownEvent)?;
+        let (by, _) = filled_in(&desk, request).await?;
+        settle_event(&desk, &event, &by).await?;
+        Ok((link::event(event.source.as_str(), event.id.as_str()), "Acknowledged.".to_owned()))
+    };
+    done(&desk, &caller, work.await).await
+}
+
+pub(super) async fn assign_payment(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    request: Request,
+) -> Response {
+    let work = async {
+        let payment: Key = key(path, Code::UnknownPayment)?;
+        let (by, form) = filled_in(&desk, request).await?;
+        let order = id("order", form.field("order").unwrap_or_default())?;
+        let assignment = Assignment { payment, order };
+        let assigned = assign(&mut desk.store.session(), &assignment, &by).await?;
+        let (_, link) = assigned.ok_or(Problem::new(Code::UnknownPayment))?;
+        desk.count_again();
+        let page = link::order(assignment.payment.source.as_str(), link.order.as_str());
+        Ok((page, format!("Payment {} belongs here now.", assignment.payment.id)))
+    };
+    done(&desk, &caller, work.await).await
+}
+
+/// Shows what reading again would change, or does it and shows what changed.
+pub(super) async fn reprocess(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Response {
+    let work = async {
+        let acting = Acting::of(&request)?;
+        let form = form(&desk.bodies, request).await?;
+        let own = |name: &str| form.field(name).map(str::to_owned);
+        let chosen = Chosen {
+            source: own("source"),
+            outcome: own("outcome"),
+            r#type: own("type"),
+            order: own("order"),
+            event: own("event"),
+            after: own("after"),
+            dry_run: form.field("now").is_none(),
+            note: own("note"),
+            by: None,
+        };
+        let step = step(&desk, &acting, &chosen).await?;
+        Ok(page(&chosen, &step))
+    };
+    let page = work.await;
+    show(&desk, &caller, page).await
+}
+
+/// Who acts, and the rest of the form.
+async fn filled_in(desk: &Desk, request: Request) -> Result<(By, Form), Problem> {
+    let acting = Acting::of(&request)?;
+    let form = form(&desk.bodies, request).await?;
+    let by = acting.by(None, Some(form.field("note").unwrap_or_default())).map_err(invalid)?;
+    Ok((by, form))
+}
+
+async fn done(desk: &Desk, caller: &Caller, done: Result<(String, String), Problem>) -> Response {
+    match done {
+        Ok((page, done)) => {
+            desk.public.see_other(&format!("/{}", link::query(&page, &[("done", Some(&done))])))
+        }
+        Err(problem) => show(desk, caller, Err(problem)).await,
+    }
+}
+
+fn page(chosen: &Chosen, step: &Step) -> Page {
+    let fields = [
+        ("source", chosen.source.as_deref()),
+        ("outcome", chosen.outcome.as_deref()),
+        ("type", chosen.r#type.as_deref()),
+        ("order", chosen.order.as_deref()),
+        ("event", chosen.event.as_deref()),
+    ];
+    let verb = if step.dry_run { "would change" } else { "changed" };
+    let here: Vec<_> = fields.into_iter().chain([("after", chosen.after.as_deref())]).collect();
+    let next: Vec<_> = fields.into_iter().chain([("after", step.after.as_deref())]).collect();
+    let main = html! {
+        h1 { @if step.dry_run { "Reading again would do this" } @else { "Read again" } }
+        p { (parts::count(step.read, "event")) " read: " b { (step.events.len()) " " (verb) } ", " (step.same) " say the same"
+            @if step.purged > 0 { ", " (step.purged) " have no body any more" }
+            @if step.without_source > 0 { ", " (step.without_source) " of sources that are not configured" } "." }
+        (changes(step))
+        @if step.dry_run && !step.events.is_empty() { (forms::reprocess(&here)) }
+        @if step.after.is_some() { p class="hint" { "There are more." } (forms::rehearse(&next, "the next ones")) }
+        p { a href="attention" { "Back to what needs you" } }
+    };
+    let also = Also { json: None, sql: None, cli: Some(command(&fields, step.dry_run)) };
+    Page { title: "Read again".to_owned(), place: "attention", also, main }
+}
+
+fn changes(step: &Step) -> Markup {
+    html! {
+        @if !step.events.is_empty() {
+            table class="rows" {
+                thead { tr { th { "event" } th { "was" } th { "now" } th { "order" } th { "why" } } }
+                tbody { @for own in &step.events { tr {
+                    td data-label="event" { (parts::event(&own.source, &own.event)) }
+                    td data-label="was" { (parts::word(own.was)) }
+                    td data-label="now" { (parts::word(own.now)) }
+                    td data-label="order" { @match &own.order { Some(order) => (parts::order(&own.source, order)), None => "–" } }
+                    td data-label="why" { (parts::text(own.reason.as_deref().unwrap_or_default())) }
+                } } }
+            }
+        }
+    }
+}
+
+fn command(fields: &[(&str, Option<&str>)], dry_run: bool) -> String {
+    let flags = fields.iter().filter_map(|(name, value)| {
+        let value = (*value)?;
+        Some(match *name {
+            "outcome" => format!(" --{value}"),
+            "event" => format!(" {}", parts::shell_text(value)),
+            name => format!(" --{name} {}", parts::shell_text(value)),
+        })
+    });
+    format!("paylatch reprocess{}{}", flags.collect::<String>(), if dry_run { " --dry-run" } else { "" })
+}

@@ -1,0 +1,104 @@
+//! `/attention`: everything that waits for a person, one line for each cause, with what to do about it.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Also, Page, may_act, show};
+use super::{forms, link, parts};
+use crate::http::admin::attention::{Attention, read};
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::store::{FailureCause, OpenAnomaly};
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    /// What was just done here.
+    done: Option<String>,
+}
+
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let page = read(&desk.store).await.map(|attention| {
+        let main = html! {
+            h1 { "Attention" }
+            @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
+            div data-live="attention" {
+                @if attention.is_empty() { p class="calm" { "Nothing needs you." } }
+                (listed(&attention, &caller))
+            }
+        };
+        let also = Also {
+            json: Some("/api/v1/attention".to_owned()),
+            sql: Some("select * from v_failures where acknowledged_at is null; select * from v_anomalies where acknowledged_at is null; select * from v_unclaimed".to_owned()),
+            cli: Some("paylatch check --production".to_owned()),
+        };
+        Page { title: "Attention".to_owned(), place: "attention", also, main }
+    });
+    show(&desk, &caller, page).await
+}
+
+fn listed(attention: &Attention, caller: &Caller) -> Markup {
+    html! {
+        @if !attention.failures.is_empty() {
+            h2 { "Events that could not be used" }
+            ul class="cases" { @for cause in &attention.failures { (failure(cause, caller)) } }
+        }
+        @if !attention.anomalies.is_empty() {
+            h2 { "Orders that contradict themselves" }
+            ul class="cases" { @for anomaly in &attention.anomalies { (contradiction(anomaly)) } }
+        }
+        @if !attention.unclaimed.is_empty() {
+            h2 { "Money without an order" }
+            p class="hint" { "No event names an order for these payments. Open one and assign it; an event that names the order may still come." }
+            (parts::orders(&attention.unclaimed))
+        }
+    }
+}
+
+fn failure(cause: &FailureCause, caller: &Caller) -> Markup {
+    let FailureCause { source, outcome, reason, type_name, events, .. } = cause;
+    let kind = [
+        ("source", Some(source.as_str())),
+        ("outcome", Some(outcome.as_str())),
+        ("type", type_name.as_deref()),
+    ];
+    let page = if *events == 1 { link::event(source, &cause.event_id) } else { link::query("events", &kind) };
+    html! {
+        li {
+            p { (parts::word(outcome)) " " a href=(page) { (parts::count(*events, "event")) } " of " (parts::source(source))
+                @if let Some(type_name) = type_name { ", " code { (parts::text(type_name)) } }
+                @if let Some(reason) = reason { ": " b { (parts::text(reason)) } } }
+            p class="hint" { (advice(outcome)) " First " (parts::time(&cause.first_at)) ", last " (parts::time(&cause.last_at)) "." }
+            @if may_act(caller) && outcome != "conflict" {
+                (forms::rehearse(&kind, if *events == 1 { "it" } else { "all of them" }))
+            }
+        }
+    }
+}
+
+fn advice(outcome: &str) -> &'static str {
+    match outcome {
+        "parked" => {
+            "It tells of money without saying of which payment, or how much: put the definition or the settings right and read it again, or settle it by hand and acknowledge it."
+        }
+        "dead" => "It could not be read: put the definition right and read it again, or acknowledge it.",
+        _ => {
+            "Two bodies under one id say different things, and the first stands: compare them, and acknowledge."
+        }
+    }
+}
+
+fn contradiction(open: &OpenAnomaly) -> Markup {
+    html! {
+        li {
+            p { (parts::order(&open.source, &open.order_id)) " of " (parts::source(&open.source)) ": " b { (open.anomaly.anomaly.replace('_', " ")) } }
+            p class="hint" { code class="detail" { (parts::text(&open.anomaly.detail.to_string())) } }
+        }
+    }
+}

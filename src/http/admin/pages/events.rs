@@ -1,0 +1,186 @@
+//! `/events`: the newest first, as far back as a time says; of an order or a payment all.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Also, Page, show};
+use super::parts::given;
+use super::{link, parts};
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::http::admin::page::{cut, invalid, one_of};
+use crate::http::{Problem, received_now};
+use crate::order::{Id, Outcome, UnixMicros};
+use crate::store::{EventFilter, Place, PlacedEvent, RecentFilter};
+
+/// Rows of a page.
+const ROWS: u32 = 50;
+/// How far back a list is searched that most events are not in, unless asked otherwise, in hours.
+const HOURS: u32 = 24;
+const HOURS_MAX: u32 = 24 * 366;
+
+/// The names are those of the API. A form sends what is not chosen as nothing.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    source: Option<String>,
+    outcome: Option<String>,
+    r#type: Option<String>,
+    order: Option<String>,
+    payment: Option<String>,
+    hours: Option<String>,
+    before: Option<String>,
+}
+
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let page = read(&desk, &asked).await;
+    show(&desk, &caller, page).await
+}
+
+/// What is listed, and how.
+struct Listed {
+    rows: Vec<PlacedEvent>,
+    /// In a sentence.
+    how: String,
+    /// Where the next page begins.
+    more: Option<String>,
+}
+
+async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
+    let outcome = given(&asked.outcome);
+    one_of("outcome", outcome, Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
+    let names = desk.source_names();
+    // These are few, and found by an index of their own; so is all that one order or payment has.
+    let is_few = matches!(outcome, Some("parked" | "dead" | "conflict"));
+    let listed = match is_few || given(&asked.order).is_some() || given(&asked.payment).is_some() {
+        true => by_id(desk, asked).await?,
+        false => newest(desk, asked, &names).await?,
+    };
+    let main = html! {
+        h1 { "Events" }
+        (filters(asked, &names))
+        p class="hint" { (listed.how) }
+        @if listed.rows.is_empty() { p { "No event is like this." } } @else { div data-live="events" { (parts::events(&listed.rows)) } }
+        @if let Some(more) = &listed.more { p class="more" { a href=(more) { "Older" } } }
+    };
+    let fields = fields(asked);
+    let also = Also {
+        json: Some(link::query("/api/v1/events", &fields)),
+        sql: Some(format!("select * from v_events order by received_at desc limit {ROWS}")),
+        cli: Some(command(&fields)),
+    };
+    Ok(Page { title: "Events".to_owned(), place: "events", also, main })
+}
+
+async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Problem> {
+    let is_filtered = given(&asked.outcome).is_some() || given(&asked.r#type).is_some();
+    let hours = hours(asked)?.or(is_filtered.then_some(HOURS));
+    let since = hours.map_or(0, |hours| received_now().0 - i64::from(hours) * 3_600_000_000);
+    let of_source = given(&asked.source).and_then(|source| Id::new(source).ok());
+    let filter = RecentFilter {
+        sources: of_source.map_or_else(|| names.to_vec(), |source| vec![source]),
+        outcome: given(&asked.outcome).map(str::to_owned),
+        type_name: given(&asked.r#type).map(str::to_owned),
+        since: UnixMicros(since.max(0)),
+        before: given(&asked.before).map(place).transpose()?,
+        limit: ROWS + 1,
+    };
+    let mut rows = desk.store.recent_events(&filter).await?;
+    let before = cut(&mut rows, ROWS, |row| {
+        show_place(&row.event.received_at, &row.event.event_id, &row.event.source)
+    });
+    let how = match hours {
+        Some(hours) => format!("The newest first, of the last {}.", parts::count(hours, "hour")),
+        None => "The newest first.".to_owned(),
+    };
+    let shown = hours.map(|hours| hours.to_string());
+    let more = before.map(|before| {
+        let rest = [("hours", shown.as_deref()), ("before", Some(before.as_str()))];
+        link::query("events", &fields(asked).into_iter().chain(rest).collect::<Vec<_>>())
+    });
+    Ok(Listed { rows, how, more })
+}
+
+/// Some that are few: by id, as the API lists them.
+async fn by_id(desk: &Desk, asked: &Asked) -> Result<Listed, Problem> {
+    let owned = |field: &Option<String>| given(field).map(str::to_owned);
+    let filter = EventFilter {
+        id: None,
+        source: owned(&asked.source),
+        type_name: owned(&asked.r#type),
+        outcome: owned(&asked.outcome),
+        order: owned(&asked.order),
+        payment: owned(&asked.payment),
+        after: owned(&asked.before),
+        limit: ROWS + 1,
+    };
+    let mut rows = desk.store.events(&filter).await?;
+    let after = cut(&mut rows, ROWS, |row| format!("{}/{}", row.source, row.event_id));
+    let rows = rows.into_iter().map(|event| PlacedEvent { event, order_id: owned(&asked.order) }).collect();
+    let more = after.map(|after| {
+        let rest = [("before", Some(after.as_str()))];
+        link::query("events", &fields(asked).into_iter().chain(rest).collect::<Vec<_>>())
+    });
+    Ok(Listed { rows, how: "By id.".to_owned(), more })
+}
+
+fn filters(asked: &Asked, names: &[Id]) -> Markup {
+    html! {
+        form class="filters" action="events" {
+            (parts::choice(("source", "source"), given(&asked.source), names.iter().map(Id::as_str)))
+            (parts::choice(("outcome", "outcome"), given(&asked.outcome), Outcome::ALL.iter().map(|outcome| outcome.as_str()).filter(|word| *word != "duplicate")))
+            (parts::field(("type", "type"), given(&asked.r#type)))
+            (parts::field(("order", "order"), given(&asked.order)))
+            (parts::field(("payment", "payment"), given(&asked.payment)))
+            (parts::field(("hours", "last hours"), given(&asked.hours)))
+            button { "Show" }
+            a href="events" { "Clear" }
+        }
+    }
+}
+
+fn fields(asked: &Asked) -> Vec<(&'static str, Option<&str>)> {
+    let all = [
+        ("source", &asked.source),
+        ("type", &asked.r#type),
+        ("outcome", &asked.outcome),
+        ("order", &asked.order),
+        ("payment", &asked.payment),
+    ];
+    all.into_iter().map(|(name, field)| (name, given(field))).collect()
+}
+
+fn command(fields: &[(&str, Option<&str>)]) -> String {
+    let flags = fields.iter().filter_map(|(name, value)| {
+        let is_flag = matches!(*name, "order" | "outcome" | "source");
+        value.filter(|_| is_flag).map(|value| format!(" --{name} {}", parts::shell_text(value)))
+    });
+    format!("paylatch events{}", flags.collect::<String>())
+}
+
+fn hours(asked: &Asked) -> Result<Option<u32>, Problem> {
+    let Some(text) = given(&asked.hours) else { return Ok(None) };
+    let hours = text.parse().ok().filter(|hours| (1..=HOURS_MAX).contains(hours));
+    hours.map(Some).ok_or_else(|| invalid(format!("hours: expected 1 to {HOURS_MAX}")))
+}
+
+/// `2026-11-28T12:00:00.000000Z/source/id`
+fn show_place(received_at: &str, event_id: &str, source: &str) -> String {
+    format!("{received_at}/{source}/{event_id}")
+}
+
+fn place(text: &str) -> Result<Place, Problem> {
+    let read = || {
+        let (time, row) = text.split_once('/')?;
+        let (source, event_id) = row.split_once('/')?;
+        let received_at = UnixMicros::new(time.parse::<jiff::Timestamp>().ok()?.as_microsecond())?;
+        Some(Place { received_at, event_id: event_id.to_owned(), source: source.to_owned() })
+    };
+    read().ok_or_else(|| invalid("before: expected the link of a page"))
+}

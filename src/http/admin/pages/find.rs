@@ -1,0 +1,85 @@
+//! `/find`: anything by its id.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Also, Page, show};
+use super::{link, parts};
+use crate::http::Problem;
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::order::Id;
+use crate::store::Found;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    match read(&desk, asked.q.trim()).await {
+        Ok((_, Some(only))) => desk.public.see_other(&format!("/{only}")),
+        Ok((page, None)) => show(&desk, &caller, Ok(page)).await,
+        Err(problem) => show(&desk, &caller, Err(problem)).await,
+    }
+}
+
+/// The page, or where the only thing is that goes by the whole id.
+async fn read(desk: &Desk, asked: &str) -> Result<(Page, Option<String>), Problem> {
+    let id = Id::new(asked).ok();
+    let found = match &id {
+        Some(id) => desk.store.find(id).await?,
+        None => Vec::new(),
+    };
+    let whole: Vec<&Found> = found.iter().filter(|found| found.id == asked).collect();
+    let leads = whole.iter().map(|found| leads_to(found)).collect::<Vec<_>>();
+    let only = leads.first().filter(|first| leads.iter().all(|other| other == *first)).cloned();
+    let main = html! {
+        h1 { "Find" }
+        @if asked.is_empty() { p { "Type an id of an order, a payment or an event, or what it begins with." } }
+        @else if found.is_empty() {
+            p { "No order, payment or event is called " code { (parts::text(asked)) } " or begins so." }
+            p class="hint" { "References of refunds and disputes are found on the page of their order: find it by the payment." }
+        } @else { (rows(&found)) }
+    };
+    let also = Also {
+        json: id.as_ref().map(|id| link::query("/api/v1/find", &[("q", Some(id.as_str()))])),
+        sql: Some(format!(
+            "select source, order_id, status from v_orders where order_id = {}",
+            parts::sql_text(asked)
+        )),
+        cli: id.as_ref().map(|id| format!("paylatch orders {}", parts::shell_text(id.as_str()))),
+    };
+    Ok((Page { title: "Find".to_owned(), place: "find", also, main }, only))
+}
+
+fn rows(found: &[Found]) -> Markup {
+    html! {
+        table class="rows" {
+            thead { tr { th { "what" } th { "id" } th { "source" } th { "order" } } }
+            tbody { @for found in found { tr {
+                td data-label="what" { (found.kind) }
+                td data-label="id" { a class="id" href=(leads_to(found)) { (parts::text(&found.id)) } }
+                td data-label="source" { (parts::source(&found.source)) }
+                td data-label="order" { @match &found.order_id { Some(order) => (parts::order(&found.source, order)), None => "–" } }
+            } } }
+        }
+    }
+}
+
+/// A payment is shown on the page of its order.
+fn leads_to(found: &Found) -> String {
+    match (found.kind.as_str(), &found.order_id) {
+        ("event", _) => link::event(&found.source, &found.id),
+        (_, Some(order)) => link::order(&found.source, order),
+        (_, None) => link::order(&found.source, &found.id),
+    }
+}

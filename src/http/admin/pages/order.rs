@@ -1,0 +1,203 @@
+//! `/orders/{source}/{id}`: was it paid, why, by which events, and who else says so?
+
+use axum::Extension;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Also, Page, may_act, show};
+use super::timeline::{self, Sequence};
+use super::{forms, link, parts};
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::http::admin::page::key;
+use crate::http::{Code, Problem};
+use crate::order::Key;
+use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, PaymentRow};
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    /// By which clock the timeline is told.
+    by: Option<String>,
+    /// What was just done here.
+    done: Option<String>,
+}
+
+/// Everything that is known of an order.
+struct Told {
+    key: Key,
+    order: OrderRow,
+    payments: Vec<PaymentRow>,
+    timeline: Vec<EventRow>,
+    settled: Vec<AcknowledgementRow>,
+}
+
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let page = read(&desk, path).await.map(|told| told.page(&caller, &asked));
+    show(&desk, &caller, page).await
+}
+
+async fn read(desk: &Desk, path: Result<Path<(String, String)>, PathRejection>) -> Result<Told, Problem> {
+    let key = key(path, Code::UnknownOrder)?;
+    let filter = OrderFilter {
+        id: Some(key.id.to_string()),
+        source: Some(key.source.to_string()),
+        limit: 1,
+        ..OrderFilter::default()
+    };
+    let unknown =
+        || Problem::new(Code::UnknownOrder).detail("A payment that names no order goes by its own id.");
+    let order = desk.store.orders(&filter).await?.pop().ok_or_else(unknown)?;
+    let payments = desk.store.payments_of(&key).await?;
+    let timeline = desk.store.timeline(&key).await?;
+    let settled = match order.anomalies.is_empty() {
+        true => Vec::new(),
+        false => desk.store.acknowledgements(Some(&key)).await?,
+    };
+    Ok(Told { key, order, payments, timeline, settled })
+}
+
+impl Told {
+    fn page(&self, caller: &Caller, asked: &Asked) -> Page {
+        let (id, source) = (self.key.id.as_str(), self.key.source.as_str());
+        let sequence = Sequence::of(asked.by.as_deref());
+        let main = html! {
+            h1 class="id" { (parts::text(id)) " " (parts::word(&self.order.status)) }
+            @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
+            div data-live="order" {
+                (self.sums())
+                p { (sentence(&self.order)) }
+                (self.anomalies(caller))
+                (self.payments(caller))
+                (timeline::table(&self.key, &self.timeline, sequence))
+                (self.rivals())
+            }
+        };
+        let also = Also {
+            json: Some(format!("/api/v1/{}", link::order(source, id))),
+            sql: Some(format!(
+                "select * from v_events where order_id = {} and source = {} order by occurred_at",
+                parts::sql_text(id),
+                parts::sql_text(source)
+            )),
+            cli: Some(format!(
+                "paylatch orders {} --source {}",
+                parts::shell_text(id),
+                parts::shell_text(source)
+            )),
+        };
+        Page { title: parts::text(id), place: "orders", also, main }
+    }
+
+    fn sums(&self) -> Markup {
+        let OrderRow { authorized, reserved, captured, refunded, disputed, lost, .. } = self.order;
+        let held = i128::from(captured) - i128::from(refunded) - i128::from(lost);
+        let held = i64::try_from(held).unwrap_or(i64::MIN);
+        let sums = [
+            ("held now", held),
+            ("captured", captured),
+            ("refunded", refunded),
+            ("disputed", disputed),
+            ("lost", lost),
+            ("reserved", reserved),
+            ("authorized", authorized),
+        ];
+        html! {
+            dl class="sums" {
+                div { dt { "source" } dd { (parts::source(&self.order.source)) } }
+                @for (name, sum) in sums { @if sum != 0 || matches!(name, "held now" | "captured") {
+                    div { dt { (name) } dd class="number" { (parts::money(sum, self.order.currency.as_deref())) } }
+                } }
+            }
+        }
+    }
+
+    fn anomalies(&self, caller: &Caller) -> Markup {
+        let settled = |found: &crate::store::AnomalyRow| {
+            self.settled.iter().find(|own| own.anomaly == found.anomaly && own.detail == found.detail)
+        };
+        let open = self.order.anomalies.iter().any(|found| settled(found).is_none());
+        html! {
+            @if !self.order.anomalies.is_empty() {
+                h2 { "Anomalies" }
+                ul class="anomalies" { @for found in &self.order.anomalies { li {
+                    span class="word bad" { (found.anomaly.replace('_', " ")) }
+                    " " code class="detail" { (parts::text(&found.detail.to_string())) }
+                    @match settled(found) {
+                        Some(own) => { p class="hint" { "acknowledged " (parts::time(&own.acknowledged_at)) @if let Some(note) = &own.note { ": " (parts::text(note)) } } }
+                        None => { p class="hint" { "nobody has settled this" } }
+                    }
+                } } }
+                @if open && may_act(caller) { (forms::acknowledge(&link::order(self.key.source.as_str(), self.key.id.as_str()))) }
+            }
+        }
+    }
+
+    fn payments(&self, caller: &Caller) -> Markup {
+        html! {
+            h2 { "Payments" }
+            ul class="payments" { @for payment in &self.payments { li {
+                code { (parts::text(&payment.payment_id)) } " " (parts::word(&payment.link))
+                " " span class="hint" { (because(&payment.link)) }
+                @if may_act(caller) { (forms::assign(self.key.source.as_str(), &payment.payment_id)) }
+            } } }
+        }
+    }
+
+    /// Other orders that events of these payments name.
+    fn rivals(&self) -> Markup {
+        let mut rivals: Vec<(&str, &EventRow)> = Vec::new();
+        for event in &self.timeline {
+            if let Some(order) = event.order_claim.as_deref()
+                && order != self.key.id.as_str()
+                && !rivals.iter().any(|(known, _)| *known == order)
+            {
+                rivals.push((order, event));
+            }
+        }
+        html! {
+            @if !rivals.is_empty() {
+                h2 { "Named for these payments, too" }
+                ul { @for (order, event) in rivals.iter().take(20) { li {
+                    (parts::order(&event.source, order)) " by " (parts::event(&event.source, &event.event_id))
+                    span class="hint" { ", with rank " (event.claim_rank.unwrap_or_default()) "; the smallest holds" }
+                } } }
+            }
+        }
+    }
+}
+
+fn because(link: &str) -> &'static str {
+    match link {
+        "known" => "an event named the order",
+        "assigned" => "a person said so",
+        _ => "no event has named an order yet: the payment's id stands in",
+    }
+}
+
+/// What came of it, in words.
+fn sentence(order: &OrderRow) -> Markup {
+    let money = |minor| parts::money(minor, order.currency.as_deref());
+    let when = html! { ", last heard of " (parts::time(&order.last_event_at)) "." };
+    html! {
+        @match order.status.as_str() {
+            "paid" => { "Paid: " (money(order.captured)) " was captured" }
+            "authorized" => { "Not paid yet: " (money(order.reserved)) " is reserved" }
+            "partially_refunded" => { "Paid " (money(order.captured)) ", of which " (money(order.refunded)) " was given back" }
+            "refunded" => { "Given back: " (money(order.refunded)) " of " (money(order.captured)) " captured" }
+            "disputed" => { "In dispute: " (money(order.disputed)) " of " (money(order.captured)) " captured" }
+            "charged_back" => { "Lost in a dispute: " (money(order.lost)) " of " (money(order.captured)) " captured" }
+            "canceled" => { "Not paid: it was canceled" }
+            "failed" => { "Not paid: every attempt failed" }
+            _ => { "Not paid: nothing was captured" }
+        }
+        (when)
+    }
+}

@@ -1,0 +1,128 @@
+//! `/orders`: those whose events came last, or all of a kind by id.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::layout::{Also, Page, show};
+use super::parts::given;
+use super::{link, parts};
+use crate::http::Problem;
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::http::admin::page::{begins, cut, one_of};
+use crate::order::{Id, Status};
+use crate::store::{OrderFilter, OrderRow};
+
+/// Rows of a page.
+const ROWS: u32 = 50;
+
+/// The names are those of the API. A form sends what is not chosen as nothing.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    source: Option<String>,
+    status: Option<String>,
+    anomaly: Option<String>,
+    unclaimed: Option<String>,
+    after: Option<String>,
+}
+
+pub(super) async fn page(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let page = read(&desk, &asked).await;
+    show(&desk, &caller, page).await
+}
+
+async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
+    let (source, status) = (given(&asked.source), given(&asked.status));
+    let (has_anomaly, is_unclaimed) = (given(&asked.anomaly), given(&asked.unclaimed));
+    one_of("status", status, Status::ALL.iter().map(|status| status.as_str()))?;
+    let names = desk.source_names();
+    let of_kind =
+        status.is_some() || has_anomaly.is_some() || is_unclaimed.is_some() || asked.after.is_some();
+    let (rows, after) = match of_kind {
+        true => by_id(desk, asked, (source, status)).await?,
+        false => {
+            let of_source = source.and_then(|source| Id::new(source).ok()).map(|source| vec![source]);
+            (desk.store.recent_orders(&of_source.unwrap_or_else(|| names.clone()), ROWS).await?, None)
+        }
+    };
+    let fields =
+        [("source", source), ("status", status), ("anomaly", has_anomaly), ("unclaimed", is_unclaimed)];
+    let more = after.map(|after| {
+        let fields: Vec<_> = fields.iter().copied().chain([("after", Some(after.as_str()))]).collect();
+        link::query("orders", &fields)
+    });
+    let main = html! {
+        h1 { "Orders" }
+        (filters(asked, &names))
+        p class="hint" { @if of_kind { "By id." } @else { "Those whose events came last, the newest first; choose a kind to see all of it by id." } }
+        @if rows.is_empty() { p { "No order is like this." } } @else { div data-live="orders" { (parts::orders(&rows)) } }
+        @if let Some(more) = more { p class="more" { a href=(more) { "More" } } }
+    };
+    let only_orders: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "unclaimed").collect();
+    let also = Also {
+        json: Some(link::query("/api/v1/orders", &only_orders)),
+        sql: Some(sql(source, status)),
+        cli: Some(command(&fields)),
+    };
+    Ok(Page { title: "Orders".to_owned(), place: "orders", also, main })
+}
+
+async fn by_id(
+    desk: &Desk,
+    asked: &Asked,
+    (source, status): (Option<&str>, Option<&str>),
+) -> Result<(Vec<OrderRow>, Option<String>), Problem> {
+    let after = given(&asked.after);
+    begins(after)?;
+    let filter = OrderFilter {
+        id: None,
+        source: source.map(str::to_owned),
+        status: status.map(str::to_owned),
+        anomaly: given(&asked.anomaly).map(|word| word == "true"),
+        unclaimed: given(&asked.unclaimed).is_some(),
+        after: after.map(str::to_owned),
+        limit: ROWS + 1,
+    };
+    let mut rows = desk.store.orders(&filter).await?;
+    let after = cut(&mut rows, ROWS, |order| format!("{}/{}", order.source, order.order_id));
+    Ok((rows, after))
+}
+
+fn filters(asked: &Asked, names: &[Id]) -> Markup {
+    html! {
+        form class="filters" action="orders" {
+            (parts::choice(("source", "source"), given(&asked.source), names.iter().map(Id::as_str)))
+            (parts::choice(("status", "status"), given(&asked.status), Status::ALL.iter().map(|status| status.as_str())))
+            (parts::choice(("anomaly", "anomaly"), given(&asked.anomaly), ["true", "false"]))
+            (parts::choice(("unclaimed", "without a name"), given(&asked.unclaimed), ["true"]))
+            button { "Show" }
+            a href="orders" { "Clear" }
+        }
+    }
+}
+
+fn sql(source: Option<&str>, status: Option<&str>) -> String {
+    let conditions = [("source", source), ("status", status)]
+        .into_iter()
+        .filter_map(|(column, value)| value.map(|value| format!("{column} = {}", parts::sql_text(value))));
+    let conditions = conditions.collect::<Vec<_>>().join(" and ");
+    let conditions = if conditions.is_empty() { String::new() } else { format!(" where {conditions}") };
+    format!("select * from v_orders{conditions} limit {ROWS}")
+}
+
+fn command(fields: &[(&str, Option<&str>)]) -> String {
+    let flags = fields.iter().filter_map(|(name, value)| match (*name, (*value)?) {
+        ("anomaly", "true") => Some(" --anomaly".to_owned()),
+        ("anomaly", _) => None,
+        ("unclaimed", _) => Some(" --unclaimed".to_owned()),
+        (name, value) => Some(format!(" --{name} {}", parts::shell_text(value))),
+    });
+    format!("paylatch orders{} --limit {ROWS}", flags.collect::<String>())
+}

@@ -1,0 +1,113 @@
+//! `/`: what needs me now?
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::layout::{Also, Page, show};
+use super::parts;
+use super::rhythm::{last_heard, refused, rhythm};
+use crate::http::Problem;
+use crate::http::admin::desk::Desk;
+use crate::http::admin::guard::Caller;
+use crate::http::admin::sources::{self, SourceState};
+use crate::store::{Counts, RecentFilter};
+
+/// Events and orders of the two short lists.
+const LATEST: u32 = 10;
+
+pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<Caller>) -> Response {
+    let page = read(&desk).await;
+    show(&desk, &caller, page).await
+}
+
+async fn read(desk: &Desk) -> Result<Page, Problem> {
+    let names = desk.source_names();
+    let states = sources::read(desk, &names).await?;
+    let filter = RecentFilter { sources: names.clone(), limit: LATEST, ..RecentFilter::default() };
+    let events = desk.store.recent_events(&filter).await?;
+    let orders = desk.store.recent_orders(&names, LATEST).await?;
+    let needs = desk.needs().await;
+    let main = html! {
+        h1 { "What needs you now" }
+        section data-live="overview" {
+            (needs_you(needs))
+            h2 { "Sources" }
+            (heard_of(&states))
+            @if events.is_empty() { (first_steps(&states)) } @else {
+                h2 { a href="events" { "Latest events" } }
+                (parts::events(&events))
+                h2 { a href="orders" { "Latest orders" } }
+                (parts::orders(&orders))
+            }
+        }
+    };
+    let also = Also {
+        json: Some("/api/v1/attention".to_owned()),
+        sql: Some("select * from v_orders order by updated_at desc limit 10".to_owned()),
+        cli: Some("paylatch orders --anomaly; paylatch events --outcome parked".to_owned()),
+    };
+    Ok(Page { title: "Overview".to_owned(), place: "", also, main })
+}
+
+fn needs_you(needs: Option<Counts>) -> Markup {
+    let Some(counts) = needs else {
+        return html! { p class="note" { "It could not be counted: the database does not answer." } };
+    };
+    if counts.sum() == 0 {
+        return html! { p class="calm" { "Nothing needs you." } };
+    }
+    let kinds = [
+        (counts.anomalies, "anomaly", "anomalies"),
+        (counts.parked, "parked event", "parked events"),
+        (counts.dead, "dead event", "dead events"),
+        (counts.conflicts, "conflict", "conflicts"),
+        (counts.unclaimed, "payment without an order", "payments without an order"),
+    ];
+    html! {
+        ul class="counts" {
+            @for (count, one, many) in kinds { @if count > 0 {
+                li { a href="attention" { b { (count) } " " (if count == 1 { one } else { many }) } }
+            } }
+        }
+    }
+}
+
+/// Silent ones first; those that never had an event are folded away.
+fn heard_of(states: &[SourceState]) -> Markup {
+    let (quiet, mut heard): (Vec<_>, Vec<_>) = states.iter().partition(|state| is_unused(state));
+    heard.sort_by_key(|state| state.state != "silent");
+    html! {
+        @if !heard.is_empty() { table class="rows" {
+            thead { tr { th { "source" } th { "state" } th { "last event" } th { "usually" } th { "refused here" } } }
+            tbody { @for state in heard { tr {
+                td data-label="source" { (parts::source(&state.source)) }
+                td data-label="state" { (parts::word(state.state)) }
+                td data-label="last event" { (last_heard(state)) }
+                td data-label="usually" { (rhythm(state)) }
+                td data-label="refused here" { (refused(state)) }
+            } } }
+        } }
+        @if !quiet.is_empty() {
+            details { summary { (parts::count(quiet.len(), "source")) " without an event yet" }
+                p class="names" { @for state in &quiet { (parts::source(&state.source)) " " } } }
+        }
+    }
+}
+
+fn is_unused(state: &SourceState) -> bool {
+    state.state == "nothing_yet" && state.refused == 0
+}
+
+fn first_steps(states: &[SourceState]) -> Markup {
+    let example = states.iter().find(|state| state.source == "stripe").or(states.first());
+    html! {
+        h2 { "Nothing has come yet" }
+        ol class="steps" {
+            li { "Send a webhook: " code class="copy" { "paylatch send " (example.map_or("stripe", |state| &state.source)) " payment_intent.succeeded" } " and see its order here." }
+            li { "Send it again: it is answered " b { "duplicate" } " and changes nothing." }
+            li { "Break its signature: " a href="rejected" { "Rejected" } " says why it was refused." }
+        }
+    }
+}

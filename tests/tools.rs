@@ -113,6 +113,46 @@ fn what_is_no_event_is_told_and_the_rest_is_taken_in() {
 }
 
 #[test]
+fn lists_of_events_as_other_providers_answer_them_are_taken_in_and_what_was_taken_in_is_passed_over() {
+    let machine = Machine::new("");
+    let source = |provider: &str| {
+        let (name, secret) = (format!("sources.{provider}"), "c0dec0de".repeat(8));
+        let setting = |name: String, value: &str| ["--set".to_owned(), format!("{name}={value}")];
+        [
+            setting(format!("{name}.provider"), provider),
+            setting(format!("{name}.secrets"), &secret),
+            setting(format!("{name}.public_url"), "https://shop.example/webhooks/square"),
+        ]
+        .concat()
+    };
+    for (provider, between) in [("square", ","), ("adyen", "\n")] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(provider);
+        let files =
+            fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+        let bodies: Vec<String> = files.collect();
+        let text = bodies.join(between);
+        let text = if between == "," { format!("{{\"events\":[{text}],\"cursor\":\"x\"}}") } else { text };
+        fs::write(machine.path("export.json"), text).unwrap();
+        let settings = source(provider);
+        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+
+        let taken =
+            machine.json(&[&["import", "--source", provider, "export.json"], settings.as_slice()].concat());
+        assert!(taken["outcomes"]["applied"].as_u64().unwrap() > 5, "{taken}");
+        assert_eq!(
+            (&taken["unreadable"], &taken["documents"]),
+            (&serde_json::json!([]), &bodies.len().into())
+        );
+        let skip = (bodies.len() - 1).to_string();
+        let rest =
+            [&["import", "--source", provider, "export.json", "--skip", &skip], settings.as_slice()].concat();
+        let rest = machine.json(&rest);
+        let duplicates = rest["outcomes"]["duplicate"].as_u64().unwrap();
+        assert!((1..5).contains(&duplicates), "only the last one was read again: {rest}");
+    }
+}
+
+#[test]
 fn events_that_were_noted_are_applied_when_a_setting_lets_them() {
     let machine = Machine::new("mode = \"live\"");
     let all = machine.import()["outcomes"]["noted"].as_u64().unwrap();

@@ -1,5 +1,6 @@
 //! How far long work is. Drawn on a terminal, and nowhere else.
 
+use std::fs::File;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,6 +11,12 @@ const TICK_EVERY: Duration = Duration::from_millis(200);
 /// A bar for work whose end is known.
 pub(super) fn towards(count: usize) -> ProgressBar {
     ProgressBar::new(count as u64).with_style(style("{bar:40} {pos}/{len}  {per_sec}  {eta} left"))
+}
+
+/// A bar for a file that is read to its end.
+pub(super) fn through(file: &File) -> ProgressBar {
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    ProgressBar::new(bytes).with_style(style("{bar:40} {percent} % of the file  {eta} left"))
 }
 
 /// A count for work whose end is not known.

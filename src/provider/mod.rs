@@ -31,7 +31,7 @@ use self::definition::Definition;
 pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::FactReader;
 pub use self::registry::{BadDefinition, Providers};
-pub use self::report::{BadReport, Line, Report, Taken};
+pub use self::report::{BadReport, Bounded, Line, Report, Taken};
 pub use self::settings::{CustomerClaims, Mode, SourceSettings};
 pub use self::signature::Certificates;
 use self::signature::Scheme;

@@ -13,6 +13,7 @@ use super::actions::ActsBy;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::listing::{one_of, stored_id};
+use super::progress;
 use crate::config::Needs;
 use crate::order::{Disagreement, Id, Key, ReportFinding, ReportRow, TimeSpan, UnixMicros};
 use crate::provider::{Report, Source};
@@ -154,7 +155,7 @@ async fn compare(
         return Ok(outcome);
     }
     for window in &windows {
-        let bar = read::counter();
+        let bar = progress::counting("payments compared");
         let compared =
             store.compare_report(window, now_micros(), |payments| bar.set_position(payments)).await;
         bar.finish_and_clear();

@@ -5,13 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::super::context::now_micros;
 use super::super::failure::{Exit, Failure};
+use super::super::progress;
 use super::report_file;
 use crate::order::{Id, ReportRow, TimeSpan};
 use crate::provider::{BadReport, Line, Report, Taken};
@@ -118,7 +118,7 @@ fn read_rows(
 ) -> Result<FileRead, BadReport> {
     let file =
         File::open(path).map_err(|error| BadReport { problem: error.to_string(), ways_out: Vec::new() })?;
-    let bar = bytes_bar(&file);
+    let bar = progress::through(&file);
     let mut read = FileRead::default();
     let mut batch = Vec::with_capacity(ROWS_AT_ONCE);
     let span = report.read(bar.wrap_read(file), |line, told| {
@@ -173,17 +173,4 @@ fn unreadable(path: &Path, problem: String) -> Failure {
 fn refused(path: &Path, bad: &BadReport) -> Failure {
     let failure = Failure::new(Exit::Failed, "unreadable_report", format!("{}: {bad}", path.display()));
     bad.ways_out.iter().fold(failure, |failure, way_out| failure.hint(way_out))
-}
-
-/// Draws itself on a terminal, and nowhere else.
-fn bytes_bar(file: &File) -> ProgressBar {
-    let length = file.metadata().map_or(0, |metadata| metadata.len());
-    let style = ProgressStyle::with_template("reading {bar:40} {percent} %");
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// The same for payments, of which nobody knows how many there are.
-pub(super) fn counter() -> ProgressBar {
-    let style = ProgressStyle::with_template("{pos} payments compared");
-    ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

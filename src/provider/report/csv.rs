@@ -7,7 +7,7 @@ use ::csv::{ReaderBuilder, StringRecord};
 
 use super::bounded::Bounded;
 use super::columns::Cells;
-use super::{BadReport, Report, Taken};
+use super::{BadReport, RECORD_BYTES_MAX, Report, Taken};
 
 /// The most columns.
 const COLUMNS_MAX: usize = 1_000;
@@ -18,7 +18,7 @@ pub(super) fn read(
     file: impl Read,
     each: &mut dyn FnMut(u64, Result<&Cells<'_>, String>) -> Taken,
 ) -> Result<(), BadReport> {
-    let (file, room) = Bounded::new(file);
+    let (file, room) = Bounded::new(file, RECORD_BYTES_MAX);
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
     let mut record = StringRecord::new();
     let mut header: Option<Header> = None;

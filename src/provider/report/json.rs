@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::super::fields::{Scalar, Slot};
 use super::bounded::{Bounded, Room};
 use super::columns::Cells;
-use super::{BadReport, Report, Taken};
+use super::{BadReport, RECORD_BYTES_MAX, Report, Taken};
 
 /// Hands every row's cells over, until `each` wants no more.
 pub(super) fn read(
@@ -17,7 +17,7 @@ pub(super) fn read(
     file: impl Read,
     each: &mut dyn FnMut(u64, Result<&Cells<'_>, String>) -> Taken,
 ) -> Result<(), BadReport> {
-    let (file, room) = Bounded::new(file);
+    let (file, room) = Bounded::new(file, RECORD_BYTES_MAX);
     let mut json = serde_json::Deserializer::from_reader(BufReader::new(file));
     let mut rows = Rows { report, each, room: &room, count: 0, lists: 0, is_enough: false };
     // What is behind the end is another page.

@@ -15,6 +15,7 @@ use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
+pub use self::bounded::Bounded;
 use self::columns::Columns;
 use self::csv::LineKind;
 use self::rules::Rules;
@@ -24,6 +25,8 @@ use super::facts::exponents;
 use super::fields::{FieldReader, Slot};
 use crate::order::{Class, ReportRow, TimeSpan};
 
+/// The longest record, in bytes. A quote that is left open would make one of all the rest.
+const RECORD_BYTES_MAX: usize = 1024 * 1024;
 /// The most rows of one file.
 const ROWS_MAX: u64 = 20_000_000;
 

@@ -180,6 +180,87 @@ fn events_that_were_noted_are_applied_when_a_setting_lets_them() {
 }
 
 #[test]
+fn orders_that_come_to_be_paid_are_counted_beforehand_and_many_need_a_yes() {
+    let machine = Machine::new("mode = \"live\"");
+    let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
+    let numbered = |n: usize| {
+        event
+            .replace("evt_1PlFix0003Hq2eZvKYlo2C", &format!("evt_{n}"))
+            .replace("pi_", &format!("pi_{n}_"))
+            .replace("ord_", &format!("ord_{n}_"))
+    };
+    let all: Vec<_> = (0..21).map(numbered).collect();
+    fs::write(machine.path("all.json"), format!("[{}]", all.join(","))).unwrap();
+    assert!(machine.run(&["import", "--source", "stripe", "all.json"]).status.success());
+    assert_eq!(machine.json(&["orders"]), serde_json::json!([]), "they are of the other mode");
+
+    machine.set_source("", 1);
+    let dry = machine.json(&["reprocess", "--noted", "--dry-run"]);
+    assert_eq!((&dry["orders"], &dry["orders_paid"]), (&21.into(), &21.into()), "{dry}");
+    let refused = machine.run(&["reprocess", "--noted"]);
+    assert!(
+        said(&refused).contains("21 orders would change, 21 of them come to be paid"),
+        "{}",
+        said(&refused)
+    );
+    assert!(said(&refused).contains("(needs_yes)") && refused.status.code() == Some(1));
+    assert_eq!(machine.json(&["orders"]), serde_json::json!([]), "nothing was written");
+    let done = machine.json(&["reprocess", "--noted", "--yes"]);
+    assert_eq!((&done["orders"], &done["orders_paid"]), (&21.into(), &21.into()), "{done}");
+    assert_eq!(machine.json(&["orders", "--status", "paid"]).as_array().unwrap().len(), 21);
+    let again = machine.json(&["reprocess", "--all", "--yes"]);
+    assert_eq!((&again["orders"], &again["same"]), (&0.into(), &21.into()), "{again}");
+}
+
+#[test]
+fn a_conflict_of_an_old_definition_is_none_by_today_s() {
+    let machine = Machine::new("order = [\"/data/object/metadata/basket\"]");
+    let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
+    let with_basket = |basket: &str| {
+        event.replacen("\"metadata\": {", &format!("\"metadata\": {{\"basket\": \"{basket}\", "), 1)
+    };
+    let (first, second, third) = (with_basket("a"), with_basket("b"), with_basket("c"));
+    assert!(first != event, "the fixture has metadata");
+    fs::write(machine.path("both.json"), format!("[{first}, {second}]")).unwrap();
+    fs::write(machine.path("third.json"), format!("[{third}]")).unwrap();
+    let outcomes = machine.json(&["import", "--source", "stripe", "both.json"])["outcomes"].clone();
+    assert_eq!(outcomes, serde_json::json!({ "applied": 1, "conflict": 1 }));
+
+    machine.set_source("", 1);
+    let outcomes = machine.json(&["import", "--source", "stripe", "third.json"])["outcomes"].clone();
+    assert_eq!(outcomes, serde_json::json!({ "duplicate": 1 }), "nothing reads the basket any more");
+    let dry = machine.json(&["reprocess", "--all", "--dry-run"]);
+    assert_eq!(dry["conflicts_settled"], 1, "{dry}");
+    let told = machine.json(&["reprocess", "--all", "--by", "ann"]);
+    assert_eq!(told["conflicts_settled"], 1, "{told}");
+    let event = &machine.json(&["events", "evt_1PlFix0003Hq2eZvKYlo2C"])[0];
+    assert_eq!((&event["conflicts"], &event["needs_a_person"]), (&1.into(), &false.into()), "{event}");
+    assert_eq!(event["acknowledgements"][0]["note"], "says the same by today's definition");
+    assert_eq!(machine.json(&["reprocess", "--all"])["conflicts_settled"], 0, "once");
+}
+
+#[test]
+fn a_source_that_is_neither_configured_nor_stored_is_refused_with_the_list() {
+    let machine = Machine::new("");
+    machine.import();
+    for list in ["orders", "events"] {
+        let refused = machine.run(&[list, "--source", "stirpe"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(said(&refused).contains("the sources are: stripe"), "{}", said(&refused));
+        assert!(machine.run(&[list, "--source", "stripe"]).status.success());
+    }
+    // What is not configured any more is still stored.
+    let settings = fs::read_to_string(machine.path("paylatch.toml")).unwrap();
+    fs::write(
+        machine.path("paylatch.toml"),
+        settings.replace("[sources.stripe]", "[sources.other]\nprovider = \"stripe\""),
+    )
+    .unwrap();
+    assert!(machine.run(&["orders", "--source", "stripe"]).status.success());
+    assert!(said(&machine.run(&["orders", "--source", "adyen"])).contains("the sources are: other, stripe"));
+}
+
+#[test]
 fn purged_bodies_are_counted_and_their_events_stay() {
     let machine = Machine::new("");
     machine.import();

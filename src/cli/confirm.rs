@@ -1,4 +1,4 @@
-//! Asks a person before what cannot be taken back. Programs are not asked: whoever writes one has decided.
+//! Asks a person before what cannot be taken back. A program cannot be asked: it says `--yes` where that is wanted of it.
 
 use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, stdin};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::dev::DataDir;
 use super::failure::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, printable};
 use crate::config::{File, Flag, Layers, Needs, Settings};
 use crate::order::UnixMicros;
 use crate::provider::Source;
@@ -69,6 +69,32 @@ impl Context {
                     failure.hint(format_args!("the sources are: {}", names().collect::<Vec<_>>().join(", ")))
                 }
             }
+        })
+    }
+
+    /// Refuses a filter by a source that is neither configured nor stored: its table would be empty, and seem true.
+    pub(super) async fn filter_by_source(
+        &self,
+        settings: &Settings,
+        store: &Store,
+        name: Option<&str>,
+    ) -> Result<(), Failure> {
+        let Some(name) = name else { return Ok(()) };
+        let mut names: Vec<String> =
+            settings.sources.iter().map(|source| source.name().to_string()).collect();
+        if names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        names.extend(store.stored_sources().await?);
+        names.sort_unstable();
+        names.dedup();
+        if names.iter().any(|known| known == name) {
+            return Ok(());
+        }
+        let failure = Failure::new(Exit::Usage, "unknown_source", format!("no source is named {name:?}"));
+        Err(match names.is_empty() {
+            true => failure.hint("no source is configured, and no event is stored"),
+            false => failure.hint(format_args!("the sources are: {}", printable(&names.join(", ")))),
         })
     }
 

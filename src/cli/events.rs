@@ -66,6 +66,7 @@ struct Told {
 pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
+    context.filter_by_source(&settings, &store, events.source.as_deref()).await?;
     if events.unmapped {
         return tell_unmapped(context.output, &store, events).await;
     }
@@ -114,7 +115,7 @@ async fn tell_each(
         }
         let by = acting(context, events.by.as_deref(), events.note.as_deref())?;
         for row in &rows {
-            let settled = store.acknowledge_event(&key(row)?, &by).await?;
+            let settled = store.acknowledge_event(&key(row)?, None, &by).await?;
             if settled == 0 {
                 let nothing = format!("event {id:?} is neither parked nor dead nor in conflict");
                 return Err(Failure::new(Exit::Failed, "nothing_to_acknowledge", nothing));

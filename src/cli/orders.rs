@@ -61,6 +61,7 @@ struct Told {
 pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
+    context.filter_by_source(&settings, &store, orders.source.as_deref()).await?;
     let rows = read(&store, orders).await?;
     match (&orders.id, orders.json) {
         (Some(id), json) => {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
-use crate::order::{Event, Id, Key, Receipt, Snapshot, decide_again};
+use crate::order::{Event, Id, Key, Receipt, Rewrite, Snapshot, Status, decide_again};
 use crate::store::{Action, ActionKind, By, Session, StoreError, StoredEvent, Wanted};
 
 /// How often one event is tried when servers write its order too.
@@ -24,7 +24,12 @@ pub enum Replaced {
     /// It says what it said.
     Same,
     /// Its row was replaced, or would be.
-    Done(Vec<Receipt>),
+    Done {
+        /// What it says now.
+        receipts: Vec<Receipt>,
+        /// The orders that change by it, with their status then; none of an order that goes.
+        orders: Vec<(Key, Option<Status>)>,
+    },
     /// It stays: another event is stored under the id that it has now.
     Taken(Key),
     /// Somebody else replaced it in the meantime.
@@ -78,9 +83,14 @@ async fn attempt(
         return Ok(Replaced::Taken(taken.clone()));
     }
     let (receipts, changes) = decide_again(snapshot, (&stored.key, stored.payment_key().as_ref()), events);
-    let Some(by) = by else { return Ok(Replaced::Done(receipts)) };
-    let is_done = session.replace(stored, &changes, (by, &action(stored, &receipts))).await?;
-    Ok(if is_done { Replaced::Done(receipts) } else { Replaced::Gone })
+    if let Some(by) = by
+        && !session.replace(stored, &changes, (by, &action(stored, &receipts))).await?
+    {
+        return Ok(Replaced::Gone);
+    }
+    let status = |rewrite: &Rewrite| rewrite.row.as_ref().map(|row| row.status);
+    let orders = changes.orders.iter().map(|rewrite| (rewrite.order.clone(), status(rewrite)));
+    Ok(Replaced::Done { orders: orders.collect(), receipts })
 }
 
 fn action(stored: &StoredEvent, receipts: &[Receipt]) -> Action {

@@ -113,6 +113,12 @@ impl By {
         Self { request_id: Some(request_id), ..self }
     }
 
+    /// The same, with a reason where none is given.
+    #[must_use]
+    pub fn or_note(self, note: &str) -> Self {
+        Self { note: self.note.or_else(|| Some(note.to_owned())), ..self }
+    }
+
     /// Who.
     #[must_use]
     pub fn actor(&self) -> &str {

@@ -40,10 +40,10 @@ pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use inspect::{
-    AcknowledgementRow, ActionRow, AnomalyRow, Audit, ConflictRow, Counts, DIFFERENCES_MAX, Difference,
-    EventAcknowledgementRow, EventFilter, EventRow, FailureCause, Found, OpenAnomaly, OrderFilter, OrderRow,
-    PaymentRow, Place, PlacedEvent, Purged, ROWS_MAX, RecentFilter, STORED_EVENTS_MAX, StoredEvent,
-    UNCLAIMED_AFTER, UnmappedType,
+    AcknowledgementRow, ActionRow, AnomalyRow, Audit, Conflict, ConflictRow, Counts, DIFFERENCES_MAX,
+    Difference, EventAcknowledgementRow, EventFilter, EventRow, FailureCause, Found, OpenAnomaly,
+    OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged, ROWS_MAX, RecentFilter, STORED_EVENTS_MAX,
+    StoredEvent, UNCLAIMED_AFTER, UnmappedType,
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,

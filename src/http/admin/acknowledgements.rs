@@ -117,7 +117,7 @@ pub(super) async fn settle_order(desk: &Desk, order: &Key, by: &By) -> Result<Ve
 
 /// Tells how much was settled.
 pub(super) async fn settle_event(desk: &Desk, event: &Key, by: &By) -> Result<usize, Problem> {
-    let settled = desk.store.acknowledge_event(event, by).await?;
+    let settled = desk.store.acknowledge_event(event, None, by).await?;
     desk.count_again();
     if settled == 0 {
         let nothing = "There is no event of this id that is parked, dead or in conflict.";

@@ -199,7 +199,7 @@ impl Step {
             Replaced::Refused(why) => {
                 self.events.push(stays(format!("the database refuses what it says now: {why}")));
             }
-            Replaced::Done(receipts) => {
+            Replaced::Done { receipts, .. } => {
                 self.events.extend(receipts.into_iter().map(|Receipt { event, order, outcome, reason }| {
                     line(event.to_string(), outcome.as_str(), order.map(|order| order.to_string()), reason)
                 }));

@@ -111,12 +111,17 @@ impl Store {
     }
 
     /// Keeps that a person has settled what needs one about `event`: that it is parked or dead, and every body in
-    /// conflict with it. Tells how many things that were; 0 when there is nothing to settle. Settled again, the note is
+    /// conflict with it; with `body_sha256` only what is about that body. Tells how many things that were; 0 when there is nothing to settle. Settled again, the note is
     /// the new one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn acknowledge_event(&self, event: &Key, by: &By) -> Result<usize, StoreError> {
+    pub async fn acknowledge_event(
+        &self,
+        event: &Key,
+        body_sha256: Option<&[u8; 32]>,
+        by: &By,
+    ) -> Result<usize, StoreError> {
         const SQL: &str = "
             insert into event_acknowledgements (event_id, source, body_sha256, outcome, note, acknowledged_at)
             select event_id, source, body_sha256, outcome, cast($3 as text), $4
@@ -124,7 +129,7 @@ impl Store {
                      where outcome in ('parked', 'dead')
                     union all
                     select event_id, source, body_sha256, 'conflict' from conflicts) failures
-             where event_id = $1 and source = $2
+             where event_id = $1 and source = $2 and body_sha256 = coalesce($5, body_sha256)
                 on conflict (event_id, source, body_sha256, outcome)
                    do update set note = excluded.note, acknowledged_at = excluded.acknowledged_at
             returning outcome, body_sha256";
@@ -140,6 +145,7 @@ impl Store {
                 .bind(event.source.as_str())
                 .bind(by.note())
                 .bind(by.at())
+                .bind(body_sha256.map(<[u8; 32]>::as_slice))
                 .fetch_all(connection)
                 .await?, done))
         };

@@ -19,7 +19,7 @@ async fn do_everything(world: &World, by: &By) -> Vec<(&'static str, Result<(), 
     let all = UnixMicros(crate::http::received_now().0 + 1_000_000);
     let mut done = vec![
         ("acknowledge an order", store.acknowledge(&key("order2"), by).await.map(drop)),
-        ("acknowledge an event", store.acknowledge_event(&key("e6"), by).await.map(drop)),
+        ("acknowledge an event", store.acknowledge_event(&key("e6"), None, by).await.map(drop)),
         ("purge", store.purge_payloads(all, by).await.map(drop)),
         ("assign", assign(&mut session, &assignment, by).await.map(drop)),
         ("reprocess", replace(&mut session, &stored, vec![now], Some(by)).await.map(drop)),

@@ -126,7 +126,7 @@ pub(super) async fn a_purge_clears_bodies_and_keeps_what_tells_duplicates(on: On
     assert_eq!(world.store.count_payloads(later).await.unwrap(), expected);
     assert_eq!(world.store.purge_payloads(later, &clerk(None)).await.unwrap(), expected);
     for event in &events {
-        world.store.acknowledge_event(event.key(), &clerk(None)).await.unwrap();
+        world.store.acknowledge_event(event.key(), None, &clerk(None)).await.unwrap();
     }
     let settled = Purged { payloads: spared, spared: 0 };
     assert_eq!(
@@ -207,7 +207,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     };
     assert!(row("e6").await.needs_a_person && !row("e1").await.needs_a_person);
 
-    assert_eq!(world.store.acknowledge_event(parked, &clerk(Some("paid in cash"))).await.unwrap(), 1);
+    assert_eq!(world.store.acknowledge_event(parked, None, &clerk(Some("paid in cash"))).await.unwrap(), 1);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().parked, 0);
     assert!(!row("e6").await.needs_a_person);
     assert_eq!(row("e6").await.outcome, "parked", "the evidence stays");
@@ -215,7 +215,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert_eq!((kept[0].outcome.as_str(), kept[0].note.as_deref()), ("parked", Some("paid in cash")));
     assert_eq!(world.texts("select note from v_failures").await, ["paid in cash"]);
     assert_eq!(
-        world.store.acknowledge_event(sound, &clerk(None)).await.unwrap(),
+        world.store.acknowledge_event(sound, None, &clerk(None)).await.unwrap(),
         0,
         "there is nothing to settle"
     );
@@ -228,7 +228,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert_eq!((row("e1").await.conflicts, row("e1").await.needs_a_person), (1, true));
     let conflicting = EventFilter { outcome: Some("conflict".into()), limit: 9, ..EventFilter::default() };
     assert_eq!(world.store.events(&conflicting).await.unwrap().len(), 1);
-    assert_eq!(world.store.acknowledge_event(sound, &clerk(None)).await.unwrap(), 1);
+    assert_eq!(world.store.acknowledge_event(sound, None, &clerk(None)).await.unwrap(), 1);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 0);
     let third = fact("e1", "pay1", Kind::Captured, 3, Some(("order1", 1)));
     deliver(&mut world.store.session(), &[&third]).await;

@@ -46,7 +46,9 @@ pub(super) async fn a_parked_event_that_can_be_read_now_is_applied(on: On) {
     deliver(&mut session, &[&capture, &was]).await;
     session.count_duplicates(&[(was.key().clone(), 3)]).await.unwrap();
 
-    let Replaced::Done(receipts) = read_again(&world, &was, &refund).await else { panic!("not replaced") };
+    let Replaced::Done { receipts, .. } = read_again(&world, &was, &refund).await else {
+        panic!("not replaced")
+    };
 
     assert_eq!(receipts[0].outcome, Outcome::Applied);
     assert_eq!(receipts[0].order, Some(id("order")));
@@ -70,7 +72,7 @@ pub(super) async fn what_a_stored_event_claimed_does_not_count_once_it_says_some
     deliver(&mut session, &[&events[0], &events[1], &events[2], &was]).await;
     assert_eq!(world.texts("select order_id from payments where payment_id = 'pay'").await, ["wrong"]);
 
-    assert!(matches!(read_again(&world, &was, &refund).await, Replaced::Done(_)));
+    assert!(matches!(read_again(&world, &was, &refund).await, Replaced::Done { .. }));
 
     let [e1, e2, e4] = events;
     is_clean(&world, &[e1, e2, refund, e4]).await;
@@ -93,7 +95,7 @@ pub(super) async fn applied_events_of_a_wrong_mapping_end_as_if_it_had_been_righ
     assert_eq!(world.texts("select order_id from orders").await, ["cus_1"]);
 
     for (was, now) in was.iter().zip(&now) {
-        assert!(matches!(read_again(&world, was, now).await, Replaced::Done(_)));
+        assert!(matches!(read_again(&world, was, now).await, Replaced::Done { .. }));
     }
 
     assert_eq!(world.texts("select order_id from orders order by 1").await, ["ord0", "ord1", "ord2"]);
@@ -107,7 +109,7 @@ pub(super) async fn a_payment_and_an_order_go_with_the_last_event_that_told_of_t
     deliver(&mut world.store.session(), &[&was]).await;
     assert_eq!(world.texts("select order_id from orders").await, ["order"]);
 
-    assert!(matches!(read_again(&world, &was, &moved).await, Replaced::Done(_)));
+    assert!(matches!(read_again(&world, &was, &moved).await, Replaced::Done { .. }));
 
     is_clean(&world, &[moved]).await;
     assert_eq!(world.texts("select payment_id from payments").await, ["other"]);
@@ -124,7 +126,7 @@ pub(super) async fn a_dead_event_takes_its_id_unless_another_has_it(on: On) {
     let (was, was_taken) = (dead(&now), dead(&taken));
     deliver(&mut world.store.session(), &[&was, &was_taken, &impostor]).await;
 
-    assert!(matches!(read_again(&world, &was, &now).await, Replaced::Done(_)));
+    assert!(matches!(read_again(&world, &was, &now).await, Replaced::Done { .. }));
     let key = Key { id: id("e2"), source: id("shop") };
     assert_eq!(read_again(&world, &was_taken, &taken).await, Replaced::Taken(key));
 
@@ -145,7 +147,7 @@ pub(super) async fn an_event_that_says_the_same_is_left_alone_and_a_dry_run_writ
     let stored = stored(&world, &was).await;
     let answer = replace(&mut session, &stored, vec![now], None).await.unwrap();
 
-    assert!(matches!(answer, Replaced::Done(_)), "{answer:?}");
+    assert!(matches!(answer, Replaced::Done { .. }), "{answer:?}");
     assert_eq!((world.rows().await, world.texts(versions).await), before);
     assert_eq!(world.number("select count(*) from events where outcome = 'parked'").await, 1);
 }
@@ -159,7 +161,7 @@ pub(super) async fn an_event_that_another_replaced_meanwhile_is_not_replaced_twi
     let mut session = world.store.session();
     assert!(matches!(
         replace(&mut session, &stored, vec![now.clone()], Some(&clerk(None))).await.unwrap(),
-        Replaced::Done(_)
+        Replaced::Done { .. }
     ));
     assert_eq!(
         replace(&mut session, &stored, vec![now.clone()], Some(&clerk(None))).await.unwrap(),
@@ -219,7 +221,7 @@ async fn replacing_beside_servers_ends_in_the_same_rows() {
         };
         let operator = async {
             for (was, now) in was.iter().zip(&now) {
-                assert!(matches!(read_again(&world, was, now).await, Replaced::Done(_)));
+                assert!(matches!(read_again(&world, was, now).await, Replaced::Done { .. }));
             }
         };
         tokio::join!(lane, operator);

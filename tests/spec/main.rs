@@ -15,6 +15,7 @@
 
 // The promises
 mod any_order;
+mod assigned;
 mod authentic;
 mod busy;
 mod coupons;
@@ -44,6 +45,7 @@ mod large_orders;
 mod logs;
 mod optimistic_insert;
 mod payloads;
+mod pooled;
 mod quickstart;
 mod receivers;
 mod reload;

@@ -161,6 +161,11 @@ pub(crate) struct PgBouncer {
 
 impl PgBouncer {
     pub(crate) fn before(postgres: &Postgres) -> Self {
+        Self::before_database(postgres.port, "postgres")
+    }
+
+    /// Before a database of a server on this machine whose user postgres needs no password.
+    pub(crate) fn before_database(server_port: u16, name: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         own(directory.path());
         let port = free_port();
@@ -168,10 +173,9 @@ impl PgBouncer {
         fs::write(&users, "\"postgres\" \"\"\n").expect("a file");
         let settings = directory.path().join("pgbouncer.ini");
         let text = format!(
-            "[databases]\npostgres = host=127.0.0.1 port={} dbname=postgres user=postgres\n\
+            "[databases]\npostgres = host=127.0.0.1 port={server_port} dbname={name} user=postgres\n\
              [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\nauth_file = {}\n\
              pool_mode = transaction\ndefault_pool_size = 3\nunix_socket_dir =\nignore_startup_parameters = extra_float_digits\n",
-            postgres.port,
             users.display()
         );
         fs::write(&settings, text).expect("a file");

@@ -21,6 +21,7 @@ mod import;
 mod listen;
 mod listing;
 mod locks;
+mod man;
 mod migrate;
 mod orders;
 mod output;
@@ -176,6 +177,9 @@ enum Command {
     /// Print the description of the admin listener's API (OpenAPI 3.1).
     #[command(after_help = "Example: paylatch openapi > paylatch.json")]
     Openapi,
+    /// Print the manual page.
+    #[command(after_help = "Example: paylatch man > /usr/local/share/man/man1/paylatch.1")]
+    Man,
     /// Print a shell's completion script.
     #[command(after_help = "Example: paylatch completions bash > /etc/bash_completion.d/paylatch")]
     Completions(completions::Completions),
@@ -254,6 +258,10 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Providers(list) => providers::run(context, &list).map(|()| true)?,
         Command::Openapi => {
             context.output.line(openapi_text());
+            true
+        }
+        Command::Man => {
+            context.output.line(man::page(Paylatch::command()));
             true
         }
         Command::Completions(completions) => {

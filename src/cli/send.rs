@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::context::Context;
 use super::edit::edited;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
+use super::healthcheck::reachable;
 use super::output::printable;
 use super::receipts::receipts;
 use super::samples::{self, Wanted};
 use super::sender::{Sender, Sent, webhook_url};
-use crate::config::Needs;
+use crate::config::{Needs, Settings};
 use crate::order::Currency;
 use crate::provider::Source;
 
@@ -71,7 +73,17 @@ pub(super) async fn run(context: &Context, send: &Send) -> Result<bool, Failure>
         .hint("`paylatch dev` starts one; --url names another"));
     }
     context.output.line(receipts(&sent));
+    if let Some(page) = page(&settings, source, &sent) {
+        context.output.note(format_args!("the order: {page}"));
+    }
     Ok(sent.iter().all(Sent::is_accepted))
+}
+
+/// Where the order can be looked at, if the server is that of these settings.
+fn page(settings: &Settings, source: &Source, sent: &[Sent]) -> Option<String> {
+    let order = sent.first()?.answer.as_ref().ok()?.receipts.first()?.order.as_ref()?;
+    let order = utf8_percent_encode(order, NON_ALPHANUMERIC).to_string().replace("%5F", "_");
+    Some(format!("http://{}/orders/{}/{order}", reachable(settings.admin_listen), source.name()))
 }
 
 fn currency(text: &str) -> Result<Currency, String> {

@@ -121,6 +121,15 @@ async fn a_webhook_of_a_kind_is_sent_with_new_ids_and_what_was_asked_for() {
         let order = order.as_array().map_or(order, |orders| &orders[0]);
         assert_eq!((&order["captured"], &order["status"]), (&captured.into(), &"paid".into()), "{order}");
     }
+    // The page of the order, one click from the terminal.
+    let sent = text(&evening.run(&pay).await);
+    let link = sent.split_once("the order: http://").expect("a link").1.trim();
+    let (server, path) = link.split_at(link.find('/').unwrap());
+    let page =
+        Client::new().request(Method::GET, (server.parse().unwrap(), path), &[], bytes::Bytes::new()).await;
+    let page = page.unwrap();
+    assert!(page.status == 200 && String::from_utf8_lossy(&page.body).contains("ord_7"), "{link}: {page:?}");
+
     let kinds = evening.run(&["send", "stripe"]).await;
     assert!(text(&kinds).contains("charge.dispute.created\n"), "{}", text(&kinds));
     let unknown = evening.run(&["send", "stripe", "payment_intent.teleported"]).await;

@@ -159,7 +159,8 @@ async fn streams_need_their_token_are_bounded_in_number_and_end_when_the_server_
         (live, "", " 401 "),
         (live, application.as_str(), " 401 "),
         (live, viewer.as_str(), " 200 "),
-        (announcements, viewer.as_str(), " 401 "),
+        (announcements, "", " 401 "),
+        (announcements, viewer.as_str(), " 200 "),
         (announcements, application.as_str(), " 200 "),
         (announcements, operator.as_str(), " 200 "),
     ] {

@@ -90,6 +90,11 @@ mod tests {
             });
             let wanted = Wanted { amount: Some(4200), order: Some("ord_7".to_owned()), ..Wanted::default() };
             let made: Vec<_> = captures.map(|sample| vary(&source, &sample.body, &wanted)).collect();
+            for body in made.iter().flatten() {
+                let [event] = &read(&source, body).unwrap()[..] else { panic!("one event") };
+                assert_eq!(event.money().unwrap().amount, 4200, "{provider}");
+                assert_eq!(event.claim().unwrap().order.as_str(), "ord_7", "{provider}");
+            }
             if !made.is_empty() && made.iter().all(Result::is_err) {
                 refused.push(format!("{provider}: {:?}", made[0].as_ref().unwrap_err()));
             }

@@ -139,3 +139,20 @@ impl<'a> Answered<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::{Seen, Streams, Which, stream};
+
+    #[tokio::test]
+    async fn a_viewer_that_lost_answers_is_told_how_many_whatever_it_asked_for() {
+        let which = Which { source: Some("stripe".to_owned()), outcome: Some("dead".to_owned()) };
+        let answer = Streams::default().tell(stream::iter(which.events(&Seen::Missed(12)))).unwrap();
+        let told = answer.into_body().collect().await.unwrap().to_bytes();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.starts_with("retry: 500\n: \n\n"), "at once: {told}");
+        assert!(told.ends_with("event: missed\ndata: {\"missed\":12}\n\n"), "{told}");
+    }
+}

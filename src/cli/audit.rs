@@ -38,10 +38,12 @@ pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failur
         }
     }
     let progress = progress::waiting("comparing");
-    let found = match audit.repair {
+    let ledgers = settings.ledgers();
+    let mut found = match audit.repair {
         true => store.repair(&audit.acts_by.read(context)?).await?,
         false => store.audit().await?,
     };
+    found.differences.extend(store.audit_settlements(&ledgers).await?);
     progress.finish_and_clear();
     if audit.json {
         context.output.json(&found);
@@ -51,7 +53,8 @@ pub(super) async fn run(context: &Context, audit: &Audit) -> Result<bool, Failur
     if !audit.repair || found.differences.is_empty() {
         return Ok(found.differences.is_empty());
     }
-    let left = store.audit().await?.differences.len();
+    store.repair_settlements(&ledgers).await?;
+    let left = store.audit().await?.differences.len() + store.audit_settlements(&ledgers).await?.len();
     let repaired = found.differences.len().saturating_sub(left);
     context.output.note(format_args!("{repaired} differences repaired, {left} left"));
     Ok(left == 0)

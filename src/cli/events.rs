@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::actions::acting;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, events_table, one_of, settlement, stored_id, unmapped_table};
+use super::listing::{ROWS_SHOWN, acknowledgement, events_table, one_of, stored_id, unmapped_table};
 use super::output::{Output, printable};
 use crate::config::Needs;
 use crate::order::{Key, Outcome};
@@ -138,7 +138,7 @@ fn key(event: &EventRow) -> Result<Key, Failure> {
 fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
     output.line(events_table(std::slice::from_ref(event)));
     for settled in acknowledgements {
-        output.line(settlement(&settled.outcome, &settled.acknowledged_at, settled.note.as_deref()));
+        output.line(acknowledgement(&settled.outcome, &settled.acknowledged_at, settled.note.as_deref()));
     }
 }
 

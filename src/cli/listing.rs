@@ -104,7 +104,7 @@ pub(super) fn amount(minor: i64, currency: Option<&str>) -> String {
 }
 
 /// What was settled, when and how, in a line.
-pub(super) fn settlement(what: &str, at: &str, note: Option<&str>) -> String {
+pub(super) fn acknowledgement(what: &str, at: &str, note: Option<&str>) -> String {
     let note = note.map(|note| format!(": {}", printable(note))).unwrap_or_default();
     format!("{what} acknowledged {at}{note}")
 }

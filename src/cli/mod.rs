@@ -14,6 +14,7 @@ mod context;
 mod dev;
 mod edit;
 mod events;
+mod expect;
 mod failure;
 mod fixtures;
 mod healthcheck;
@@ -23,6 +24,7 @@ mod listing;
 mod locks;
 mod man;
 mod migrate;
+mod one_order;
 mod orders;
 mod output;
 mod payments;
@@ -38,6 +40,7 @@ mod secret;
 mod send;
 mod sender;
 mod serve;
+mod settlement;
 mod sign;
 mod start;
 mod stored;
@@ -133,6 +136,9 @@ enum Command {
     /// Show what people changed, by a command or the API, and why.
     #[command(after_help = "Example: paylatch actions --limit 20")]
     Actions(actions::Actions),
+    /// State what an order should cost, and see what came of it.
+    #[command(after_help = "Example: paylatch expect order-1001 100.00 USD --due 2d")]
+    Expect(expect::Expect),
     /// Say whether changes of orders are noted, for those who are told of them.
     #[command(after_help = "Example: paylatch announce on")]
     Announce(announce::Announce),
@@ -243,6 +249,7 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Tail(tail) => tail::run(context, &tail).await.map(|()| true)?,
         Command::Payments(payments) => payments::run(context, &payments).await.map(|()| true)?,
         Command::Actions(actions) => actions::run(context, &actions).await.map(|()| true)?,
+        Command::Expect(expect) => expect::run(context, &expect).await?,
         Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,
         Command::Listen(listen) => listen::run(context, &listen).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,

@@ -1,20 +1,22 @@
 //! `paylatch orders`: what is paid for, and how it came to be so.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::actions::acting;
 use super::context::Context;
-use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, events_table, one_of, orders_table, settlement, stored_id};
-use super::output::{Output, printable};
+use super::failure::Failure;
+use super::listing::{ROWS_SHOWN, one_of, orders_table};
+use super::one_order;
+use super::settlement::settlements_table;
 use crate::config::Needs;
-use crate::order::{Key, Status};
-use crate::store::{AcknowledgementRow, By, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store};
+use crate::order::{Settlement, Status};
+use crate::store::{
+    AcknowledgementRow, OrderFilter, OrderRow, ROWS_MAX, SettlementFilter, SettlementRow, Store,
+};
 
 #[derive(Args)]
 pub(super) struct Orders {
-    /// One order, with its timeline.
+    /// One order, with its timeline: in every source of its ledger.
     id: Option<String>,
     /// Orders of this source.
     #[arg(long, value_name = "NAME")]
@@ -28,7 +30,10 @@ pub(super) struct Orders {
     /// Orders that no event names: their payment's id stands in for it. `paylatch payments assign` says where they belong.
     #[arg(long)]
     unclaimed: bool,
-    /// Orders after this one.
+    /// Orders of which something is expected, by what came of it.
+    #[arg(long, value_parser = one_of(Settlement::ALL.iter().map(|word| word.as_str())), conflicts_with_all = ["id", "source", "status", "anomaly", "unclaimed"])]
+    settlement: Option<String>,
+    /// Orders after this one; after LEDGER/ID with --settlement.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
     /// At most so many.
@@ -48,49 +53,31 @@ pub(super) struct Orders {
     json: bool,
 }
 
-/// An order and everything that was said about it.
-#[derive(Serialize)]
-struct Told {
-    #[serde(flatten)]
-    order: OrderRow,
-    acknowledgements: Vec<AcknowledgementRow>,
-    timeline: Vec<EventRow>,
-}
-
 /// Prints the orders, or the one.
 pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
+    if let Some(settlement) = &orders.settlement {
+        let rows = settlements(&store, orders, settlement).await?;
+        match orders.json {
+            true => context.output.json(&rows),
+            false => context.output.line(settlements_table(&rows)),
+        }
+        return Ok(());
+    }
     context.filter_by_source(&settings, &store, orders.source.as_deref()).await?;
     let rows = read(&store, orders).await?;
-    match (&orders.id, orders.json) {
-        (Some(id), json) => {
-            let order = the_one(id, rows)?;
-            let key = key(&order)?;
-            if orders.acknowledge {
-                let by = acting(context, orders.by.as_deref(), orders.note.as_deref())?;
-                acknowledge(&store, &key, &by).await?;
-            }
-            let acknowledgements = store.acknowledgements(Some(&key)).await?;
-            let told = Told { order, acknowledgements, timeline: store.timeline(&key).await? };
-            match json {
-                true => context.output.json(&told),
-                false => tell_one(context.output, &told),
-            }
+    if let Some(id) = &orders.id {
+        let order = one_order::find(&store, &settings.ledgers(), id, rows).await?;
+        if orders.acknowledge {
+            let by = acting(context, orders.by.as_deref(), orders.note.as_deref())?;
+            order.acknowledge(&store, &by).await?;
         }
-        (None, true) => context.output.json(&rows),
-        (None, false) => {
-            context.output.line(orders_table(&rows, &acknowledgements_of(&store, &rows).await?));
-        }
+        return order.tell(context.output, &store, orders.json).await;
     }
-    Ok(())
-}
-
-async fn acknowledge(store: &Store, order: &Key, by: &By) -> Result<(), Failure> {
-    let settled = store.acknowledge(order, by).await?;
-    if settled.is_empty() {
-        let problem = format!("order {order} has no anomaly to acknowledge");
-        return Err(Failure::new(Exit::Failed, "no_anomaly", problem));
+    match orders.json {
+        true => context.output.json(&rows),
+        false => context.output.line(orders_table(&rows, &acknowledgements_of(&store, &rows).await?)),
     }
     Ok(())
 }
@@ -116,8 +103,7 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
     };
     let mut rows: Vec<OrderRow> = Vec::new();
     loop {
-        filter.limit =
-            ROWS_MAX.min(orders.limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
+        filter.limit = page_limit(orders, rows.len());
         let page = if filter.limit == 0 { Vec::new() } else { store.orders(&filter).await? };
         let is_last = page.len() < filter.limit as usize || filter.limit == 0;
         rows.extend(page);
@@ -128,32 +114,31 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
     }
 }
 
-fn the_one(id: &str, mut rows: Vec<OrderRow>) -> Result<OrderRow, Failure> {
-    if rows.len() > 1 {
-        let sources: Vec<_> = rows.iter().map(|row| printable(&row.source)).collect();
-        return Err(Failure::new(
-            Exit::Usage,
-            "several_orders",
-            format!("several sources have an order {id:?}"),
-        )
-        .hint(format_args!("choose one: --source {}", sources.join(" or --source "))));
+/// The same of settlements.
+async fn settlements(
+    store: &Store,
+    orders: &Orders,
+    settlement: &str,
+) -> Result<Vec<SettlementRow>, Failure> {
+    let mut filter = SettlementFilter {
+        settlement: Some(settlement.to_owned()),
+        after: orders.after.clone(),
+        ..SettlementFilter::default()
+    };
+    let mut rows: Vec<SettlementRow> = Vec::new();
+    loop {
+        filter.limit = page_limit(orders, rows.len());
+        let page = if filter.limit == 0 { Vec::new() } else { store.settlements(&filter).await? };
+        let is_last = page.len() < filter.limit as usize || filter.limit == 0;
+        rows.extend(page);
+        filter.after = rows.last().map(|row| format!("{}/{}", row.ledger, row.order_id));
+        if is_last {
+            return Ok(rows);
+        }
     }
-    rows.pop().ok_or_else(|| {
-        Failure::new(Exit::Failed, "unknown_order", format!("there is no order {id:?}"))
-            .hint("`paylatch orders` lists those that there are; a payment without a known order goes by its own id")
-    })
 }
 
-fn key(order: &OrderRow) -> Result<Key, Failure> {
-    Ok(Key { id: stored_id(&order.order_id)?, source: stored_id(&order.source)? })
-}
-
-fn tell_one(output: Output, Told { order, acknowledgements, timeline }: &Told) {
-    output.line(orders_table(std::slice::from_ref(order), acknowledgements));
-    output.line(format_args!("\nfirst event {}, last event {}", order.first_event_at, order.last_event_at));
-    for settled in acknowledgements {
-        let note = settled.note.as_deref();
-        output.line(settlement(&settled.anomaly, &settled.acknowledged_at, note));
-    }
-    output.line(format_args!("\n{}", events_table(timeline)));
+/// How many rows the next page has, after so many.
+fn page_limit(orders: &Orders, read: usize) -> u32 {
+    ROWS_MAX.min(orders.limit.saturating_sub(u32::try_from(read).unwrap_or(u32::MAX)))
 }

@@ -9,6 +9,7 @@ use super::{admin, announce, database, http, intake, lock, sources, traces};
 use crate::http::{AdminSettings, AnnounceSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
+use crate::order::Ledgers;
 use crate::provider::Source;
 use crate::store::StoreSettings;
 use crate::telemetry::{LogFormat, TraceSettings};
@@ -58,6 +59,12 @@ pub struct Needs {
 }
 
 impl Settings {
+    /// Which sources share their order numbers.
+    #[must_use]
+    pub fn ledgers(&self) -> Ledgers {
+        self.sources.iter().map(|source| (source.name().clone(), source.ledger().clone())).collect()
+    }
+
     /// As they are given; what they must be to each other is checked by whoever reads them.
     pub(super) fn take(reader: &mut Reader) -> Self {
         let listen = reader.address("listen", SocketAddr::from(([127, 0, 0, 1], 8080)));

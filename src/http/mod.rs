@@ -37,7 +37,9 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
-pub use admin::{Admin, AdminSettings, AnnounceSettings, Limit, Streams, admin, openapi_text};
+pub use admin::{
+    Admin, AdminSettings, AnnounceSettings, Limit, NewExpectation, Streams, admin, openapi_text,
+};
 pub use arrival::received_now;
 pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};

@@ -100,6 +100,10 @@ table! {
     UnknownOrder = 404 "unknown_order" "No such order",
     /// No payment has this source and id.
     UnknownPayment = 404 "unknown_payment" "No such payment",
+    /// No source is in this ledger.
+    UnknownLedger = 404 "unknown_ledger" "No source is in this ledger",
+    /// The expectation's revision stands with other terms, which count: state it with a higher revision.
+    ExpectationConflict = 409 "expectation_conflict" "This revision stands with other terms",
     /// No event has this source and id.
     UnknownEvent = 404 "unknown_event" "No such event",
     /// The cursor fell off the log of changes, or another epoch began: read all orders, then ask without `after`.

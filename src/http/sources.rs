@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use metrics::{Counter, Histogram, counter, histogram};
 
 use crate::intake::Reader;
-use crate::order::{Id, Outcome, Receipt};
+use crate::order::{Id, Ledgers, Outcome, Receipt};
 use crate::provider::Source;
 
 /// The sources that webhooks are taken for. Cheap to clone; all clones see a replacement.
@@ -56,6 +56,12 @@ impl Sources {
             let served = sources.find(stored.key.source.as_str())?;
             Some(served.source.reread(&stored.headers, stored.payload.as_ref()?, stored.received_at))
         })
+    }
+
+    /// Which of them share their order numbers.
+    #[must_use]
+    pub fn ledgers(&self) -> Ledgers {
+        self.all().iter().map(|source| (source.name().clone(), source.ledger().clone())).collect()
     }
 
     /// The source that the last part of `/webhooks/{name}` names.

@@ -1,6 +1,7 @@
 //! What a person should look at, with the sums that say why.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -48,20 +49,20 @@ words!(Anomaly {
     AmountRestated = "amount_restated",
 });
 
-/// An anomaly that holds.
+/// An anomaly that holds, of an order unless another kind is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub struct Finding<A = Anomaly> {
     /// Which.
-    pub anomaly: Anomaly,
+    pub anomaly: A,
     /// All sums that were compared, as a JSON object: whatever changes in them makes it another finding.
     pub detail: Value,
 }
 
-impl Finding {
+impl<A: Display> Finding<A> {
     /// `{"anomaly": .., "detail": {..}}`, as it is stored and shown.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        json!({ "anomaly": self.anomaly.as_str(), "detail": self.detail })
+        json!({ "anomaly": self.anomaly.to_string(), "detail": self.detail })
     }
 }
 

@@ -11,10 +11,12 @@ mod decide_again;
 mod digest;
 mod entry;
 mod event;
+mod expectation;
 mod fact;
 mod findings;
 mod fold;
 mod id;
+mod ledger;
 mod link;
 mod money;
 mod movements;
@@ -22,6 +24,7 @@ mod part;
 mod payment;
 mod reasons;
 mod reconcile;
+mod settlement;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -34,9 +37,11 @@ pub use decide_again::decide_again;
 pub use digest::FieldsDigest;
 pub use entry::{Entry, Member};
 pub use event::{About, Event, Evidence, Fingerprint, Outcome, Receipt, Statement, UnixMicros};
+pub use expectation::{Expectation, Stated, Terms};
 pub use fact::{Basis, Claim, Fact, Kind};
 pub use fold::{Order, Status};
 pub use id::{BadId, ID_CHARS_MAX, Id, Key};
+pub use ledger::Ledgers;
 pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};
@@ -45,4 +50,5 @@ pub use reconcile::{
     BothSides, Class, Compared, Coverage, Disagreement, Disagreements, MatchedBy, ReportFinding, ReportRow,
     RowFact, RowMoney, TimeSpan, reconcile,
 };
+pub use settlement::{Settled, Settlement, SettlementAnomaly};
 pub(crate) use words::words;

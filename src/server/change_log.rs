@@ -13,7 +13,7 @@ use crate::store::{Store, StoreError};
 /// How often the triggers are looked for and the log is shortened.
 const KEEP_EVERY: Duration = Duration::from_mins(1);
 
-/// Makes the triggers if `announce.enabled` and clears what is older than `announce.keep_days`. Never returns.
+/// Makes the triggers if `announce.enabled` or anything is expected of an order, and clears what is older than `announce.keep_days`. Never returns.
 ///
 /// A server whose role may not make triggers serves all the same: nothing is lost to who reads `orders`, and the log says which
 /// command makes them.
@@ -23,19 +23,8 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
     let mut was_told = false;
     for tick in 0_u64.. {
         ticks.tick().await;
-        if settings.enabled {
-            match store.note_changes(true, None).await {
-                Ok(true) => info!("changes of orders are noted from now on"),
-                Ok(false) => {}
-                Err(StoreError::Forbidden(problem) | StoreError::Misconfigured(problem)) if !was_told => {
-                    was_told = true;
-                    warn!(
-                        problem,
-                        "changes of orders are not noted; run `paylatch announce on` as the owner of the schema"
-                    );
-                }
-                Err(error) => tracing::debug!(%error, "changes of orders are looked after later"),
-            }
+        if settings.enabled || store.expects().await.unwrap_or(false) {
+            was_told = note(&store, was_told).await;
         }
         // Not at once: a server that has just started has better things to do with its connections.
         if tick == 0 {
@@ -45,4 +34,21 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
         let older_than = UnixMicros(Timestamp::now().as_microsecond().saturating_sub(keep).max(0));
         while store.clear_changes(older_than).await.is_ok_and(|cleared| cleared > 0) {}
     }
+}
+
+/// Makes the triggers where they are not; tells whether it was told that the role may not, so that it is told once.
+pub(super) async fn note(store: &Store, was_told: bool) -> bool {
+    match store.note_changes(true, None).await {
+        Ok(true) => info!("changes of orders are noted from now on"),
+        Ok(false) => {}
+        Err(StoreError::Forbidden(problem) | StoreError::Misconfigured(problem)) if !was_told => {
+            warn!(
+                problem,
+                "changes of orders are not noted; run `paylatch announce on` as the owner of the schema"
+            );
+            return true;
+        }
+        Err(error) => tracing::debug!(%error, "changes of orders are looked after later"),
+    }
+    was_told
 }

@@ -10,6 +10,7 @@ mod lanes;
 mod limits;
 mod record;
 mod reload;
+mod settlements;
 mod signals;
 mod silence;
 pub mod supervisor;
@@ -187,7 +188,7 @@ impl Server {
             settings: self.settings.admin,
             announce: announce.clone(),
             streams,
-            sources,
+            sources: sources.clone(),
             health: self.health.clone(),
             locks: self.locks.clone(),
             rejections,
@@ -208,7 +209,7 @@ impl Server {
             admin: tokio::spawn(http::serve(self.admin, admin, admin_options, stop.clone())),
             lanes,
             checks,
-            upkeep: tokio::spawn(keep_up(self.metrics, self.store, announce)),
+            upkeep: tokio::spawn(keep_up(self.metrics, self.store, sources, announce)),
             locks: self.locks,
             health: self.health,
             drain: settings.drain,
@@ -260,8 +261,9 @@ impl Running {
 }
 
 /// What is looked after now and then. Never returns.
-async fn keep_up(metrics: Metrics, store: Store, announce: AnnounceSettings) {
-    tokio::join!(metrics.keep(), change_log::keep(store, announce));
+async fn keep_up(metrics: Metrics, store: Store, sources: Sources, announce: AnnounceSettings) {
+    let settlements = settlements::keep(store.clone(), sources);
+    tokio::join!(metrics.keep(), change_log::keep(store, announce), settlements);
 }
 
 /// A database that is away now may be there later; one that must not be used may not.

@@ -9,7 +9,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::record::Record;
-use super::{ServerError, silence};
+use super::{ServerError, settlements, silence};
 use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
@@ -31,7 +31,7 @@ pub(super) async fn keep_checking(
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     let mut unknown_migrations = 0;
-    let mut with_unclaimed = BTreeSet::new();
+    let (mut with_unclaimed, mut settlements) = (BTreeSet::new(), settlements::Gauges::default());
     let mut record = Record::default();
     for tick in 0_u64.. {
         ticks.tick().await;
@@ -49,6 +49,7 @@ pub(super) async fn keep_checking(
             count(&store, &mut with_unclaimed).await;
             silence::tell(&store, &sources).await;
             record.tell(&store, &sources).await;
+            settlements.tell(&store).await;
         }
     }
     ServerError::Ended("health check")

@@ -10,6 +10,7 @@ mod bodies;
 mod coupons;
 mod epoch;
 mod error;
+mod expectations;
 mod inspect;
 mod migration;
 mod postgres;
@@ -39,6 +40,7 @@ pub use applied::Schema;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
+pub use expectations::{ExpectationRow, LedgerCount, OrderSettlement, SettlementFilter, SettlementRow};
 pub use inspect::{
     AcknowledgementRow, ActionRow, AnomalyRow, Audit, Conflict, ConflictRow, Counts, DIFFERENCES_MAX,
     Difference, EventAcknowledgementRow, EventFilter, EventRow, FailureCause, Found, OpenAnomaly,

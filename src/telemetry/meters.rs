@@ -160,6 +160,15 @@ pub const METERS: &[Meter] = &[
         "paylatch_payments_unclaimed",
         "Payments whose money moved and that no event names an order for, by source.",
     ),
+    gauge("paylatch_settlements", "Orders that are not paid as the merchant expects, by ledger and anomaly."),
+    gauge(
+        "paylatch_settlement_due_minor",
+        "What is missing of unpaid and underpaid orders, in minor units, by ledger and currency.",
+    ),
+    gauge(
+        "paylatch_expectation_conflicts",
+        "Other terms that came under a revision that stands, and that no higher one has replaced.",
+    ),
     gauge("paylatch_events_dead", "Stored events that could not be read, less those acknowledged."),
     gauge(
         "paylatch_findings",

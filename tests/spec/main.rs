@@ -26,6 +26,7 @@ mod reconciled;
 mod redis_dies;
 mod secrets;
 mod seen;
+mod settled;
 mod told;
 
 // What they rest on

@@ -146,6 +146,22 @@ impl Replica {
         self.client.request(Method::POST, place, &headers, sent.to_string().into()).await
     }
 
+    /// Puts JSON by the admin listener.
+    pub async fn put_admin(&self, path: &str, sent: &serde_json::Value) -> Answer {
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let place = (self.admin_address, path);
+        let answer = self.client.request(Method::PUT, place, &headers, sent.to_string().into()).await;
+        answer.expect("an answer of the admin listener")
+    }
+
+    /// Posts lines of JSON to the admin listener.
+    pub async fn post_lines(&self, path: &str, lines: String) -> Answer {
+        let headers = [("content-type".to_owned(), "application/x-ndjson".to_owned())];
+        let answer =
+            self.client.request(Method::POST, (self.admin_address, path), &headers, lines.into()).await;
+        answer.expect("an answer of the admin listener")
+    }
+
     /// Deletes by the admin listener.
     pub async fn delete(&self, path: &str) -> Answer {
         let answer =

@@ -49,6 +49,12 @@ impl Payment {
         self
     }
 
+    /// In which currency, in Stripe's spelling.
+    pub fn in_currency(mut self, currency: &'static str) -> Self {
+        self.currency = currency;
+        self
+    }
+
     pub fn authorized(&self) -> Webhook {
         self.intent("payment_intent.amount_capturable_updated", "requires_capture", (self.amount, 0))
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::given::{id, invalid, read};
+use super::given::{id, invalid, read, whole};
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
@@ -48,14 +48,6 @@ pub(super) struct NewCoupon {
     #[schema(minimum = 0)]
     #[serde(deserialize_with = "whole")]
     max_redemptions: i64,
-}
-
-/// A whole number, however JSON spells it: to JSON Schema `100.0` is an integer too.
-fn whole<'de, D: serde::Deserializer<'de>>(value: D) -> Result<i64, D::Error> {
-    let number = serde_json::Number::deserialize(value)?;
-    let text = number.to_string();
-    let digits = text.strip_suffix(".0").unwrap_or(&text);
-    digits.parse().map_err(|_| serde::de::Error::custom(format!("{number} is no whole number")))
 }
 
 /// Who wants to redeem a coupon.

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    __path_exposition, acknowledgements, actions, announcements, attention, coupons, events, find, findings,
-    live, orders, payments, rejections, reprocess, sources,
+    __path_exposition, acknowledgements, actions, announcements, attention, coupons, events, expectations,
+    find, findings, live, orders, payments, rejections, reprocess, sources,
 };
 
 /// The API of the admin listener.
@@ -26,6 +26,7 @@ use super::{
         announcements::list, announcements::stream, live::live, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
         payments::create, actions::list, findings::list, attention::list, find::list, rejections::list, sources::list,
         events::raw_conflict, acknowledgements::order, acknowledgements::event, reprocess::create,
+        expectations::create, expectations::one, expectations::returned, expectations::create_many, expectations::list,
         exposition,
     ),
     modifiers(&Token),

@@ -1,5 +1,5 @@
-//! The admin listener: the dashboard's pages, the API over orders, events, payments, findings and coupons, its description,
-//! and metrics. What the pages show and do, the API tells and does by the same functions.
+//! The admin listener: the dashboard's pages, the API over orders, events, payments, expectations, findings and coupons, its
+//! description, and metrics. What the pages show and do, the API tells and does by the same functions.
 
 mod access;
 mod acknowledgements;
@@ -11,6 +11,7 @@ mod coupons;
 mod description;
 mod desk;
 mod events;
+mod expectations;
 mod find;
 mod findings;
 mod given;
@@ -26,6 +27,7 @@ mod reprocess;
 mod session;
 mod sources;
 mod streams;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod viewer;
@@ -47,6 +49,7 @@ pub use self::desk::Limit;
 use self::desk::{Desk, Parts};
 use self::guard::Guard;
 pub use self::streams::Streams;
+pub use self::terms::NewExpectation;
 use super::public::{nothing_here, only_get};
 use super::rejections::Rejections;
 use super::{Health, Sources};
@@ -173,7 +176,6 @@ pub fn admin(admin: Admin) -> Router {
         .merge(
             Router::new()
                 .route("/api/v1/orders", get(orders::list).fallback(only_get))
-                .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
                 .route("/api/v1/events", get(events::list).fallback(only_get))
                 .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
                 .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
@@ -188,6 +190,8 @@ pub fn admin(admin: Admin) -> Router {
                 .with_state(store.clone()),
         )
         .merge(payments::routes(store.clone()))
+        .merge(expectations::routes(&desk))
+        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get).with_state(desk.clone()))
         .merge(coupons::routes(store, intake))
         .merge(acknowledgements::routes(&desk))
         .merge(reprocess::routes(&desk))

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
+use super::desk::Desk;
 use super::page;
 use crate::http::problem::Body;
-use crate::http::{Code, Problem};
+use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
-use crate::store::{EventRow, OrderFilter, OrderRow, Store};
+use crate::store::{EventRow, ExpectationRow, OrderFilter, OrderRow, OrderSettlement, Store};
 
 /// Which orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -49,6 +50,10 @@ pub(super) struct OrderWithTimeline {
     order: OrderRow,
     /// Every event of the order's payments, as they arrived: what was decided, and why.
     timeline: Vec<EventRow>,
+    /// What is expected of the order, and what came of it in all sources of its ledger; null where the source is not configured.
+    settlement: Option<OrderSettlement>,
+    /// All that was stated of what it should cost, by revision.
+    expectations: Vec<ExpectationRow>,
 }
 
 /// Orders, by id and source.
@@ -87,7 +92,7 @@ pub(super) async fn list(
     (status = 404, description = "No such order", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn one(
-    State(store): State<Store>,
+    State(Desk { store, sources, .. }): State<Desk>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<OrderWithTimeline>, Problem> {
     let key = page::key(path, Code::UnknownOrder)?;
@@ -99,7 +104,15 @@ pub(super) async fn one(
     };
     let order = store.orders(&filter).await?.pop().ok_or(Problem::new(Code::UnknownOrder))?;
     let timeline = store.timeline(&key).await?;
-    Ok(Json(OrderWithTimeline { order, timeline }))
+    let ledgers = sources.ledgers();
+    let (settlement, expectations) = match ledgers.of(key.source.as_str()) {
+        Some(ledger) => (
+            store.settlement(&key.id, ledger, &ledgers, received_now()).await?,
+            store.expectations(&key.id, ledger).await?,
+        ),
+        None => (None, Vec::new()),
+    };
+    Ok(Json(OrderWithTimeline { order, timeline, settlement, expectations }))
 }
 
 fn status_words() -> Object {

@@ -2,6 +2,7 @@
 
 mod flows;
 mod oracle;
+mod settlement;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

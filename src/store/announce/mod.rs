@@ -60,6 +60,8 @@ const SQLITE_IS_ON: &str = "
      where type = 'trigger' and name in ('order_changes_insert', 'order_changes_update', 'order_changes_delete')";
 /// Triggers that write the log.
 const TRIGGERS: i64 = 3;
+/// What changed while nothing was noted is in no settlement: all are settled again.
+const SETTLE_ANEW: &str = "update settlement_progress set ledgers = '', step = step + 1";
 /// A position is the number of a change times this, and an entry's place in it.
 const ENTRIES_OF_A_CHANGE: i64 = 256;
 /// Rows of the log that one statement clears.
@@ -137,6 +139,7 @@ impl Store {
                     if let Some(by) = by {
                         keep_postgres(transaction.statements(), by, &action).await?;
                     }
+                    raw_sql(SETTLE_ANEW).execute(transaction.statements()).await?;
                     transaction.commit().await?;
                 }
                 Database::Sqlite(own) => {
@@ -145,6 +148,7 @@ impl Store {
                     if let Some(by) = by {
                         keep_sqlite(&mut transaction, by, &action).await?;
                     }
+                    raw_sql(SETTLE_ANEW).execute(&mut *transaction).await?;
                     transaction.commit().await?;
                 }
             }

@@ -37,6 +37,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/postgres/0008_operator_actions.sql"),
     },
     Migration {
+        version: 9,
+        name: "expectations",
+        sql: include_str!("../../../migrations/postgres/0009_expectations.sql"),
+    },
+    Migration {
         version: 11,
         name: "reports",
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),

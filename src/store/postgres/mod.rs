@@ -22,7 +22,7 @@ use crate::order::{Changes, Key, Snapshot};
 pub(super) use self::lane::Lane;
 pub(in crate::store) use self::server::look;
 pub(super) use self::statements::Statements;
-pub(super) use self::transaction::Transactions;
+pub(super) use self::transaction::{Transaction, Transactions};
 use super::epoch::Epochs;
 use super::snapshot::assemble;
 use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
@@ -31,6 +31,8 @@ use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
 const LISTS_AT_ONCE: usize = 2;
 /// Applications that ask for announcements wait for nobody who looks at lists, and the other way round.
 const ANNOUNCEMENTS_AT_ONCE: usize = 2;
+/// Who states what is expected waits for neither, and for whoever settles it.
+const SETTLEMENTS_AT_ONCE: usize = 4;
 /// Whether webhooks can be stored is asked apart: lists that take their time must not keep the answer waiting.
 const CHECKS_AT_ONCE: usize = 1;
 
@@ -42,6 +44,7 @@ pub(super) struct Postgres {
     schema: Option<Arc<str>>,
     pub(super) lists: Transactions,
     pub(super) announcements: Transactions,
+    pub(super) settlements: Transactions,
     pub(super) checks: Transactions,
     call_timeout: Duration,
     /// Between here and the server is a pooler that hands each transaction to another session.
@@ -65,6 +68,7 @@ impl Postgres {
         Ok(Self {
             lists: transactions(LISTS_AT_ONCE),
             announcements: transactions(ANNOUNCEMENTS_AT_ONCE),
+            settlements: transactions(SETTLEMENTS_AT_ONCE),
             checks: transactions(CHECKS_AT_ONCE),
             options,
             schema: schema.map(Arc::from),

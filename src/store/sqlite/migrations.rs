@@ -22,6 +22,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0005_operator_actions.sql"),
     },
     Migration {
+        version: 6,
+        name: "expectations",
+        sql: include_str!("../../../migrations/sqlite/0006_expectations.sql"),
+    },
+    Migration {
         version: 8,
         name: "reports",
         sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),

@@ -6,13 +6,16 @@ use crate::store::applied::tampered;
 use crate::store::{Schema, StoreError};
 
 /// Tables, and the columns by which no two of their rows may agree.
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 12] = [
     ("events", &["event_id", "source"]),
     ("payments", &["payment_id", "source"]),
     ("orders", &["order_id", "source"]),
     ("conflicts", &["event_id", "source", "body_sha256"]),
     ("coupons", &["code"]),
     ("redemptions", &["code", "redeemer"]),
+    ("expectations", &["order_id", "ledger", "revision"]),
+    ("customer_returns", &["order_id", "ledger"]),
+    ("settlements", &["order_id", "ledger"]),
     ("reports", &["sha256", "source"]),
     ("report_rows", &["row_id", "source"]),
     ("findings", &["reference", "source", "kind", "finding"]),

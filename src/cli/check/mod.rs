@@ -1,15 +1,16 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
+mod report;
+
 use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::time::Instant;
 
+use self::report::Report;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::output::{Output, Tone};
 use crate::config::{Needs, Settings};
 use crate::lock::{Clock, Finding, Locks};
 use crate::store::{Counts, Store};
@@ -29,28 +30,10 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// What was found, part by part: told at once for people, at the end for programs.
-struct Report {
-    output: Output,
-    json: bool,
-    parts: Vec<Part>,
-    worst: Exit,
-}
-
-#[derive(Serialize)]
-struct Part {
-    part: &'static str,
-    ok: bool,
-    found: String,
-    /// Of a failure.
-    code: Option<&'static str>,
-    hints: Vec<String>,
-}
-
 /// Looks at every part and prints what it found; the exit code is that of the first part that is wrong.
 pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failure> {
     let settings = context.settings_or_dev(Needs { database: true, sources: true })?;
-    let mut report = Report { output: context.output, json: check.json, parts: Vec::new(), worst: Exit::Ok };
+    let mut report = Report::new(context.output, check.json);
     let names: Vec<_> = settings.sources.iter().map(|source| source.name().as_str()).collect();
     report.good("settings", format_args!("sources: {}", names.join(", ")));
     for advice in &settings.advice {
@@ -74,13 +57,11 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_types(&mut report, &store, &settings, check.production).await;
             check_silence(&mut report, &store, &settings, check.production).await;
             check_record(&mut report, &store, check.production).await;
+            check_settlements(&mut report, &store, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
     }
-    if check.json {
-        report.output.json(&report.parts);
-    }
-    Ok(report.worst)
+    Ok(report.end())
 }
 
 /// Signatures carry the time: a clock that is off by minutes refuses every webhook.
@@ -249,38 +230,25 @@ async fn check_record(report: &mut Report, store: &Store, production: bool) {
     }
 }
 
-impl Report {
-    fn good(&mut self, part: &'static str, found: impl ToString) {
-        self.add("ok", Part { part, ok: true, found: found.to_string(), code: None, hints: Vec::new() });
-    }
-
-    fn note(&mut self, part: &'static str, advice: impl ToString) {
-        self.add("note", Part { part, ok: true, found: advice.to_string(), code: None, hints: Vec::new() });
-    }
-
-    /// What a person should look at, although all works.
-    fn warn(&mut self, part: &'static str, found: impl ToString) {
-        self.add("warn", Part { part, ok: true, found: found.to_string(), code: None, hints: Vec::new() });
-    }
-
-    fn bad(&mut self, part: &'static str, failure: &Failure) {
-        let (found, hints) = (failure.message().to_owned(), failure.hints().to_vec());
-        self.add("FAIL", Part { part, ok: false, found, code: Some(failure.code()), hints });
-        if self.worst == Exit::Ok {
-            self.worst = failure.exit();
-        }
-    }
-
-    fn add(&mut self, word: &str, part: Part) {
-        if !self.json {
-            let Part { part, ok, found, hints, .. } = &part;
-            let word = format!("{word:<4}");
-            let word = if *ok { word } else { self.output.tone(Tone::Bad, word) };
-            self.output.line(format_args!("{word}  {part:<9}  {found}"));
-            for hint in hints {
-                self.output.line(format_args!("      {:<9}  {hint}", ""));
-            }
-        }
-        self.parts.push(part);
+/// Whether orders are paid as the merchant expects, where anything is expected.
+async fn check_settlements(report: &mut Report, store: &Store, production: bool) {
+    let (found, conflicts) = match (store.settlement_anomalies().await, store.expectation_conflicts().await) {
+        (Ok(found), Ok(conflicts)) => (found, conflicts),
+        (Err(error), _) | (_, Err(error)) => return report.bad("payment", &error.into()),
+    };
+    let told: Vec<String> =
+        found.iter().map(|one| format!("{} {} in ledger {}", one.count, one.of, one.ledger)).collect();
+    let conflicts = (conflicts > 0).then(|| format!("{conflicts} expectations in conflict"));
+    let told: Vec<String> = told.into_iter().chain(conflicts).collect();
+    if told.is_empty() {
+        report.good("payment", "every order of which something is expected is paid so, or not yet due");
+    } else if production {
+        let failure = Failure::new(Exit::Failed, "settlement_anomalies", told.join(", "))
+            .hint("see them: `paylatch orders --settlement overpaid` (or underpaid, unpaid), GET /api/v1/settlements?anomaly=..")
+            .hint("give back what is too much, ask for what is missing, or state what holds now: `paylatch expect` with a \
+                   higher --revision; docs/checkout.md has the cases");
+        report.bad("payment", &failure);
+    } else {
+        report.warn("payment", told.join(", "));
     }
 }

@@ -1,0 +1,72 @@
+//! Keeps settlements while the server runs: a moment behind the webhooks, and in nobody's way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::time::sleep;
+use tracing::debug;
+
+use super::change_log;
+use crate::http::Sources;
+use crate::store::{LedgerCount, Store};
+
+/// How often it is looked for what changed.
+const SETTLE_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked whether anything is expected at all, while nothing is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Settles what changed. Never returns. What fails is tried again: until then the lists are further behind.
+pub(super) async fn keep(store: Store, sources: Sources) {
+    while !store.expects().await.unwrap_or(false) {
+        sleep(LOOK_EVERY).await;
+    }
+    // At once, with the first expectation; from then on who keeps the log sees to it.
+    change_log::note(&store, false).await;
+    loop {
+        let has_more = store.settle(&sources.ledgers()).await.unwrap_or_else(|error| {
+            debug!(%error, "settlements are kept later");
+            false
+        });
+        if !has_more {
+            sleep(SETTLE_EVERY).await;
+        }
+    }
+}
+
+/// The gauges of settlements. One whose last order is put right tells 0.
+#[derive(Debug, Default)]
+pub(super) struct Gauges {
+    with_anomaly: BTreeSet<(String, String)>,
+    with_due: BTreeSet<(String, String)>,
+}
+
+impl Gauges {
+    /// Sets them. They keep their last values while the database is away.
+    pub(super) async fn tell(&mut self, store: &Store) {
+        let counted = (
+            store.settlement_anomalies().await,
+            store.settlement_due().await,
+            store.expectation_conflicts().await,
+        );
+        let (Ok(anomalies), Ok(due), Ok(conflicts)) = counted else { return };
+        for (ledger, anomaly, count) in known(&mut self.with_anomaly, &anomalies) {
+            gauge!("paylatch_settlements", "ledger" => ledger, "anomaly" => anomaly).set(count as f64);
+        }
+        for (ledger, currency, sum) in known(&mut self.with_due, &due) {
+            gauge!("paylatch_settlement_due_minor", "ledger" => ledger, "currency" => currency)
+                .set(sum as f64);
+        }
+        gauge!("paylatch_expectation_conflicts").set(conflicts as f64);
+    }
+}
+
+/// What was counted, and 0 for what once was and is no more.
+fn known(before: &mut BTreeSet<(String, String)>, counts: &[LedgerCount]) -> Vec<(String, String, i64)> {
+    before.extend(counts.iter().map(|one| (one.ledger.clone(), one.of.clone())));
+    let count = |(ledger, of): &(String, String)| {
+        let found = counts.iter().find(|one| (&one.ledger, &one.of) == (ledger, of));
+        (ledger.clone(), of.clone(), found.map_or(0, |one| one.count))
+    };
+    before.iter().map(count).collect()
+}

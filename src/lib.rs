@@ -23,6 +23,8 @@ pub mod lock;
 pub mod store;
 
 #[doc(hidden)]
+pub mod announce;
+#[doc(hidden)]
 pub mod intake;
 
 #[doc(hidden)]
@@ -43,4 +45,5 @@ pub use server::{Paylatch, StartError};
 
 mod backoff;
 mod http_client;
+mod network;
 mod printable;

@@ -68,6 +68,7 @@ fn the_settings_page_lists_every_setting_with_its_default() {
     let tables: String = tables.iter().map(|table| read(&format!("src/config/{table}.rs"))).collect();
     let settings = quoted(&tables, "reader.", "(\"");
     let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
+    let endpoint = quoted(&read("src/config/endpoints.rs"), "own", "(\"");
     let listed: BTreeSet<String> =
         SETTINGS_HEADINGS.iter().flat_map(|heading| table("settings.md", heading)).collect();
     let of_files = [
@@ -75,12 +76,14 @@ fn the_settings_page_lists_every_setting_with_its_default() {
         "admin_view_token_file",
         "announce.token_file",
         "database_url_file",
+        "endpoints.NAME.headers_file",
         "otlp.header_files",
     ]
     .map(str::to_owned);
     let known: BTreeSet<String> = settings
         .into_iter()
         .chain(source.into_iter().map(|field| format!("sources.NAME.{field}")))
+        .chain(endpoint.into_iter().map(|field| format!("endpoints.NAME.{field}")))
         .chain(of_files)
         .collect();
     assert_eq!(listed, known);
@@ -156,11 +159,12 @@ fn the_locks_page_lists_every_metric_of_locks() {
     assert_eq!(table("locks.md", "Watching it").into_iter().collect::<BTreeSet<_>>(), known);
 }
 
-const SETTINGS_HEADINGS: [&str; 8] = [
+const SETTINGS_HEADINGS: [&str; 9] = [
     "The service",
     "Limits of the listener",
     "Locks",
     "Being told",
+    "Endpoints",
     "Limits of the work",
     "Logs",
     "Traces",
@@ -266,6 +270,7 @@ fn named<'a>(value: &'a Value, name: &str) -> Vec<&'a Value> {
 
 /// They matter to somebody who is looking for a fault, not at a glance.
 const NOT_ON_THE_DASHBOARD: &[&str] = &[
+    "paylatch_announcement_watermark_age_seconds",
     "paylatch_build_info",
     "paylatch_events_missing_since_seconds",
     "paylatch_last_event_timestamp_seconds",

@@ -15,15 +15,16 @@ use std::path::{Path, PathBuf};
 
 /// What the modules of the flow may name of each other. What serves many may be named by all; the rest of the modules assemble
 /// these and may name anything. `http` shows at `/metrics` what `telemetry` has gathered.
-const MAY_NAME: [(&str, &[&str]); 6] = [
+const MAY_NAME: [(&str, &[&str]); 7] = [
     ("order", &[]),
     ("provider", &["order"]),
     ("lock", &[]),
     ("store", &["order"]),
     ("intake", &["order", "lock", "store"]),
+    ("announce", &["order", "store"]),
     ("http", &["order", "provider", "lock", "store", "intake", "telemetry"]),
 ];
-const MAY_BE_NAMED_BY_ALL: [&str; 4] = ["secret", "backoff", "http_client", "printable"];
+const MAY_BE_NAMED_BY_ALL: [&str; 5] = ["secret", "backoff", "http_client", "network", "printable"];
 
 const FILE_LINES_MAX: usize = 300;
 /// Files that are longer, and why.

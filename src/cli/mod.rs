@@ -2,6 +2,7 @@
 
 mod actions;
 mod announce;
+mod announcements;
 mod audit;
 #[cfg(feature = "bench")]
 mod bench;
@@ -13,6 +14,7 @@ mod confirm;
 mod context;
 mod dev;
 mod edit;
+mod endpoints;
 mod events;
 mod expect;
 mod failure;
@@ -145,6 +147,12 @@ enum Command {
     /// Take announcements and print them, for trying out; fail and be slow on purpose.
     #[command(after_help = "Example: paylatch listen --port 8090 --fail 20 --slow 500")]
     Listen(listen::Listen),
+    /// Show the endpoints that are told of them, and how far each was told; pause, resume, forget or test one.
+    #[command(after_help = "Example: paylatch endpoints test shop")]
+    Endpoints(endpoints::Endpoints),
+    /// Show orders that endpoints have still to be told of, or tell them again.
+    #[command(after_help = "Example: paylatch announcements --given-up")]
+    Announcements(announcements::Announcements),
     /// Recompute orders and payments from the events, and list what differs.
     #[command(after_help = "Example: paylatch audit --repair")]
     Audit(audit::Audit),
@@ -252,6 +260,8 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         Command::Expect(expect) => expect::run(context, &expect).await?,
         Command::Announce(announce) => announce::run(context, &announce).await.map(|()| true)?,
         Command::Listen(listen) => listen::run(context, &listen).await.map(|()| true)?,
+        Command::Endpoints(endpoints) => endpoints::run(context, &endpoints).await?,
+        Command::Announcements(list) => announcements::run(context, &list).await.map(|()| true)?,
         Command::Audit(audit) => audit::run(context, &audit).await?,
         Command::Reprocess(reprocess) => reprocess::run(context, &reprocess).await?,
         Command::Import(import) => import::run(context, &import).await?,

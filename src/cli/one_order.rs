@@ -10,7 +10,9 @@ use super::listing::{acknowledgement, events_table, orders_table, stored_id};
 use super::output::{Output, printable};
 use super::settlement::settlement_table;
 use crate::order::{Id, Key, Ledgers};
-use crate::store::{AcknowledgementRow, By, EventRow, ExpectationRow, OrderRow, OrderSettlement, Store};
+use crate::store::{
+    AcknowledgementRow, By, EventRow, ExpectationRow, OrderRow, OrderSettlement, Store, Told,
+};
 
 /// An order: the sources of one ledger share its id.
 pub(super) struct OneOrder {
@@ -21,7 +23,7 @@ pub(super) struct OneOrder {
 
 /// Everything that was said about it.
 #[derive(Serialize)]
-struct Told<'o> {
+struct Said<'o> {
     /// The row, where it has only one.
     #[serde(flatten)]
     order: Option<&'o OrderRow>,
@@ -29,6 +31,8 @@ struct Told<'o> {
     timeline: Vec<EventRow>,
     settlement: Option<&'o OrderSettlement>,
     expectations: Vec<ExpectationRow>,
+    /// What each endpoint knows of each of its rows.
+    told: Vec<Told>,
 }
 
 /// The order that has these rows, or of which something is expected.
@@ -80,7 +84,9 @@ impl OneOrder {
     /// Prints everything that was said about it.
     pub(super) async fn tell(&self, output: Output, store: &Store, json: bool) -> Result<(), Failure> {
         let (mut acknowledgements, mut timeline, mut expectations) = (Vec::new(), Vec::new(), Vec::new());
+        let mut told = Vec::new();
         for row in &self.rows {
+            told.extend(store.told(&key(row)?, row.version).await?);
             acknowledgements.extend(store.acknowledgements(Some(&key(row)?)).await?);
             timeline.extend(store.timeline(&key(row)?).await?);
         }
@@ -90,38 +96,56 @@ impl OneOrder {
         }
         let order = Some(&self.rows).filter(|rows| rows.len() == 1).and_then(|rows| rows.first());
         let settlement = self.settlement.as_ref();
-        let told = Told { order, acknowledgements, timeline, settlement, expectations };
+        let said = Said { order, acknowledgements, timeline, settlement, expectations, told };
         match json {
-            true => output.json(&told),
-            false => self.tell_people(output, &told),
+            true => output.json(&said),
+            false => self.tell_people(output, &said),
         }
         Ok(())
     }
 
-    fn tell_people(&self, output: Output, told: &Told<'_>) {
+    fn tell_people(&self, output: Output, said: &Said<'_>) {
         if !self.rows.is_empty() {
-            output.line(orders_table(&self.rows, &told.acknowledgements));
+            output.line(orders_table(&self.rows, &said.acknowledgements));
         }
         for row in &self.rows {
             output
                 .line(format_args!("\nfirst event {}, last event {}", row.first_event_at, row.last_event_at));
         }
-        for settled in &told.acknowledgements {
+        for settled in &said.acknowledgements {
             let note = settled.note.as_deref();
             output.line(acknowledgement(&settled.anomaly, &settled.acknowledged_at, note));
         }
-        if let Some(settlement) = told.settlement.filter(|own| own.expected.is_some()) {
+        if let Some(settlement) = said.settlement.filter(|own| own.expected.is_some()) {
             output.line(format_args!("\n{}", settlement_table(settlement)));
             if let Some(returned_at) = &settlement.returned_at {
                 output.line(format_args!("the customer came back {returned_at}"));
             }
         }
-        if !told.timeline.is_empty() {
-            output.line(format_args!("\n{}", events_table(&told.timeline)));
+        for told in &said.told {
+            output.line(told_to(told));
+        }
+        if !said.timeline.is_empty() {
+            output.line(format_args!("\n{}", events_table(&said.timeline)));
         }
     }
 }
 
 fn key(order: &OrderRow) -> Result<Key, Failure> {
     Ok(Key { id: stored_id(&order.order_id)?, source: stored_id(&order.source)? })
+}
+
+/// What an endpoint knows of the order, in a line.
+fn told_to(told: &Told) -> String {
+    let (endpoint, version) = (printable(&told.endpoint), told.version);
+    let error = told.error.as_deref().map(printable).unwrap_or_default();
+    match told.state {
+        "told" => format!("told to {endpoint}, version {version}"),
+        "waiting" => {
+            let due_at = told.due_at.as_deref().unwrap_or_default();
+            format!("waits for {endpoint} after {} attempts, next {due_at}: {error}", told.attempts)
+        }
+        "given_up" => format!("given up for {endpoint} after {} attempts: {error}", told.attempts),
+        _ => format!("not yet told to {endpoint}"),
+    }
 }

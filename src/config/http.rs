@@ -1,7 +1,8 @@
 //! The table `[http]`: limits of the public listener, and what secures it.
 
 use super::reader::Reader;
-use crate::http::{HttpSettings, Network, Tls, TlsFiles, TlsProblem, TrustedProxies};
+use crate::http::{HttpSettings, Tls, TlsFiles, TlsProblem, TrustedProxies};
+use crate::network::Network;
 
 /// The whole table.
 pub(super) fn take(reader: &mut Reader) -> HttpSettings {

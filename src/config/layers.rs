@@ -60,6 +60,9 @@ pub enum Origin {
     File(Arc<str>, usize),
 }
 
+/// What most lists are not.
+const OTHER_ARRAY: &str = "an array of other things than strings";
+
 /// A value before anybody knows what it should be.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Value {
@@ -73,6 +76,8 @@ pub(super) enum Value {
     Boolean(bool),
     /// A TOML array of strings.
     List(Vec<String>),
+    /// A TOML array of integers.
+    Numbers(Vec<i64>),
     /// A TOML table without keys.
     EmptyTable,
     /// Another TOML value, by its type's name.
@@ -103,7 +108,7 @@ impl Value {
             Self::Untyped(text) | Self::Text(text) => format!("{text:?}"),
             Self::Integer(number) => number.to_string(),
             Self::Boolean(is_on) => is_on.to_string(),
-            Self::List(_) | Self::EmptyTable | Self::Other(_) => self.kind().to_owned(),
+            Self::List(_) | Self::Numbers(_) | Self::EmptyTable | Self::Other(_) => self.kind().to_owned(),
         }
     }
 
@@ -113,6 +118,7 @@ impl Value {
             Self::Integer(_) => "a number",
             Self::Boolean(_) => "a boolean",
             Self::List(_) => "a list",
+            Self::Numbers(_) => OTHER_ARRAY,
             Self::EmptyTable => "a table",
             Self::Other(kind) => kind,
         }
@@ -161,15 +167,24 @@ fn flatten_table(
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
                 .map_or(Value::Other("an integer out of range"), Value::Integer),
-            DeValue::Array(items) => items
-                .iter()
-                .map(|item| item.get_ref().as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .map_or(Value::Other("an array of other things than strings"), Value::List),
+            DeValue::Array(items) => list_of(items.iter().map(|item| item.get_ref())),
             DeValue::Boolean(is_on) => Value::Boolean(*is_on),
             DeValue::Float(_) => Value::Other("a number with decimals"),
             DeValue::Datetime(_) => Value::Other("a date"),
         };
         values.insert(name, Given { value, origin: origin_at(key.span().start) });
     }
+}
+
+/// An array of strings, or of whole numbers.
+fn list_of<'t>(items: impl Iterator<Item = &'t DeValue<'t>> + Clone) -> Value {
+    let texts: Option<Vec<String>> = items.clone().map(|item| item.as_str().map(str::to_owned)).collect();
+    let number = |item: &'t DeValue<'t>| match item {
+        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+        _ => None,
+    };
+    texts
+        .map(Value::List)
+        .or_else(|| items.map(number).collect::<Option<_>>().map(Value::Numbers))
+        .unwrap_or(Value::Other(OTHER_ARRAY))
 }

@@ -9,6 +9,7 @@ mod advice;
 mod age;
 mod announce;
 mod database;
+mod endpoints;
 mod exposure;
 mod http;
 mod intake;

@@ -240,7 +240,8 @@ impl Reader {
             Some(Given { value, origin: Origin::Environment(variable) })
         };
         let given = take(double.clone());
-        if name.starts_with("sources.") || single == double {
+        let is_of_free_name = ["sources.", "endpoints."].iter().any(|table| name.starts_with(table));
+        if is_of_free_name || single == double {
             return given;
         }
         match (given, take(single)) {

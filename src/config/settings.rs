@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::advice::Advice;
 use super::reader::{Reader, Resolved};
 use super::{admin, announce, database, http, intake, lock, sources, traces};
+use crate::announce::RelaySettings;
 use crate::http::{AdminSettings, AnnounceSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub intake: IntakeSettings,
     /// Telling which orders changed.
     pub announce: AnnounceSettings,
+    /// The endpoints that are told of them.
+    pub relay: RelaySettings,
     /// How logs look.
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
@@ -75,7 +78,7 @@ impl Settings {
         let http = http::take(reader);
         let (lock, lock_wait) = lock::take(reader, store.as_ref());
         let intake = intake::take(reader, lock_wait, store.as_ref());
-        let announce = announce::take(reader);
+        let (announce, relay) = announce::take(reader);
         let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
         let log_format = reader.choice("log.format", &formats);
         let log_format = log_format.unwrap_or_else(|| {
@@ -95,6 +98,7 @@ impl Settings {
             lock,
             intake,
             announce,
+            relay,
             log_format,
             log_filter,
             traces,

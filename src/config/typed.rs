@@ -27,7 +27,12 @@ impl Reader {
         let number = match &given.value {
             Value::Untyped(text) => text.trim().parse().ok(),
             Value::Integer(number) => usize::try_from(*number).ok(),
-            Value::Text(_) | Value::Boolean(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => None,
+            Value::Text(_)
+            | Value::Boolean(_)
+            | Value::List(_)
+            | Value::Numbers(_)
+            | Value::EmptyTable
+            | Value::Other(_) => None,
         };
         let Some(number) = number.filter(|number| range.contains(number)) else {
             let (unit, from, to) = (unit(name), range.start(), range.end());
@@ -51,7 +56,12 @@ impl Reader {
         let is_on = match &given.value {
             Value::Boolean(is_on) => Some(*is_on),
             Value::Untyped(text) => text.trim().parse().ok(),
-            Value::Text(_) | Value::Integer(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => None,
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::List(_)
+            | Value::Numbers(_)
+            | Value::EmptyTable
+            | Value::Other(_) => None,
         };
         let Some(is_on) = is_on else {
             let problem = format!("is {}; expected true or false", given.value.show());
@@ -122,6 +132,25 @@ impl Reader {
             self.resolve(name, items.join(", "), Some(origin));
         }
         items
+    }
+
+    /// A list of whole numbers, if one is given; `expected` says what it should be.
+    pub(super) fn numbers(&mut self, name: &str, expected: &str) -> Option<Vec<i64>> {
+        let given = self.take(name)?;
+        let numbers: Option<Vec<i64>> = match &given.value {
+            Value::Numbers(numbers) => Some(numbers.clone()),
+            Value::Untyped(text) => text.split(',').map(|item| item.trim().parse().ok()).collect(),
+            Value::List(items) if items.is_empty() => Some(Vec::new()),
+            _ => None,
+        };
+        let Some(numbers) = numbers else {
+            let problem = format!("is {}; expected {expected}", given.value.kind());
+            self.refuse(name, Some(given.origin), problem);
+            return None;
+        };
+        let shown = numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+        self.resolve(name, shown, Some(given.origin));
+        Some(numbers)
     }
 
     /// A secret from `name` or from the file that `name_file` names.
@@ -200,7 +229,7 @@ impl Reader {
         match given.value {
             Value::Untyped(text) | Value::Text(text) => Some((text, given.origin)),
             Value::Integer(number) => Some((number.to_string(), given.origin)),
-            Value::Boolean(_) | Value::List(_) | Value::EmptyTable | Value::Other(_) => {
+            Value::Boolean(_) | Value::List(_) | Value::Numbers(_) | Value::EmptyTable | Value::Other(_) => {
                 self.refuse(name, Some(given.origin), format!("is {}; expected a text", given.value.kind()));
                 None
             }
@@ -216,7 +245,12 @@ impl Reader {
                 (items.map(str::to_owned).collect(), Some(given.origin))
             }
             Value::List(items) => (items, Some(given.origin)),
-            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::EmptyTable | Value::Other(_) => {
+            Value::Text(_)
+            | Value::Integer(_)
+            | Value::Boolean(_)
+            | Value::Numbers(_)
+            | Value::EmptyTable
+            | Value::Other(_) => {
                 let problem = format!("is {}; expected a list of texts: [\"..\"]", given.value.kind());
                 self.refuse(name, Some(given.origin), problem);
                 (Vec::new(), None)

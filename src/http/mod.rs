@@ -45,7 +45,7 @@ pub use health::{Database, Health, LockService};
 pub use listener::{ListenerOptions, serve};
 pub use mounted::mounted;
 pub use observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal, Seen, Watch};
-pub use peers::{Network, TrustedProxies};
+pub use peers::TrustedProxies;
 pub use problem::{Code, Problem};
 pub use public::{HttpSettings, public};
 pub use rejections::Rejections;

@@ -106,6 +106,8 @@ table! {
     ExpectationConflict = 409 "expectation_conflict" "This revision stands with other terms",
     /// No event has this source and id.
     UnknownEvent = 404 "unknown_event" "No such event",
+    /// No endpoint of this name was ever told.
+    UnknownEndpoint = 404 "unknown_endpoint" "No such endpoint",
     /// The cursor fell off the log of changes, or another epoch began: read all orders, then ask without `after`.
     CursorGone = 410 "cursor_gone" "The cursor is too old",
     /// The event is stored, its body was purged.

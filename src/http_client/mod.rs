@@ -1,6 +1,7 @@
 //! The program's one HTTP client: HTTP/1.1, over TLS where the URL says so, with a limit on time and bytes. It follows no
 //! redirect and asks nothing twice that may have been heard.
 
+mod reach;
 mod tls;
 
 use std::error::Error;
@@ -16,13 +17,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-pub(crate) use tls::{Identity, Tls, Trust};
+use self::reach::GuardedResolver;
+pub(crate) use self::reach::Reach;
+pub(crate) use self::tls::{Identity, Tls, Trust};
 
 /// Asks servers, over connections that are kept for the next request. Cheap to clone: clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
-    connections: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connections: Client<HttpsConnector<HttpConnector<GuardedResolver>>, Full<Bytes>>,
     limits: Limits,
+    reach: Reach,
 }
 
 /// What one request may cost.
@@ -35,6 +39,9 @@ pub(crate) struct Limits {
     /// The longest body that is read.
     pub(crate) answer_bytes_max: usize,
 }
+
+/// Connections that nobody uses are closed after this.
+const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,14 +58,22 @@ impl HttpClient {
     /// # Errors
     /// What is wrong with the certificates in `tls`.
     pub(crate) fn new(limits: Limits, tls: &Tls) -> Result<Self, String> {
-        let mut tcp = HttpConnector::new();
+        Self::reaching(Reach::default(), limits, tls)
+    }
+
+    /// One that connects only to addresses in its `reach`.
+    ///
+    /// # Errors
+    /// What is wrong with the certificates in `tls`.
+    pub(crate) fn reaching(reach: Reach, limits: Limits, tls: &Tls) -> Result<Self, String> {
+        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver::new(reach.clone()));
         tcp.enforce_http(false); // TLS is put on top of it
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limits.connect_within));
         let connector = HttpsConnector::from((tcp, tls::client_config(tls)?));
-        let connections =
-            Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Ok(Self { connections, limits })
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_MAX);
+        Ok(Self { connections: builder.build(connector), limits, reach })
     }
 
     /// Sends `request`, whose URI is a whole URL, and reads the answer. A request that is cut off closes its connection, so
@@ -84,6 +99,8 @@ impl HttpClient {
     }
 
     async fn begin(&self, request: Request<Bytes>) -> Result<Response<Incoming>, NoAnswer> {
+        let host = request.uri().host().unwrap_or_default();
+        self.reach.check_host(host).map_err(NoAnswer::Unreached)?;
         self.connections.request(request.map(Full::new)).await.map_err(|error| {
             let reason = causes(&error);
             if error.is_connect() { NoAnswer::Unreached(reason) } else { NoAnswer::Unknown(reason) }

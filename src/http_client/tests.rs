@@ -7,7 +7,7 @@ use http::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::{HttpClient, Limits, NoAnswer, Tls};
+use super::{HttpClient, Limits, NoAnswer, Reach, Tls};
 
 const LIMITS: Limits = Limits {
     connect_within: Duration::from_millis(300),
@@ -85,4 +85,16 @@ async fn a_server_without_tls_is_not_reached_over_it() {
     let answer = send(&url).await;
     assert!(matches!(&answer, Err(NoAnswer::Unreached(_))), "{answer:?}");
     server.await.expect("it served");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_where_it_must_not_is_not_connected_to() {
+    let reach = Reach::guarded(false, Vec::new());
+    let client = HttpClient::reaching(reach, LIMITS, &Tls::default()).expect("public authorities");
+    // The look-up of names takes numbers, too, and makes 169.254.169.254 of these: none of them is an address in a URL.
+    for host in ["169.254.169.254", "2852039166", "0xa9fea9fe", "169.254.43518"] {
+        let request = Request::get(format!("http://{host}/")).body(Bytes::new()).expect("a URL");
+        let answer = client.send(request).await;
+        assert!(matches!(&answer, Err(NoAnswer::Unreached(why)) if why.contains("link-local")), "{answer:?}");
+    }
 }

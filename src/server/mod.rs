@@ -5,6 +5,7 @@
 
 mod change_log;
 mod embedded;
+mod endpoints;
 mod error;
 mod lanes;
 mod limits;
@@ -26,6 +27,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use crate::announce::Relay;
 use crate::config::Settings;
 use crate::http::{
     self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Rejections, Sources, Streams,
@@ -64,6 +66,7 @@ pub struct Server {
     lane_runtime: LaneRuntime,
     settings: Settings,
     observer: AnswerObserver,
+    relay: Relay,
 }
 
 /// The running parts.
@@ -73,6 +76,7 @@ struct Running {
     lanes: JoinHandle<()>,
     checks: JoinHandle<ServerError>,
     upkeep: JoinHandle<()>,
+    relay: Relay,
     locks: Locks,
     health: Health,
     drain: Duration,
@@ -100,6 +104,7 @@ impl Server {
         let health = Health::new();
         first_check(&store, &health).await?;
         let sources = Sources::new(by_name(&settings.sources));
+        let relay = Relay::new(&settings.relay, &store, http::received_now);
         Ok(Self {
             public,
             admin,
@@ -111,6 +116,7 @@ impl Server {
             lane_runtime,
             settings,
             observer: AnswerObserver::new(),
+            relay,
         })
     }
 
@@ -129,7 +135,8 @@ impl Server {
     /// What is replaced while it serves.
     #[must_use]
     pub fn reload_handle(&self) -> ReloadHandle {
-        ReloadHandle::new(self.sources.clone(), self.settings.http.tls.clone())
+        let (sources, tls) = (self.sources.clone(), self.settings.http.tls.clone());
+        ReloadHandle::new(sources, tls, self.relay.clone())
     }
 
     /// Sees every answer to a provider.
@@ -204,12 +211,14 @@ impl Server {
             ..ListenerOptions::new("public", settings.connections_max)
         };
         let admin_options = ListenerOptions::new("admin", ADMIN_CONNECTIONS_MAX);
+        self.relay.start();
         Running {
             public: tokio::spawn(http::serve(self.public, public, public_options, stop.clone())),
             admin: tokio::spawn(http::serve(self.admin, admin, admin_options, stop.clone())),
             lanes,
             checks,
             upkeep: tokio::spawn(keep_up(self.metrics, self.store, sources, announce)),
+            relay: self.relay,
             locks: self.locks,
             health: self.health,
             drain: settings.drain,
@@ -247,7 +256,7 @@ impl Running {
     /// Ends every part, in the order of the webhooks' way through them.
     async fn end(self) {
         self.stop.cancel();
-        let (public, admin) = tokio::join!(self.public, self.admin);
+        let (public, admin, ()) = tokio::join!(self.public, self.admin, self.relay.end());
         let lanes = self.lanes.await;
         self.checks.abort();
         self.upkeep.abort();

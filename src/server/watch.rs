@@ -9,7 +9,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::record::Record;
-use super::{ServerError, settlements, silence};
+use super::{ServerError, endpoints, settlements, silence};
 use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
@@ -19,6 +19,8 @@ use crate::store::{Counts, Schema, Store, StoreError};
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 /// Counting reads more than checking: it is done every so many checks.
 const COUNT_EVERY_TICKS: u64 = 30;
+/// Who is told of changes is told within seconds, so its lag is looked at more often.
+const LAG_EVERY_TICKS: u64 = 5;
 
 /// Keeps `/readyz` true to the database and the lock service. A database that turns out unfit before it was ever ready
 /// ends the process, as it would have kept it from starting.
@@ -50,6 +52,9 @@ pub(super) async fn keep_checking(
             silence::tell(&store, &sources).await;
             record.tell(&store, &sources).await;
             settlements.tell(&store).await;
+        }
+        if was_ready && tick % LAG_EVERY_TICKS == 0 {
+            endpoints::tell(&store, received_now()).await;
         }
     }
     ServerError::Ended("health check")

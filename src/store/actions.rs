@@ -58,6 +58,16 @@ pub enum ActionKind {
     AnnounceOff,
     /// Another epoch of announcements began.
     AnnounceNewEpoch,
+    /// An endpoint is left alone.
+    PauseEndpoint,
+    /// It is told again.
+    ResumeEndpoint,
+    /// It is told of all orders again, or of those written since.
+    ResyncEndpoint,
+    /// It is told of one order again.
+    ResendOrder,
+    /// How far it was told is forgotten.
+    ForgetEndpoint,
 }
 
 words!(ActionKind {
@@ -73,6 +83,11 @@ words!(ActionKind {
     AnnounceOn = "announce_on",
     AnnounceOff = "announce_off",
     AnnounceNewEpoch = "announce_new_epoch",
+    PauseEndpoint = "pause_endpoint",
+    ResumeEndpoint = "resume_endpoint",
+    ResyncEndpoint = "resync_endpoint",
+    ResendOrder = "resend_order",
+    ForgetEndpoint = "forget_endpoint",
 });
 
 /// One change that somebody made.

@@ -1,11 +1,15 @@
 //! What is the same on both databases: statements whose text and arguments do not differ.
 
-/// Runs one statement on either database, in at most `limit`: the text is the same for both.
+/// Runs one statement on either database, in at most `limit`: the text is the same for both. In Postgres on a connection
+/// for `lists`, or for what is named.
 macro_rules! on_either {
     ($store:expr, $limit:expr, $connection:ident => $work:expr) => {
+        on_either!($store, lists, $limit, $connection => $work)
+    };
+    ($store:expr, $connections:ident, $limit:expr, $connection:ident => $work:expr) => {
         match &$store.database {
             Database::Postgres(own) => {
-                let mut transaction = own.lists.begin($limit).await?;
+                let mut transaction = own.$connections.begin($limit).await?;
                 let $connection = transaction.statements();
                 let answer = $work;
                 transaction.commit().await?;

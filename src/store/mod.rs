@@ -27,15 +27,21 @@ mod tests;
 mod timestamp;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::timeout;
 
 use crate::order::{Event, Key};
 use crate::secret::Secret;
 
 pub use actions::{Action, ActionKind, By, Role};
-pub use announce::{AnnouncedOrder, Announcements};
+pub use announce::{
+    AnnouncedOrder, Announcement, Announcements, Ask, EndpointRow, Note, OwnedEndpoint, Page, Resync, ToTell,
+    Told, Wait, WaitFilter, WaitReason, WaitRow, Waiting,
+};
 pub use applied::Schema;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
@@ -81,6 +87,8 @@ pub struct Store {
     database: Database,
     call_timeout: Duration,
     epochs: Epochs,
+    /// Woken when a session has saved: who tells of changes looks at once.
+    saved: Arc<Notify>,
     /// What sessions reach instead of the database.
     #[cfg(test)]
     simulated: Option<Simulated>,
@@ -146,6 +154,7 @@ impl Store {
             database,
             call_timeout: settings.call_timeout,
             epochs,
+            saved: Arc::default(),
             #[cfg(test)]
             simulated: None,
         })
@@ -226,6 +235,11 @@ impl Store {
             Database::Postgres(_) => Ok(()),
             Database::Sqlite(own) => own.claim(),
         }
+    }
+
+    /// Ends when a session of this process has saved something, from the call on.
+    pub fn saved(&self) -> Notified<'_> {
+        self.saved.notified()
     }
 
     /// A session for a lane.

@@ -28,6 +28,7 @@ mod secrets;
 mod seen;
 mod settled;
 mod told;
+mod told_endpoints;
 
 // What they rest on
 mod chaos;
@@ -66,6 +67,7 @@ mod database;
 mod harness;
 mod load;
 mod proxy;
+mod receiver;
 mod replica;
 mod servers;
 mod webhooks;

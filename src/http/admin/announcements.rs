@@ -20,7 +20,7 @@ use super::page;
 use super::streams::Streams;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
-use crate::store::{AnnouncedOrder, Announcements, Store, StoreError};
+use crate::store::{AnnouncedOrder, Announcement, Announcements, Store, StoreError};
 
 /// Announcements of one answer at most.
 const ANNOUNCEMENTS_MAX: u32 = 1_000;
@@ -63,25 +63,6 @@ pub(super) struct Page {
     after: String,
     /// Nothing more is there now.
     at_end: bool,
-}
-
-/// One telling of an order's state: the latest, which may be newer than the change that caused it.
-#[derive(Debug, Serialize, ToSchema)]
-struct Announcement {
-    /// `order.` and its status, or `order.gone`.
-    r#type: String,
-    /// When the order's row was written.
-    #[schema(format = DateTime)]
-    timestamp: String,
-    /// The order.
-    data: AnnouncedOrder,
-}
-
-impl From<AnnouncedOrder> for Announcement {
-    fn from(data: AnnouncedOrder) -> Self {
-        let r#type = format!("order.{}", data.status.as_deref().unwrap_or("gone"));
-        Self { r#type, timestamp: data.written_at().to_owned(), data }
-    }
 }
 
 /// Orders that changed since the cursor `after`, as they are now.

@@ -6,8 +6,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    __path_exposition, acknowledgements, actions, announcements, attention, coupons, events, expectations,
-    find, findings, live, orders, payments, rejections, reprocess, sources,
+    __path_exposition, acknowledgements, actions, announcements, attention, coupons, endpoints, events,
+    expectations, find, findings, live, orders, payments, rejections, reprocess, sources,
 };
 
 /// The API of the admin listener.
@@ -24,7 +24,7 @@ use super::{
     paths(
         orders::list, orders::one, events::list, events::one, events::raw,
         announcements::list, announcements::stream, live::live, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
-        payments::create, actions::list, findings::list, attention::list, find::list, rejections::list, sources::list,
+        payments::create, endpoints::list, endpoints::pause, endpoints::resume, endpoints::resync, actions::list, findings::list, attention::list, find::list, rejections::list, sources::list,
         events::raw_conflict, acknowledgements::order, acknowledgements::event, reprocess::create,
         expectations::create, expectations::one, expectations::returned, expectations::create_many, expectations::list,
         exposition,

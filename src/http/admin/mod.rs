@@ -10,6 +10,7 @@ mod attention;
 mod coupons;
 mod description;
 mod desk;
+mod endpoints;
 mod events;
 mod expectations;
 mod find;
@@ -192,6 +193,7 @@ pub fn admin(admin: Admin) -> Router {
         .merge(payments::routes(store.clone()))
         .merge(expectations::routes(&desk))
         .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get).with_state(desk.clone()))
+        .merge(endpoints::routes(store.clone()))
         .merge(coupons::routes(store, intake))
         .merge(acknowledgements::routes(&desk))
         .merge(reprocess::routes(&desk))

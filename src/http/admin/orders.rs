@@ -12,7 +12,7 @@ use super::page;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
-use crate::store::{EventRow, ExpectationRow, OrderFilter, OrderRow, OrderSettlement, Store};
+use crate::store::{EventRow, ExpectationRow, OrderFilter, OrderRow, OrderSettlement, Store, Told};
 
 /// Which orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -54,6 +54,8 @@ pub(super) struct OrderWithTimeline {
     settlement: Option<OrderSettlement>,
     /// All that was stated of what it should cost, by revision.
     expectations: Vec<ExpectationRow>,
+    /// What each endpoint knows of the order.
+    told: Vec<Told>,
 }
 
 /// Orders, by id and source.
@@ -104,6 +106,7 @@ pub(super) async fn one(
     };
     let order = store.orders(&filter).await?.pop().ok_or(Problem::new(Code::UnknownOrder))?;
     let timeline = store.timeline(&key).await?;
+    let told = store.told(&key, order.version).await?;
     let ledgers = sources.ledgers();
     let (settlement, expectations) = match ledgers.of(key.source.as_str()) {
         Some(ledger) => (
@@ -112,7 +115,7 @@ pub(super) async fn one(
         ),
         None => (None, Vec::new()),
     };
-    Ok(Json(OrderWithTimeline { order, timeline, settlement, expectations }))
+    Ok(Json(OrderWithTimeline { order, timeline, settlement, expectations, told }))
 }
 
 fn status_words() -> Object {

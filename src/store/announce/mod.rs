@@ -3,16 +3,24 @@
 //! It says which orders changed, not to what: what is told is an order's row as it is when it is read. A reader goes no further
 //! than the watermark, up to which nothing can become visible any more; so nobody is passed over, whoever commits when.
 
+mod control;
+mod endpoint;
+mod listing;
+mod page;
 mod row;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::raw_sql;
+use sqlx::{SqliteConnection, raw_sql};
 
-pub use self::row::AnnouncedOrder;
+pub use self::endpoint::{Note, OwnedEndpoint, Resync, Wait, WaitReason};
+pub use self::listing::{EndpointRow, Told, WaitFilter, WaitRow};
+pub use self::page::{Ask, Page, ToTell, Waiting};
+pub use self::row::{AnnouncedOrder, Announcement};
 use super::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use super::inspect::ROWS_MAX;
+use super::postgres::Transaction;
 use super::{Database, Store, StoreError, within};
 use crate::order::UnixMicros;
 
@@ -66,6 +74,11 @@ const SETTLE_ANEW: &str = "update settlement_progress set ledgers = '', step = s
 const ENTRIES_OF_A_CHANGE: i64 = 256;
 /// Rows of the log that one statement clears.
 const CLEARED_AT_ONCE: i64 = 1_000;
+
+const POSTGRES_LOG: &str =
+    concat!(include_str!("../postgres/announcements.sql"), include_str!("told.sql"), " order by page.change");
+const SQLITE_LOG: &str =
+    concat!(include_str!("../sqlite/announcements.sql"), include_str!("told.sql"), " order by page.change");
 
 const POSTGRES_EXTENT: &str = "
     select epoch,
@@ -185,17 +198,9 @@ impl Store {
             match &self.database {
                 Database::Postgres(own) => {
                     let mut transaction = own.announcements.begin(QUERY_MAX).await?;
-                    // A statement of its own, before the others: what is final by now is visible to their snapshots.
-                    let last: Option<i64> = sqlx::query_scalar("select announcements_watermark($1)")
-                        .bind(i32::try_from(WATERMARK_MAX.as_millis()).unwrap_or(i32::MAX))
-                        .fetch_one(transaction.statements())
-                        .await?;
-                    let last = last.unwrap_or(position);
-                    let extent = sqlx::query_as(POSTGRES_EXTENT).bind(last);
-                    let extent = Extent::of(extent.fetch_one(transaction.statements()).await?);
-                    let page = sqlx::query_as(include_str!("../postgres/announcements.sql"))
-                        .bind(position)
-                        .bind(last);
+                    let last = watermark(&mut transaction).await?.unwrap_or(position);
+                    let extent = Extent::of_postgres(&mut transaction, last).await?;
+                    let page = sqlx::query_as(POSTGRES_LOG).bind(position).bind(last);
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
                     let orders = page.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
@@ -203,11 +208,8 @@ impl Store {
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
-                    let extent =
-                        Extent::of(sqlx::query_as(SQLITE_EXTENT).fetch_one(&mut *transaction).await?);
-                    let page = sqlx::query_as(include_str!("../sqlite/announcements.sql"))
-                        .bind(position)
-                        .bind(i64::from(limit));
+                    let extent = Extent::of_sqlite(&mut transaction).await?;
+                    let page = sqlx::query_as(SQLITE_LOG).bind(position).bind(i64::from(limit));
                     let orders = page.fetch_all(&mut *transaction).await?;
                     Ok(extent.page(position, orders))
                 }
@@ -238,6 +240,14 @@ fn announced(kind: ActionKind, before: Value, after: Value) -> Action {
     Action { kind, source: None, target: "announcements".to_owned(), before, after }
 }
 
+/// The last position up to which everything is visible, if no save that has drawn an earlier number holds it up. To be read by
+/// a statement of its own, before the others: what is final by now is visible to their snapshots.
+async fn watermark(transaction: &mut Transaction) -> Result<Option<i64>, StoreError> {
+    let wait_ms = i32::try_from(WATERMARK_MAX.as_millis()).unwrap_or(i32::MAX);
+    let watermark = sqlx::query_scalar("select announcements_watermark($1)").bind(wait_ms);
+    Ok(watermark.fetch_one(transaction.statements()).await?)
+}
+
 /// From where to where the log reaches.
 struct Extent {
     epoch: i64,
@@ -248,8 +258,22 @@ struct Extent {
 }
 
 impl Extent {
+    async fn of_postgres(transaction: &mut Transaction, watermark: i64) -> Result<Self, StoreError> {
+        let extent = sqlx::query_as(POSTGRES_EXTENT).bind(watermark);
+        Ok(Self::of(extent.fetch_one(transaction.statements()).await?))
+    }
+
+    async fn of_sqlite(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
+        Ok(Self::of(sqlx::query_as(SQLITE_EXTENT).fetch_one(connection).await?))
+    }
+
     fn of((epoch, first, last): (i64, i64, i64)) -> Self {
         Self { epoch, first, last }
+    }
+
+    /// Whether entries after the position were cleared away.
+    fn lacks(&self, position: i64) -> bool {
+        position != 0 && position / ENTRIES_OF_A_CHANGE < self.first - 1
     }
 
     fn page(&self, position: i64, orders: Vec<AnnouncedOrder>) -> Announcements {
@@ -259,7 +283,7 @@ impl Extent {
             epoch: self.epoch,
             next,
             at_end: next >= self.last,
-            fell_off: position != 0 && position / ENTRIES_OF_A_CHANGE < self.first - 1,
+            fell_off: self.lacks(position),
         }
     }
 }

@@ -60,17 +60,35 @@ pub struct AnnouncedOrder {
     pub(super) at: String,
 }
 
+/// One telling of an order's state: the latest, which may be newer than the change that caused it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Announcement {
+    /// `order.` and its status, or `order.gone`.
+    pub r#type: String,
+    /// When the order's row was written.
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    /// The order.
+    pub data: AnnouncedOrder,
+}
+
 impl AnnouncedOrder {
-    /// When its row was written; when it is gone, when that was noted.
+    /// `order.` and its status, or `order.gone`.
     #[must_use]
-    pub fn written_at(&self) -> &str {
-        &self.at
+    pub fn type_name(&self) -> String {
+        format!("order.{}", self.status.as_deref().unwrap_or("gone"))
     }
 
     /// Its place in the log.
     #[must_use]
     pub fn position(&self) -> i64 {
         self.position
+    }
+}
+
+impl From<AnnouncedOrder> for Announcement {
+    fn from(data: AnnouncedOrder) -> Self {
+        Self { r#type: data.type_name(), timestamp: data.at.clone(), data }
     }
 }
 

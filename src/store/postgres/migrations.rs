@@ -42,6 +42,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/postgres/0009_expectations.sql"),
     },
     Migration {
+        version: 10,
+        name: "endpoints",
+        sql: include_str!("../../../migrations/postgres/0010_endpoints.sql"),
+    },
+    Migration {
         version: 11,
         name: "reports",
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),

@@ -33,6 +33,8 @@ const LISTS_AT_ONCE: usize = 2;
 const ANNOUNCEMENTS_AT_ONCE: usize = 2;
 /// Who states what is expected waits for neither, and for whoever settles it.
 const SETTLEMENTS_AT_ONCE: usize = 4;
+/// The endpoints' tasks wait only for each other.
+const ENDPOINTS_AT_ONCE: usize = 4;
 /// Whether webhooks can be stored is asked apart: lists that take their time must not keep the answer waiting.
 const CHECKS_AT_ONCE: usize = 1;
 
@@ -45,6 +47,7 @@ pub(super) struct Postgres {
     pub(super) lists: Transactions,
     pub(super) announcements: Transactions,
     pub(super) settlements: Transactions,
+    pub(super) endpoints: Transactions,
     pub(super) checks: Transactions,
     call_timeout: Duration,
     /// Between here and the server is a pooler that hands each transaction to another session.
@@ -69,6 +72,7 @@ impl Postgres {
             lists: transactions(LISTS_AT_ONCE),
             announcements: transactions(ANNOUNCEMENTS_AT_ONCE),
             settlements: transactions(SETTLEMENTS_AT_ONCE),
+            endpoints: transactions(ENDPOINTS_AT_ONCE),
             checks: transactions(CHECKS_AT_ONCE),
             options,
             schema: schema.map(Arc::from),

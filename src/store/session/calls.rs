@@ -49,6 +49,9 @@ impl Session {
             #[cfg(test)]
             Connection::Simulated(own, connection) => own.save(*connection, changes).await,
         };
+        if answer.is_ok() {
+            self.saved.notify_waiters();
+        }
         self.settle(connection, answer)
     }
 

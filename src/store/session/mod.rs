@@ -2,9 +2,11 @@
 
 mod calls;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::SqliteConnection;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::epoch::{Continuity, Epochs, Server};
@@ -22,6 +24,7 @@ pub struct Session {
     call_timeout: Duration,
     connection: Option<Connection>,
     epochs: Epochs,
+    saved: Arc<Notify>,
     /// How often the present one has loaded and saved.
     calls: u64,
     /// A load after so many of them makes plans anew.
@@ -45,6 +48,7 @@ impl Session {
             call_timeout: store.call_timeout,
             connection: None,
             epochs: store.epochs.clone(),
+            saved: Arc::clone(&store.saved),
             calls: 0,
             renews_plans_after: 0,
             #[cfg(test)]

@@ -27,6 +27,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0006_expectations.sql"),
     },
     Migration {
+        version: 7,
+        name: "endpoints",
+        sql: include_str!("../../../migrations/sqlite/0007_endpoints.sql"),
+    },
+    Migration {
         version: 8,
         name: "reports",
         sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),

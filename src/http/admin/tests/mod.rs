@@ -254,11 +254,15 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
     assert_eq!(description, serde_json::to_value(Description::openapi()).unwrap(), "it needs no token");
     let paths = description["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, methods)| {
-        let path = path.replace("{source}", "stripe").replace("{id}", "x").replace("{sha256}", "00");
+        let path = path
+            .replace("{source}", "stripe")
+            .replace("{id}", "x")
+            .replace("{sha256}", "00")
+            .replace("{name}", "shop");
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();
-    assert_eq!(operations.len(), 24);
+    assert_eq!(operations.len(), 33);
     for (method, path) in operations {
         let answer = office.request(&method, &path, "", "").await;
         assert_eq!(statuses(&answer), [401], "{method} {path}");

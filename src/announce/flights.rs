@@ -1,0 +1,99 @@
+//! What was sent and is not answered yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use metrics::histogram;
+use tokio::time::Instant;
+
+use super::delivery::Delivery;
+use super::message::{self, Message};
+use super::verdict::Answer;
+use crate::order::UnixMicros;
+
+/// Requests in flight, each with what it tells.
+#[derive(Default)]
+pub(super) struct Flights {
+    answers: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
+    flying: HashMap<u64, Flight>,
+    /// How many were ever sent: their numbers.
+    sent: u64,
+}
+
+struct Flight {
+    messages: Vec<Message>,
+    sent_at: Instant,
+    /// Its orders have rows among those that wait: the page goes on without it.
+    lags: bool,
+}
+
+impl Flights {
+    pub(super) fn len(&self) -> usize {
+        self.flying.len()
+    }
+
+    /// How many the page still waits for.
+    pub(super) fn on_time(&self) -> usize {
+        self.flying.values().filter(|flight| !flight.lags).count()
+    }
+
+    pub(super) fn send(
+        &mut self,
+        delivery: Arc<Delivery>,
+        messages: Vec<Message>,
+        is_array: bool,
+        (endpoint, now): (&str, UnixMicros),
+    ) {
+        let number = self.sent;
+        self.sent += 1;
+        let (id, body) = (message::id(&messages), message::body(&messages, is_array));
+        let seconds = histogram!("paylatch_announcement_attempt_seconds", "endpoint" => endpoint.to_owned());
+        let sent_at = Instant::now();
+        self.flying.insert(number, Flight { messages, sent_at, lags: false });
+        self.answers.push(Box::pin(async move {
+            let answer = delivery.send(&id, body, now).await;
+            seconds.record(sent_at.elapsed());
+            (number, answer)
+        }));
+    }
+
+    /// The next answer, with what it is about; never ends while nothing is in flight.
+    pub(super) async fn next(&mut self) -> (Vec<Message>, Answer) {
+        loop {
+            match self.answers.next().await {
+                Some((number, answer)) => {
+                    if let Some(flight) = self.flying.remove(&number) {
+                        return (flight.messages, answer);
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// When the next one lags that does not yet.
+    pub(super) fn lags_at(&self, after: Duration) -> Option<Instant> {
+        self.flying.values().filter(|flight| !flight.lags).map(|flight| flight.sent_at + after).min()
+    }
+
+    /// Lets the page go on without those that were sent before `before`, and tells of their orders. `is_proof`: something that
+    /// was sent later was taken, or there is only one, so that it is not the endpoint that is slow.
+    pub(super) fn lag(&mut self, before: Instant, taken_at: Option<Instant>) -> Vec<Message> {
+        let is_alone = self.flying.len() == 1;
+        let mut lagging = Vec::new();
+        for flight in self.flying.values_mut().filter(|flight| !flight.lags && flight.sent_at <= before) {
+            if is_alone || taken_at.is_some_and(|taken_at| taken_at > flight.sent_at) {
+                flight.lags = true;
+                for message in &mut flight.messages {
+                    lagging.push(message.clone());
+                    (message.waits, message.position) = (true, None);
+                }
+            }
+        }
+        lagging
+    }
+}

@@ -1,0 +1,100 @@
+//! What an endpoint is told: one announcement, or several as a JSON array, under one id.
+
+use bytes::Bytes;
+
+use crate::order::{Key, UnixMicros};
+use crate::store::{Announcement, ToTell};
+
+/// One order that is to be told, as it was when the page was read.
+#[derive(Debug, Clone)]
+pub(super) struct Message {
+    pub(super) key: Key,
+    pub(super) epoch: i64,
+    pub(super) version: i64,
+    /// Its place in the log; `None` if it is not from there.
+    pub(super) position: Option<i64>,
+    pub(super) changed_at: Option<UnixMicros>,
+    /// Attempts before this page, of one that waits.
+    pub(super) attempts: u32,
+    /// When it was first tried, if it was.
+    pub(super) first_at: Option<UnixMicros>,
+    /// It has a row among those that wait.
+    pub(super) waits: bool,
+    json: Bytes,
+}
+
+impl Message {
+    pub(super) fn new(order: ToTell) -> Self {
+        let ToTell { order, key, position, changed_at, waiting } = order;
+        let (epoch, version) = (order.epoch, order.version);
+        // One that was given up and changed since begins anew.
+        let tried = waiting.as_ref().filter(|waiting| !waiting.was_given_up);
+        let json = serde_json::to_vec(&Announcement::from(order)).unwrap_or_default();
+        Self {
+            key,
+            epoch,
+            version,
+            position,
+            changed_at,
+            attempts: tried.map_or(0, |waiting| waiting.attempts),
+            first_at: tried.map(|waiting| waiting.first_at),
+            waits: waiting.is_some(),
+            json: json.into(),
+        }
+    }
+}
+
+/// Names what is told, the same for each attempt: receivers know by it what they have.
+pub(super) fn id(messages: &[Message]) -> String {
+    match messages {
+        [first, .., last] => format!("{}-{}-{}", first.epoch, first.version, last.version),
+        [only] => format!("{}-{}", only.epoch, only.version),
+        [] => String::new(),
+    }
+}
+
+/// The body: where several may come at once, always an array.
+pub(super) fn body(messages: &[Message], is_array: bool) -> Bytes {
+    match messages {
+        [only] if !is_array => only.json.clone(),
+        _ => {
+            let bytes: usize = messages.iter().map(|message| message.json.len() + 1).sum();
+            let mut body = Vec::with_capacity(bytes + 1);
+            for (place, message) in messages.iter().enumerate() {
+                body.push(if place == 0 { b'[' } else { b',' });
+                body.extend_from_slice(&message.json);
+            }
+            body.push(b']');
+            body.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Key, Message, body, id};
+    use crate::order::Id;
+
+    fn message(name: &str, position: i64) -> Message {
+        Message {
+            key: Key { id: Id::new(name).unwrap(), source: Id::new("stripe").unwrap() },
+            epoch: 1,
+            version: position,
+            position: Some(position),
+            changed_at: None,
+            attempts: 0,
+            first_at: None,
+            waits: false,
+            json: Bytes::from(format!("{{\"n\":{position}}}")),
+        }
+    }
+
+    #[test]
+    fn one_is_told_alone_and_several_as_an_array_under_the_id_of_the_first_and_the_last() {
+        let messages = [7, 8, 9].map(|position| message("a", position));
+        assert_eq!((id(&messages[..1]), id(&messages)), ("1-7".to_owned(), "1-7-9".to_owned()));
+        assert_eq!(&body(&messages[..1], false)[..], br#"{"n":7}"#);
+        assert_eq!(&body(&messages[..1], true)[..], br#"[{"n":7}]"#);
+        assert_eq!(&body(&messages, true)[..], br#"[{"n":7},{"n":8},{"n":9}]"#);
+    }
+}

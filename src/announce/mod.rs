@@ -1,0 +1,179 @@
+//! The relay: tells the merchant's endpoints which orders changed, as signed webhooks.
+//!
+//! ```text
+//! own    by a lease in the database; whoever does not own an endpoint waits
+//!   page    what the log has, what waits and is due: read at once, as the orders are then
+//!     send    one request for each order at a time, in_flight_max in all; signed
+//!   note    how far the cursor goes, and which orders wait: one statement, after the answers
+//! ```
+//!
+//! An endpoint is one row with a cursor. Only an order that it refused while it took others has a row of its own, so one order
+//! holds up no other, and an endpoint that is away costs nothing. Whatever ends between the answers and the note is told again.
+
+mod breaker;
+mod delivery;
+mod flights;
+mod message;
+mod pace;
+mod progress;
+mod schedule;
+mod signature;
+mod teller;
+mod telling;
+mod types;
+mod verdict;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Uri};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::delivery::Delivery;
+use self::teller::Teller;
+use self::telling::Means;
+pub use self::types::Types;
+use self::verdict::Verdict;
+use crate::http_client::Tls;
+use crate::network::Network;
+use crate::order::UnixMicros;
+use crate::secret::Secret;
+use crate::store::Store;
+
+/// An endpoint of the settings.
+#[derive(Debug, Clone)]
+pub struct EndpointSettings {
+    /// Its name, and its key in the database.
+    pub name: String,
+    /// Where it is told.
+    pub url: Uri,
+    /// They all sign, the first one first.
+    pub secrets: Vec<Secret>,
+    /// What it wants to be told.
+    pub types: Types,
+    /// Requests at once.
+    pub in_flight_max: usize,
+    /// Orders of one request.
+    pub batch_max: usize,
+    /// Orders a second; 0 for no limit.
+    pub rate_max: u32,
+    /// For everything, from connecting to the last byte of the answer.
+    pub timeout: Duration,
+    /// For a connection to open.
+    pub connect_timeout: Duration,
+    /// How long an order that it refuses waits before each further attempt.
+    pub retries: Vec<Duration>,
+    /// Addresses that may be reached whatever they are.
+    pub allow: Vec<Network>,
+    /// Sent with every request; their values are secrets.
+    pub headers: HeaderMap,
+    /// Whom to trust, and who we are.
+    pub(crate) tls: Tls,
+}
+
+/// What all endpoints have in common.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// How often the log is looked at.
+    pub poll: Duration,
+    /// Entries of the log that are read at once.
+    pub page_orders: u32,
+    /// How long an order is held back that no event has named yet.
+    pub provisional_after: Duration,
+    /// How long an endpoint is owned without a word.
+    pub lease: Duration,
+    /// An endpoint that lags by more is an alarm.
+    pub lag_alarm: Duration,
+    /// The endpoints.
+    pub endpoints: Vec<EndpointSettings>,
+}
+
+/// The relay of a process: a task for each endpoint. Other processes have one each, too. Cheap to clone.
+#[derive(Clone)]
+pub struct Relay {
+    means: Means,
+    endpoints: Arc<HashMap<String, watch::Sender<Arc<EndpointSettings>>>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl EndpointSettings {
+    /// Whether it can be told at all as it is set.
+    ///
+    /// # Errors
+    /// Which of its settings is wrong, and why.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        Delivery::new(self).map(drop)
+    }
+}
+
+impl Relay {
+    /// A relay that tells nobody yet. `now` is this machine's clock.
+    #[must_use]
+    pub fn new(settings: &RelaySettings, store: &Store, now: fn() -> UnixMicros) -> Self {
+        let means = Means {
+            store: store.clone(),
+            owner: format!("{:016x}", rand::random::<u64>()).into(),
+            relay: Arc::new(RelaySettings { endpoints: Vec::new(), ..settings.clone() }),
+            now,
+        };
+        let endpoints = settings.endpoints.iter();
+        let endpoints =
+            endpoints.map(|endpoint| (endpoint.name.clone(), watch::Sender::new(Arc::new(endpoint.clone()))));
+        let endpoints = Arc::new(endpoints.collect());
+        Self { means, endpoints, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+
+    /// Starts a task for each endpoint, on the present runtime.
+    pub fn start(&self) {
+        for endpoint in self.endpoints.values() {
+            let teller = Teller::new(self.means.clone(), endpoint.subscribe());
+            self.tasks.spawn(teller.run(self.stop.clone()));
+        }
+        self.tasks.close();
+    }
+
+    /// Takes secrets, certificates and limits that were read again. Which endpoints there are is taken at the next start.
+    pub fn replace(&self, endpoints: &[EndpointSettings]) {
+        for endpoint in endpoints {
+            if let Some(sender) = self.endpoints.get(&endpoint.name) {
+                sender.send_replace(Arc::new(endpoint.clone()));
+            }
+        }
+    }
+
+    /// Awaits the answers of what is in flight, for a moment, keeps what was told, and lets others own the endpoints.
+    pub async fn end(&self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay").field("endpoints", &self.endpoints.keys()).finish_non_exhaustive()
+    }
+}
+
+/// Tells an endpoint `endpoint.test`, by the same way and the same checks as everything else; what it answered, and whether
+/// that means that it took it.
+pub async fn test(endpoint: &EndpointSettings, now: UnixMicros) -> (bool, String) {
+    let delivery = match Delivery::new(endpoint) {
+        Ok(delivery) => delivery,
+        Err((field, problem)) => return (false, format!("{field} {problem}")),
+    };
+    let timestamp = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+    let timestamp = timestamp.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
+    let message = serde_json::json!({
+        "type": "endpoint.test", "timestamp": timestamp, "data": { "endpoint": endpoint.name },
+    });
+    let body = if endpoint.batch_max > 1 { serde_json::json!([message]) } else { message };
+    let id = format!("test-{:016x}", rand::random::<u64>());
+    let answer = delivery.send(&id, Bytes::from(body.to_string()), now).await;
+    (verdict::judge(&answer) == Verdict::Told, answer.told())
+}

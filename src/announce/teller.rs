@@ -1,0 +1,76 @@
+//! The task of one endpoint: asks whether it may own it, and tells it while it does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::EndpointSettings;
+use super::telling::{Ended, Means, Telling};
+
+/// How long the answers of what is in flight are awaited at the end.
+const LAST_ANSWERS_MAX: Duration = Duration::from_secs(3);
+/// How long it may take then to keep what they brought.
+const LAST_NOTE_MAX: Duration = Duration::from_secs(2);
+
+/// The task of one endpoint.
+#[derive(Debug)]
+pub(super) struct Teller {
+    means: Means,
+    settings: watch::Receiver<Arc<EndpointSettings>>,
+}
+
+impl Teller {
+    pub(super) fn new(means: Means, settings: watch::Receiver<Arc<EndpointSettings>>) -> Self {
+        Self { means, settings }
+    }
+
+    /// Owns the endpoint whenever it may, and tells it, until `stop`.
+    pub(super) async fn run(self, stop: CancellationToken) {
+        let name = self.settings.borrow().name.clone();
+        let mut was_failing = false;
+        while !stop.is_cancelled() {
+            let pause = match self.own_and_tell(&name, &stop, &mut was_failing).await {
+                Ended::Stopped => return,
+                Ended::Lost => Duration::ZERO,
+                Ended::Anothers => self.means.asks_every(),
+                Ended::Failed(error) => {
+                    if std::mem::replace(&mut was_failing, true) {
+                        debug!(endpoint = name, %error, "the endpoint is still not told");
+                    } else {
+                        warn!(endpoint = name, %error, "the endpoint is not told of changes until the database does it");
+                    }
+                    self.means.asks_every()
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn own_and_tell(&self, name: &str, stop: &CancellationToken, was_failing: &mut bool) -> Ended {
+        let Means { store, owner, relay, .. } = &self.means;
+        let asked_at = Instant::now();
+        let owned = match store.own_endpoint(name, owner, relay.lease).await {
+            Ok(Some(owned)) => owned,
+            Ok(None) => return Ended::Anothers,
+            Err(error) => return Ended::Failed(error),
+        };
+        debug!(endpoint = name, term = owned.term, "this process tells the endpoint");
+        let mut telling = Telling::new(&self.means, &self.settings, owned, asked_at + relay.lease);
+        let ended = telling.go_on(stop).await;
+        if telling.has_read() {
+            *was_failing = false;
+        }
+        if let Ended::Stopped = ended {
+            let until = Instant::now() + LAST_ANSWERS_MAX;
+            let _ = timeout_at(until + LAST_NOTE_MAX, telling.leave(until)).await;
+        }
+        ended
+    }
+}

@@ -1,0 +1,45 @@
+//! What endpoints are told with, and why one is not told any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::announce::RelaySettings;
+use crate::order::UnixMicros;
+use crate::store::{Store, StoreError};
+
+/// What endpoints are told with.
+#[derive(Debug, Clone)]
+pub(in crate::announce) struct Means {
+    pub(in crate::announce) store: Store,
+    /// This process.
+    pub(in crate::announce) owner: Arc<str>,
+    pub(in crate::announce) relay: Arc<RelaySettings>,
+    /// This machine's clock.
+    pub(in crate::announce) now: fn() -> UnixMicros,
+}
+
+/// Why an endpoint is not told by this process, or not any more.
+#[derive(Debug)]
+pub(in crate::announce) enum Ended {
+    /// Another process owns it.
+    Anothers,
+    /// Another process took it over, or a person changed its row: it is asked for again.
+    Lost,
+    /// The process ends.
+    Stopped,
+    /// The database does not do it.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Ended {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Means {
+    /// Who does not own an endpoint asks for it so often, and who does keeps it.
+    pub(in crate::announce) fn asks_every(&self) -> Duration {
+        self.relay.lease / 3
+    }
+}

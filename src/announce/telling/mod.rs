@@ -1,0 +1,202 @@
+//! One endpoint while this process owns it: pages are read, sent and noted.
+
+mod means;
+mod noting;
+mod reading;
+mod sending;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::means::{Ended, Means};
+use super::EndpointSettings;
+use super::breaker::Breaker;
+use super::delivery::Delivery;
+use super::flights::Flights;
+use super::pace::Pace;
+use super::progress::Progress;
+use crate::backoff::Backoff;
+use crate::order::{Key, UnixMicros};
+use crate::store::OwnedEndpoint;
+
+/// After a commit the log is read so much later: others commit at the same time.
+const GATHER: Duration = Duration::from_millis(5);
+/// When nothing came for so long, the log is looked at less often; commits of this process wake all the same.
+const QUIET_AFTER: Duration = Duration::from_secs(10);
+const QUIET_POLL: Duration = Duration::from_secs(1);
+/// Orders that are remembered to have been told; of more, all are forgotten.
+const RECENT_MAX: usize = 10_000;
+/// Between attempts while nobody knows whether the endpoint or its orders are at fault.
+const DOUBT: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+
+/// An endpoint that this process owns.
+pub(super) struct Telling<'t> {
+    means: &'t Means,
+    given: &'t watch::Receiver<Arc<EndpointSettings>>,
+    owned: OwnedEndpoint,
+    /// Until when the endpoint is ours, whatever happens.
+    until: Instant,
+    settings: Arc<EndpointSettings>,
+    delivery: Option<Arc<Delivery>>,
+    breaker: Breaker,
+    pace: Pace,
+    progress: Progress,
+    flights: Flights,
+    /// The version of each order that it was told of lately: one that changed often within a page or two is told once.
+    recent: HashMap<Key, (i64, i64)>,
+    /// When the endpoint last took something.
+    taken_at: Option<Instant>,
+    told_at: Option<UnixMicros>,
+    error: Option<String>,
+    /// When there was last something to tell.
+    busy_at: Instant,
+    has_read: bool,
+    /// When the log was last final to its end.
+    final_at: Instant,
+    /// The row is to be written whatever else is new.
+    must_note: bool,
+}
+
+impl<'t> Telling<'t> {
+    pub(super) fn new(
+        means: &'t Means,
+        given: &'t watch::Receiver<Arc<EndpointSettings>>,
+        owned: OwnedEndpoint,
+        until: Instant,
+    ) -> Self {
+        let settings = Arc::clone(&given.borrow());
+        let (now, clock) = (Instant::now(), (means.now)());
+        let probe_in = owned
+            .probe_at
+            .map(|at| Duration::from_micros(at.0.saturating_sub(clock.0).max(0).unsigned_abs()));
+        Self {
+            breaker: Breaker::restored(
+                settings.in_flight_max,
+                owned.failures,
+                probe_in.map(|wait| now + wait),
+            ),
+            pace: Pace::new(settings.rate_max, now),
+            progress: Progress::new(settings.retries.clone(), owned.cursor),
+            flights: Flights::default(),
+            delivery: Delivery::new(&settings).ok().map(Arc::new),
+            settings,
+            means,
+            given,
+            owned,
+            until,
+            recent: HashMap::new(),
+            taken_at: None,
+            told_at: None,
+            error: None,
+            busy_at: now,
+            has_read: false,
+            final_at: now,
+            must_note: false,
+        }
+    }
+
+    /// Tells the endpoint until it is lost, or the process ends.
+    pub(super) async fn go_on(&mut self, stop: &CancellationToken) -> Ended {
+        loop {
+            if stop.is_cancelled() {
+                return Ended::Stopped;
+            }
+            // Before the log is read: what is saved while it is read wakes, too.
+            let saved = self.means.store.saved();
+            tokio::pin!(saved);
+            saved.as_mut().enable();
+            self.take_settings();
+            let wait_until = match self.round(stop).await {
+                Ok(None) => continue,
+                Ok(Some(wait_until)) => wait_until,
+                Err(ended) => return ended,
+            };
+            let can_be_woken =
+                !self.owned.is_paused && self.breaker.is_closed() && !self.progress.is_in_doubt();
+            self.progress.abandon();
+            tokio::select! {
+                () = saved, if can_be_woken => sleep_until(Instant::now() + GATHER).await,
+                () = sleep_until(wait_until.min(self.renews_at())) => {}
+                (messages, answer) = self.flights.next() => self.settle(messages, answer),
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Reads one page, tells it and notes it; says until when to wait if there is nothing more.
+    async fn round(&mut self, stop: &CancellationToken) -> Result<Option<Instant>, Ended> {
+        self.renew().await?;
+        let now = Instant::now();
+        if self.owned.is_paused || self.delivery.is_none() {
+            self.note_what_came().await?;
+            return Ok(Some(now + QUIET_POLL));
+        }
+        if self.breaker.room(self.flights.len(), now) == 0 {
+            self.note_what_came().await?;
+            return Ok(Some(self.breaker.opens_at().unwrap_or(now + QUIET_POLL).max(now)));
+        }
+        let page = self.read().await?;
+        self.has_read = true;
+        let (at_end, has_orders) = (page.at_end, !page.orders.is_empty());
+        let resync = self.begin(page);
+        self.deliver(stop).await?;
+        let is_answered = !self.progress.has_more() && self.flights.on_time() == 0;
+        let is_whole =
+            is_answered && !self.progress.is_in_doubt() && self.breaker.is_closed() && !self.owned.is_paused;
+        self.note(resync, is_whole).await?;
+        if self.progress.is_in_doubt() && self.breaker.is_closed() {
+            return Ok(Some(Instant::now() + DOUBT.wait(self.breaker.failures())));
+        }
+        if has_orders {
+            self.busy_at = Instant::now();
+        }
+        let has_more = is_whole && (!at_end || self.owned.resync.is_some());
+        let is_quiet = self.busy_at.elapsed() > QUIET_AFTER;
+        let poll = self.means.relay.poll;
+        let wait = if is_quiet { poll.max(QUIET_POLL) } else { poll };
+        Ok((!has_more).then(|| Instant::now() + wait))
+    }
+
+    /// Whether it has found out anything of what is to be told.
+    pub(in crate::announce) fn has_read(&self) -> bool {
+        self.has_read
+    }
+
+    fn renews_at(&self) -> Instant {
+        self.until - self.means.relay.lease + self.means.asks_every()
+    }
+
+    /// Keeps the endpoint, if it is time to.
+    async fn renew(&mut self) -> Result<(), Ended> {
+        let now = Instant::now();
+        if now < self.renews_at() {
+            return Ok(());
+        }
+        let Means { store, owner, relay, .. } = self.means;
+        match store.own_endpoint(&self.settings.name, owner, relay.lease).await {
+            Ok(Some(owned)) if owned.term == self.owned.term => {
+                self.until = now + relay.lease;
+                Ok(())
+            }
+            Ok(_) => Err(Ended::Lost),
+            Err(error) if Instant::now() >= self.until => Err(error.into()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Takes settings that were read again.
+    fn take_settings(&mut self) {
+        let settings = Arc::clone(&self.given.borrow());
+        if !Arc::ptr_eq(&settings, &self.settings) {
+            if let Ok(delivery) = Delivery::new(&settings) {
+                self.delivery = Some(Arc::new(delivery));
+            }
+            self.settings = settings;
+        }
+    }
+}

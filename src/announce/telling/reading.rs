@@ -1,0 +1,114 @@
+//! Reads the next page, and sorts what is sent now from what waits.
+
+use std::time::Duration;
+
+use metrics::gauge;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Ended, Telling};
+use crate::announce::message::Message;
+use crate::announce::progress::later;
+use crate::order::UnixMicros;
+use crate::store::{Ask, Page, Resync, ToTell};
+
+/// A save ends in less.
+const HELD_UP_MAX: Duration = Duration::from_secs(5);
+
+impl Telling<'_> {
+    pub(super) async fn read(&mut self) -> Result<Page, Ended> {
+        let entries_max = self.means.relay.page_orders;
+        let ask = Ask {
+            name: &self.settings.name,
+            term: self.owned.term,
+            cursor: self.owned.cursor,
+            entries_max,
+            others_max: entries_max.div_ceil(3),
+            resync: self.owned.resync.as_ref(),
+            now: (self.means.now)(),
+        };
+        let page = self.means.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)?;
+        self.note_watermark(page.is_final);
+        Ok(page)
+    }
+
+    /// A save that has drawn a number and does not end holds up everything after it.
+    fn note_watermark(&mut self, is_final: bool) {
+        if is_final {
+            self.final_at = Instant::now();
+        }
+        let age = self.final_at.elapsed();
+        gauge!("paylatch_announcement_watermark_age_seconds").set(if is_final {
+            0.0
+        } else {
+            age.as_secs_f64()
+        });
+        if !is_final && age > HELD_UP_MAX {
+            warn!(
+                seconds = age.as_secs(),
+                "a save that does not end holds up what can be told; `pg_locks` shows whose it is"
+            );
+        }
+    }
+
+    /// Takes the page up; tells how far the telling of all orders has come once it is told.
+    pub(super) fn begin(&mut self, page: Page) -> Option<Resync> {
+        let Page { orders, epoch, cursor, fell_off, resync, .. } = page;
+        let mut to_send = Vec::with_capacity(orders.len());
+        let begins_anew = fell_off || epoch != self.owned.epoch;
+        if fell_off {
+            warn!(
+                endpoint = self.settings.name,
+                "its cursor fell off the log of changes: it is told of all orders again"
+            );
+        } else if begins_anew {
+            info!(
+                endpoint = self.settings.name,
+                epoch, "another epoch has begun: it is told of all orders again"
+            );
+        }
+        self.owned.epoch = epoch;
+        if begins_anew {
+            self.owned.resync = Some(Resync::default());
+            self.must_note = true;
+        }
+        let now = (self.means.now)();
+        let positions = orders.iter().filter_map(|order| order.position).collect();
+        self.progress.begin(positions, cursor);
+        for order in orders {
+            self.sort(order, now, &mut to_send);
+        }
+        self.progress.send(to_send);
+        if begins_anew { self.owned.resync.clone() } else { resync }
+    }
+
+    /// Sends an order, or says why not now.
+    fn sort(&mut self, order: ToTell, now: UnixMicros, to_send: &mut Vec<Message>) {
+        let is_provisional = order.order.provisional;
+        let waiting = order.waiting.clone();
+        let type_name = order.order.type_name();
+        let held_until = order.changed_at.map(|at| later(at, self.means.relay.provisional_after));
+        let message = Message::new(order);
+        let version = (message.epoch, message.version);
+        let is_known = waiting.is_none()
+            && message.position.is_some()
+            && self.recent.get(&message.key) == Some(&version);
+        let is_tried_later = waiting.as_ref().is_some_and(|waiting| {
+            !waiting.is_due && !waiting.was_given_up && (!waiting.is_provisional || is_provisional)
+        });
+        if !self.settings.types.want(&type_name) {
+            self.count("dropped", 1);
+            self.progress.drop(message);
+        } else if is_known {
+            self.progress.drop(message);
+        } else if is_tried_later {
+            self.progress.raise(message);
+        } else if let Some(until) =
+            held_until.filter(|until| is_provisional && waiting.is_none() && *until > now)
+        {
+            self.progress.hold(&message, until, now);
+        } else {
+            to_send.push(message);
+        }
+    }
+}

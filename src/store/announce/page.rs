@@ -1,0 +1,242 @@
+//! What an endpoint is to be told next: what the log has, orders whose wait is over, and, while all orders are told again, the
+//! next of those.
+
+use serde_json::json;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, SqliteConnection, Type};
+
+use super::{
+    ANSWER_MAX, AnnouncedOrder, ENTRIES_OF_A_CHANGE, Extent, QUERY_MAX, Resync, WaitReason, watermark,
+};
+use crate::order::{Id, Key, UnixMicros};
+use crate::store::postgres::Transaction;
+use crate::store::{Database, Store, StoreError, within};
+
+const POSTGRES_PAGE: &str = concat!(
+    include_str!("../postgres/announcements_to.sql"),
+    "select told.*, w.reason, w.attempts, w.first_at, w.given_up_at is not null as was_given_up from (",
+    include_str!("told.sql"),
+    ") told ",
+    include_str!("told_to.sql")
+);
+const SQLITE_PAGE: &str = concat!(
+    include_str!("../sqlite/announcements_to.sql"),
+    "select told.*, w.reason, w.attempts, w.first_at, w.given_up_at is not null as was_given_up from (",
+    include_str!("told.sql"),
+    ") told ",
+    include_str!("told_to.sql")
+);
+/// The owner alone reads, for what it reads it tells.
+const IS_OWNED: &str = "select count(*) from endpoints where name = $1 and term = $2";
+const AGAIN: &str = "
+    select order_id, source, ($3 is null or updated_at >= $3) as is_wanted
+      from orders where (order_id, source) > ($1, $2) order by order_id, source limit $4";
+
+/// What the owner of an endpoint asks for.
+#[derive(Debug, Clone)]
+pub struct Ask<'a> {
+    /// The endpoint.
+    pub name: &'a str,
+    /// By which it is owned.
+    pub term: i64,
+    /// From where on in the log.
+    pub cursor: i64,
+    /// Entries of the log at most.
+    pub entries_max: u32,
+    /// Orders at most of those that wait, and of those that are told again.
+    pub others_max: u32,
+    /// How far all orders were told again.
+    pub resync: Option<&'a Resync>,
+    /// What is due by then.
+    pub now: UnixMicros,
+}
+
+/// What is to be told, each order once: those that wait and those that are told again, then those of the log in its order.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// The orders.
+    pub orders: Vec<ToTell>,
+    /// The epoch in which their versions count.
+    pub epoch: i64,
+    /// The cursor once all of it is told.
+    pub cursor: i64,
+    /// The log has no more.
+    pub at_end: bool,
+    /// Entries after the cursor were cleared away before they were read.
+    pub fell_off: bool,
+    /// How far all orders are told again once all of this is told; `None`: they all are.
+    pub resync: Option<Resync>,
+    /// No save holds the log up.
+    pub is_final: bool,
+}
+
+/// An order to be told.
+#[derive(Debug, Clone)]
+pub struct ToTell {
+    /// As it is now.
+    pub order: AnnouncedOrder,
+    /// Its key.
+    pub key: Key,
+    /// Its place in the log; `None` if it is not from there.
+    pub position: Option<i64>,
+    /// When it changed, as far as that is known.
+    pub changed_at: Option<UnixMicros>,
+    /// It waits.
+    pub waiting: Option<Waiting>,
+}
+
+/// What is known of an order that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its time has come.
+    pub is_due: bool,
+    /// It is held back because no event has named it yet.
+    pub is_provisional: bool,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was first tried, or held back.
+    pub first_at: UnixMicros,
+    /// It is not tried any more.
+    pub was_given_up: bool,
+}
+
+impl Store {
+    /// The next page for the owner of an endpoint; `None` if it owns it no longer.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn page_to_tell(&self, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
+        let read = async {
+            match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.endpoints.begin(QUERY_MAX).await?;
+                    let page = of_postgres(&mut transaction, ask).await?;
+                    transaction.commit().await?;
+                    Ok(page)
+                }
+                Database::Sqlite(own) => {
+                    let mut transaction = own.pool.begin().await?;
+                    of_sqlite(&mut transaction, ask).await
+                }
+            }
+        };
+        within(ANSWER_MAX, read).await
+    }
+}
+
+async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
+    let owned = sqlx::query_scalar(IS_OWNED).bind(ask.name).bind(ask.term);
+    let owned: i64 = owned.fetch_one(transaction.statements()).await?;
+    if owned == 0 {
+        return Ok(None);
+    }
+    let last = watermark(transaction).await?;
+    let extent = Extent::of_postgres(transaction, last.unwrap_or(ask.cursor)).await?;
+    let again: Vec<Again> = match ask.resync {
+        None => Vec::new(),
+        Some(resync) => {
+            let again = sqlx::query_as(AGAIN).bind(&resync.order).bind(&resync.source).bind(resync.since);
+            again.bind(i64::from(ask.others_max)).fetch_all(transaction.statements()).await?
+        }
+    };
+    let (ids, sources) = wanted(&again);
+    let page = sqlx::query_as(POSTGRES_PAGE).bind(ask.cursor).bind(last.unwrap_or(ask.cursor));
+    let page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX)).bind(ask.name).bind(ask.now);
+    let page = page.bind(i64::from(ask.others_max)).bind(ids).bind(sources);
+    let orders = page.fetch_all(transaction.statements()).await?;
+    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, orders, &again) }))
+}
+
+async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
+    let owned: i64 =
+        sqlx::query_scalar(IS_OWNED).bind(ask.name).bind(ask.term).fetch_one(&mut *connection).await?;
+    if owned == 0 {
+        return Ok(None);
+    }
+    let extent = Extent::of_sqlite(connection).await?;
+    let again: Vec<Again> = match ask.resync {
+        None => Vec::new(),
+        Some(resync) => {
+            let again = sqlx::query_as(AGAIN).bind(&resync.order).bind(&resync.source).bind(resync.since);
+            again.bind(i64::from(ask.others_max)).fetch_all(&mut *connection).await?
+        }
+    };
+    let (ids, sources) = wanted(&again);
+    let page = sqlx::query_as(SQLITE_PAGE).bind(ask.cursor).bind(extent.last);
+    let page = page.bind(i64::from(ask.entries_max)).bind(ask.name).bind(ask.now);
+    let page =
+        page.bind(i64::from(ask.others_max)).bind(json!(ids).to_string()).bind(json!(sources).to_string());
+    let orders = page.fetch_all(&mut *connection).await?;
+    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, orders, &again) }))
+}
+
+/// An order's id and source, and whether it is among those that are told again.
+type Again = (String, String, bool);
+
+/// The ids and the sources of those that are told again.
+fn wanted(again: &[Again]) -> (Vec<&str>, Vec<&str>) {
+    again
+        .iter()
+        .filter(|(.., is_wanted)| *is_wanted)
+        .map(|(id, source, _)| (id.as_str(), source.as_str()))
+        .unzip()
+}
+
+impl Page {
+    fn of(extent: &Extent, ask: &Ask<'_>, orders: Vec<ToTell>, again: &[Again]) -> Self {
+        let of_log = orders.iter().filter_map(|order| order.position);
+        let reached = of_log.max().unwrap_or(ask.cursor);
+        let at_end = reached >= extent.last;
+        // Numbers that were drawn and never written belong to what is told, too.
+        let whole_change =
+            (extent.last / ENTRIES_OF_A_CHANGE) * ENTRIES_OF_A_CHANGE + ENTRIES_OF_A_CHANGE - 1;
+        let cursor = if at_end { reached.max(whole_change) } else { reached };
+        let has_more = again.len() >= usize::try_from(ask.others_max).unwrap_or(usize::MAX);
+        let resync = ask.resync.zip(again.last()).filter(|_| has_more).map(|(resync, (order, source, _))| {
+            Resync { order: order.clone(), source: source.clone(), since: resync.since }
+        });
+        Self {
+            orders,
+            epoch: extent.epoch,
+            cursor: if extent.last == 0 { ask.cursor } else { cursor },
+            at_end,
+            fell_off: extent.lacks(ask.cursor),
+            resync,
+            is_final: true,
+        }
+    }
+}
+
+impl<'r, R> FromRow<'r, R> for ToTell
+where
+    R: Row,
+    AnnouncedOrder: FromRow<'r, R>,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    bool: Decode<'r, R::Database> + Type<R::Database>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    Option<UnixMicros>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let order = AnnouncedOrder::from_row(row)?;
+        let id = |text: &str| Id::new(text).map_err(|error| sqlx::Error::Decode(error.into()));
+        let reason: Option<String> = row.try_get("reason")?;
+        let waiting = reason.map(|reason| {
+            Ok::<_, sqlx::Error>(Waiting {
+                is_due: row.try_get("is_due")?,
+                is_provisional: reason == WaitReason::Provisional.as_str(),
+                attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+                first_at: row.try_get("first_at")?,
+                was_given_up: row.try_get("was_given_up")?,
+            })
+        });
+        Ok(Self {
+            key: Key { id: id(&order.order)?, source: id(&order.source)? },
+            position: Some(order.position).filter(|position| *position > 0),
+            changed_at: row.try_get("changed_at")?,
+            waiting: waiting.transpose()?,
+            order,
+        })
+    }
+}

@@ -1,0 +1,3 @@
+  left join announcement_waits w on w.endpoint = $4 and w.order_id = told.order_id and w.source = told.source
+ where not (told.gone and told.version = 0)
+ order by told.change

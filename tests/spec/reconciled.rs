@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::servers::eventually;
 use crate::webhooks::{Webhook, payment};
 use crate::world::World;
 
@@ -243,6 +244,89 @@ async fn a_finding_goes_by_itself_when_both_sides_agree() {
         assert_eq!((words(&told), told.code), (Vec::new(), Some(0)), "its row came");
         assert_eq!(world.cli(&["reconcile", "--findings"]).await.status.code(), Some(0));
         assert_eq!(world.count("findings").await, 2, "they are kept, as gone");
+    }
+}
+
+#[tokio::test]
+async fn findings_are_listed_over_the_api_and_counted_and_serve_compares_them_again() {
+    for world in World::on_each_database().await {
+        let files = tempfile::tempdir().unwrap();
+        let own = payment("pi_1").of_order("order-1");
+        let told = movement(own.succeeded(), "charge", "pi_1", "pi_1", 1_000, "order-1");
+        let lost = [1, 2, 3].map(|number| {
+            let refund = format!("re/{number}");
+            movement(own.refunded(&refund, number), "refund", &refund, "pi_1", number, "")
+        });
+        world.send(&told.webhook).await;
+        let rows: Vec<&Row> = std::iter::once(&told).chain(&lost).map(|movement| &movement.row).collect();
+        reconcile(&world, &files, "a.csv", &csv(&rows), &["--json"]).await;
+
+        let replica = &world.replicas[0];
+        let (mut listed, mut after) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/api/v1/findings?source=stripe&finding=missing_here&limit=2{after}");
+            let page = replica.admin(&path).await.json();
+            listed.extend(page["findings"].as_array().expect("a list").clone());
+            let Some(next) = page["after"].as_str() else { break };
+            after = format!("&after={}", next.replace('/', "%2F"));
+        }
+        let references: Vec<_> =
+            listed.iter().map(|finding| finding["reference"].as_str().unwrap()).collect();
+        assert_eq!(references, ["re/1", "re/2", "re/3"]);
+        let none = replica.admin("/api/v1/findings?finding=row_changed").await.json();
+        assert_eq!(none, serde_json::json!({ "findings": [], "after": null }));
+        assert_eq!(replica.admin("/api/v1/findings?finding=nonsense").await.status, 400);
+
+        // What is missing comes while it is down; a server compares what is open as soon as it is ready.
+        let [first, ..] = &lost;
+        world.send(&first.webhook).await;
+        replica.kill();
+        replica.start_again().await;
+        let labels = ["source=\"stripe\"", "finding=\"missing_here\""];
+        eventually("the gauge tells of them", async || {
+            (replica.metric("paylatch_findings", &labels).await >= 2.0).then_some(())
+        })
+        .await;
+        eventually("what came is gone", async || {
+            let page = replica.admin("/api/v1/findings").await.json();
+            (page["findings"].as_array()?.len() == 2).then_some(())
+        })
+        .await;
+        let until = replica.metric("paylatch_reconciled_until_seconds", &["source=\"stripe\""]).await;
+        assert!(until > 1_699_999_999.0, "{until}");
+    }
+}
+
+#[tokio::test]
+async fn old_reports_are_cleared_but_for_what_an_open_finding_rests_on() {
+    for world in World::on_each_database().await {
+        let files = tempfile::tempdir().unwrap();
+        let agreed = movement(payment("pi_1").succeeded(), "charge", "pi_1", "pi_1", 1_000, "");
+        let lost = movement(payment("pi_2").succeeded(), "charge", "pi_2", "pi_2", 1_000, "");
+        world.send(&agreed.webhook).await;
+        let text = csv(&[&agreed.row, &lost.row]);
+        reconcile(&world, &files, "a.csv", &text, &["--json"]).await;
+
+        let purge = ["purge", "--reports-older-than", "1d"];
+        assert!(world.cli(&purge).await.status.success());
+        assert_eq!(
+            (world.count("report_rows").await, world.count("reports").await),
+            (2, 1),
+            "they are not old"
+        );
+        let purge = ["purge", "--reports-older-than", "0s"];
+        assert!(world.cli(&purge).await.status.success());
+        assert_eq!((world.count("report_rows").await, world.count("reports").await), (1, 1));
+        assert_eq!(world.database.rows("select row_id from report_rows").await[0]["row_id"], "txn_pi_2");
+
+        world.send(&lost.webhook).await;
+        world.cli(&["reconcile", "--findings"]).await;
+        assert!(world.cli(&purge).await.status.success());
+        for table in ["report_rows", "reports", "findings"] {
+            assert_eq!(world.count(table).await, 0, "{table}");
+        }
+        let actions = world.database.rows("select action from operator_actions").await;
+        assert!(actions.iter().all(|action| action["action"] == "purge_reports") && actions.len() == 2);
     }
 }
 

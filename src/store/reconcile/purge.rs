@@ -12,6 +12,10 @@ use super::{ANSWER_MAX, STEP_MAX};
 /// How many rows go at once.
 const PURGED_AT_ONCE: i64 = 5_000;
 
+/// What a file said is not all there any more: the same bytes are read again.
+const MARKS: &str = "
+    update reports set complete = false
+     where sha256 in (select sha256 from reports where imported_at < $1 and complete limit $2) and imported_at < $1";
 /// Rows of reports that were read before $1, but for those of payments of which something is found.
 const ROWS: &str = "
     delete from report_rows
@@ -45,6 +49,7 @@ impl Store {
     /// [`StoreError`]; what was cleared until then stays cleared.
     pub async fn purge_reports(&self, older_than: UnixMicros, by: &By) -> Result<u64, StoreError> {
         let mut purged = 0;
+        while self.purge_some(MARKS, older_than, by, true).await? > 0 {}
         for sql in [ROWS, REPORTS, FINDINGS] {
             loop {
                 let step = self.purge_some(sql, older_than, by, purged > 0).await?;

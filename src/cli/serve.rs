@@ -94,7 +94,7 @@ impl StartNotice {
         let lines = [
             ("Webhooks", format!("http://{public}/webhooks/NAME")),
             ("Names", sources),
-            ("API", format!("http://{admin}/docs")),
+            ("Dashboard", format!("http://{admin}/ (the API: /docs)")),
             ("Metrics", format!("http://{admin}/metrics")),
             ("Database", database),
             ("Locks", locks),

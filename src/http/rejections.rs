@@ -64,6 +64,27 @@ impl Rejections {
         (detail, request_id): (&str, &str),
         at: UnixMicros,
     ) {
+        self.of((source, reason), |Entry { rejected, first, last }| {
+            if rejected.webhooks == 0 {
+                (rejected.status, *first) = (status, at);
+            }
+            rejected.webhooks += 1;
+            rejected.detail = cut(detail);
+            rejected.request_id = request_id.to_owned();
+            *last = at;
+        });
+    }
+
+    /// Keeps what a diagnosis found, which may come before the refusal is counted.
+    pub(super) fn explain(&self, source: &str, reason: &'static str, cause: &str, detail: &str) {
+        self.of((source, reason), |Entry { rejected, .. }| {
+            rejected.cause = Some(cause.to_owned());
+            rejected.cause_detail = Some(cut(detail));
+        });
+    }
+
+    /// Changes the entry of a source and a reason; makes it if there is none.
+    fn of(&self, (source, reason): (&str, &'static str), change: impl FnOnce(&mut Entry)) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let index = entries.iter().position(|own| own.is_of(source, reason)).unwrap_or_else(|| {
             if entries.len() >= ENTRIES_MAX
@@ -71,40 +92,30 @@ impl Rejections {
             {
                 entries.swap_remove(oldest);
             }
-            entries.push(Entry::new(source, reason, status, at));
+            entries.push(Entry::new(source, reason));
             entries.len() - 1
         });
-        let Some(Entry { rejected, last, .. }) = entries.get_mut(index) else { return };
-        rejected.webhooks += 1;
-        rejected.detail = cut(detail);
-        rejected.request_id = request_id.to_owned();
-        *last = at;
-    }
-
-    /// Keeps what a diagnosis found.
-    pub(super) fn explain(&self, source: &str, reason: &str, cause: &str, detail: &str) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Entry { rejected, .. }) = entries.iter_mut().find(|own| own.is_of(source, reason)) {
-            rejected.cause = Some(cause.to_owned());
-            rejected.cause_detail = Some(cut(detail));
+        if let Some(entry) = entries.get_mut(index) {
+            change(entry);
         }
     }
 
     /// All of them, the latest first.
     pub(super) fn all(&self) -> Vec<Rejected> {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        entries.retain(|own| own.rejected.webhooks > 0);
         entries.sort_by_key(|own| std::cmp::Reverse(own.last));
         entries.into_iter().map(Entry::shown).collect()
     }
 }
 
 impl Entry {
-    fn new(source: &str, reason: &str, status: u16, at: UnixMicros) -> Self {
+    fn new(source: &str, reason: &str) -> Self {
         let (source, reason, text) = (source.to_owned(), reason.to_owned(), String::new);
         let rejected = Rejected {
             source,
             reason,
-            status,
+            status: 0,
             detail: text(),
             cause: None,
             cause_detail: None,
@@ -113,7 +124,7 @@ impl Entry {
             last_at: text(),
             request_id: text(),
         };
-        Self { rejected, first: at, last: at }
+        Self { rejected, first: UnixMicros(0), last: UnixMicros(0) }
     }
 
     fn is_of(&self, source: &str, reason: &str) -> bool {
@@ -140,9 +151,16 @@ mod tests {
         for at in 1..=3 {
             seen.note(("stripe", "signature_mismatch"), 401, ("none matches", "r1"), UnixMicros(at));
         }
-        seen.note(("stripe", "signature_missing"), 401, ("", "r2"), UnixMicros(9));
         seen.explain("stripe", "signature_mismatch", "wrong_secret", "another secret signed it");
+        seen.explain("stripe", "signature_missing", "header_dropped", "a proxy dropped it");
+        assert_eq!(seen.all().len(), 1, "what is not counted yet is not told");
+        seen.note(("stripe", "signature_missing"), 401, ("", "r2"), UnixMicros(9));
         let all = seen.all();
+        assert_eq!(
+            all[0].cause.as_deref(),
+            Some("header_dropped"),
+            "it was found before the refusal was counted"
+        );
         assert_eq!(all.iter().map(|own| own.webhooks).collect::<Vec<_>>(), [1, 3], "the latest first");
         assert_eq!(all[1].cause.as_deref(), Some("wrong_secret"));
         assert_eq!(all[1].last_at, "1970-01-01T00:00:00.000003Z");

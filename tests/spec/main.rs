@@ -19,6 +19,7 @@ mod assigned;
 mod authentic;
 mod busy;
 mod coupons;
+mod dashboard;
 mod limits;
 mod once;
 mod postgres_dies;

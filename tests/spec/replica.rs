@@ -139,6 +139,18 @@ impl Replica {
         answer.expect("an answer of the admin listener")
     }
 
+    /// Sends any request to the admin listener, and expects an answer.
+    pub async fn send_admin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(String, String)],
+        body: String,
+    ) -> Answer {
+        let answer = self.client.request(method, (self.admin_address, path), headers, body.into()).await;
+        answer.expect("an answer of the admin listener")
+    }
+
     /// Sends JSON to the admin listener; there may be no answer.
     pub async fn post_admin(&self, path: &str, sent: &serde_json::Value) -> Result<Answer, String> {
         let headers = [("content-type".to_owned(), "application/json".to_owned())];

@@ -32,9 +32,9 @@ const kind = (schema = {}) => {
 const input = ({ name, required, schema = {} }) => {
   const empty = required ? [] : [element("option", {}, "")];
   const option = (value) => element("option", {}, value);
-  if (schema.enum) return element("select", { name }, ...empty, ...schema.enum.map(option));
-  if (schema.type === "boolean") return element("select", { name }, ...empty, option("true"), option("false"));
-  return element("input", { name, required: Boolean(required), placeholder: schema.default ?? "" });
+  if (schema.enum) return element("select", { name, ariaLabel: name }, ...empty, ...schema.enum.map(option));
+  if (schema.type === "boolean") return element("select", { name, ariaLabel: name }, ...empty, option("true"), option("false"));
+  return element("input", { name, ariaLabel: name, required: Boolean(required), placeholder: schema.default ?? "" });
 };
 
 const parameterRow = (parameter) => {
@@ -74,7 +74,7 @@ const send = async (method, target, body) => {
   const token = document.getElementById("token").value;
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   if (body) headers["content-type"] = "application/json";
-  const answer = await fetch(target, { method: method.toUpperCase(), headers, body });
+  const answer = await fetch(`.${target}`, { method: method.toUpperCase(), headers, body });
   const text = await answer.text();
   const isJson = (answer.headers.get("content-type") ?? "").includes("json");
   return `${answer.status} ${target}\n\n${isJson ? JSON.stringify(JSON.parse(text), null, 2) : text}`;
@@ -83,8 +83,8 @@ const send = async (method, target, body) => {
 const requestForm = (api, method, path, { parameters = [], requestBody }) => {
   const sent = requestBody?.content["application/json"]?.schema;
   const form = element("form", {}, element("table", {}, ...parameters.map(parameterRow)));
-  if (sent) form.append(element("h3", {}, "Body"), fieldTable(api, sent), element("textarea", { name: "body", rows: 5, value: example(api, sent) }));
-  const output = element("pre", { hidden: true });
+  if (sent) form.append(element("h3", {}, "Body"), fieldTable(api, sent), element("textarea", { name: "body", ariaLabel: "body", rows: 5, value: example(api, sent) }));
+  const output = element("pre", { hidden: true, tabIndex: 0 });
   form.append(element("button", {}, "Send"), output);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -108,7 +108,7 @@ const operation = (api, method, path, own) => {
 };
 
 const show = async () => {
-  const api = await (await fetch("/openapi.json")).json();
+  const api = await (await fetch("openapi.json")).json();
   document.getElementById("about").textContent = api.info.description;
   const all = Object.entries(api.paths).flatMap(([path, item]) =>
     METHODS.filter((method) => item[method]).map((method) => ({ method, path, own: item[method] })));

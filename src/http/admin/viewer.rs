@@ -8,7 +8,7 @@ use axum::routing::get;
 use crate::http::public::only_get;
 
 /// The page may load its own script and style and ask this listener; nothing else, and nobody may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The page, its script and its style. They hold nothing secret, so they need no token.

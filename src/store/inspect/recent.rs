@@ -14,8 +14,8 @@ use crate::store::{Database, Store, StoreError, within};
 const QUERY_MAX: Duration = Duration::from_millis(1_500);
 /// The same here: it has the wait for others' questions in it.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
-/// Later than every event.
-const THE_END: UnixMicros = UnixMicros(253_402_300_799_000_000);
+/// Later than every event, and the latest hour that can be written.
+const THE_END: UnixMicros = UnixMicros(253_402_200_000_000_000);
 /// The newest events, of so many for each order that is asked for, are searched for orders.
 const EVENTS_OF_AN_ORDER: u32 = 4;
 

@@ -15,13 +15,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// The pages that every page leads to.
-const PLACES: [(&str, &str); 9] = [
+const PLACES: [(&str, &str); 10] = [
     ("", "Overview"),
     ("attention", "Attention"),
     ("orders", "Orders"),
     ("events", "Events"),
     ("sources", "Sources"),
     ("rejected", "Rejected"),
+    ("settlements", "Settlements"),
     ("live", "Live"),
     ("actions", "Actions"),
     ("health", "Health"),

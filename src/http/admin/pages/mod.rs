@@ -21,6 +21,7 @@ mod overview;
 mod parts;
 mod rejected;
 mod rhythm;
+mod settlements;
 mod source;
 mod sources;
 mod timeline;
@@ -56,6 +57,7 @@ pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
                 .route("/rejected", get(rejected::page).fallback(only_get))
                 .route("/sources", get(sources::page).fallback(only_get))
                 .route("/sources/{name}", get(source::page).fallback(only_get))
+                .route("/settlements", get(settlements::page).fallback(only_get))
                 .route("/live", get(live::page).fallback(only_get))
                 .route("/health", get(health::page).fallback(only_get))
                 .route("/actions", get(actions::page).fallback(only_get))

@@ -13,9 +13,9 @@ use super::{forms, link, parts};
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::page::key;
-use crate::http::{Code, Problem};
+use crate::http::{Code, Problem, received_now};
 use crate::order::Key;
-use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, PaymentRow};
+use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, OrderSettlement, PaymentRow};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -32,6 +32,8 @@ struct Told {
     payments: Vec<PaymentRow>,
     timeline: Vec<EventRow>,
     settled: Vec<AcknowledgementRow>,
+    /// What it was expected to cost, and what came of that in its ledger.
+    expected: Option<OrderSettlement>,
 }
 
 pub(super) async fn page(
@@ -61,7 +63,12 @@ async fn read(desk: &Desk, path: Result<Path<(String, String)>, PathRejection>) 
         true => Vec::new(),
         false => desk.store.acknowledgements(Some(&key)).await?,
     };
-    Ok(Told { key, order, payments, timeline, settled })
+    let ledgers = desk.sources.ledgers();
+    let expected = match ledgers.of(key.source.as_str()) {
+        Some(ledger) => desk.store.settlement(&key.id, ledger, &ledgers, received_now()).await?,
+        None => None,
+    };
+    Ok(Told { key, order, payments, timeline, settled, expected })
 }
 
 impl Told {
@@ -74,6 +81,7 @@ impl Told {
             div data-live="order" {
                 (self.sums())
                 p { (sentence(&self.order)) }
+                (self.expected())
                 (self.anomalies(caller))
                 (self.payments(caller))
                 (timeline::table(&self.key, &self.timeline, sequence))
@@ -115,6 +123,24 @@ impl Told {
                 @for (name, sum) in sums { @if sum != 0 || matches!(name, "held now" | "captured") {
                     div { dt { (name) } dd class="number" { (parts::money(sum, self.order.currency.as_deref())) } }
                 } }
+            }
+        }
+    }
+
+    /// Nothing where the shop did not say what it should cost.
+    fn expected(&self) -> Markup {
+        let stated = self.expected.as_ref().and_then(|own| Some((own, own.expected.as_ref()?)));
+        html! {
+            @if let Some((own, expected)) = stated {
+                @let money = |minor| parts::money(minor, Some(&expected.currency));
+                p {
+                    "Expected: " b { (money(expected.amount)) } ", revision " (expected.revision) @if expected.closed { ", closed by the shop" }
+                    @if let Some(settlement) = &own.settlement { ": " (parts::word(settlement)) }
+                    @if let Some(due) = own.due.filter(|due| *due != 0) { ", " (money(due)) " is due" }
+                    @if let Some(due_at) = &expected.due_at { " by " (parts::time(due_at)) }
+                    @if own.orders.len() > 1 { ", of " (own.orders.len()) " sources of the ledger " (parts::text(&own.ledger)) } "."
+                }
+                @if !own.anomalies.is_empty() { p { @for found in &own.anomalies { span class="word bad" { (found.anomaly.replace('_', " ")) } " " } } }
             }
         }
     }

@@ -13,7 +13,7 @@ pub(super) fn last_heard(state: &SourceState) -> Markup {
 }
 
 pub(super) fn rhythm(state: &SourceState) -> Markup {
-    html! { @match state.usually_every_s { Some(gap) => { "every " (parts::duration(gap)) } None => "–" } }
+    html! { @match state.usually_every_s { Some(0) => "several a second", Some(gap) => { "every " (parts::duration(gap)) } None => "–" } }
 }
 
 pub(super) fn refused(state: &SourceState) -> Markup {

@@ -450,7 +450,7 @@ async fn every_page_holds_in_a_browser() {
         "/sources/stripe",
         "/health",
     ];
-    let rest = ["/settlements", "/live", "/actions", "/docs"];
+    let rest = ["/settlements", "/endpoints", "/live", "/actions", "/docs"];
     let pages: Vec<String> = lists.into_iter().chain(rest).map(str::to_owned).chain(of_all).collect();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for (base, pages) in

@@ -52,6 +52,18 @@ pub(super) fn reprocess(fields: &[(&str, Option<&str>)]) -> Markup {
     }
 }
 
+/// Does something about an endpoint.
+pub(super) fn of_endpoint(name: &str, verb: &str, label: &str) -> Markup {
+    html! {
+        details class="act" { summary { (label) }
+            form class="act" method="post" action={ "endpoints/" (link::part(name)) "/" (verb) } {
+                (note("Why"))
+                button { (label) }
+            }
+        }
+    }
+}
+
 fn hidden(fields: &[(&str, Option<&str>)]) -> Markup {
     html! { @for (name, value) in fields { @if let Some(value) = value { input type="hidden" name=(name) value=(value); } } }
 }

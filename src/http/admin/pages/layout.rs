@@ -15,7 +15,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// The pages that every page leads to.
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 11] = [
     ("", "Overview"),
     ("attention", "Attention"),
     ("orders", "Orders"),
@@ -23,6 +23,7 @@ const PLACES: [(&str, &str); 10] = [
     ("sources", "Sources"),
     ("rejected", "Rejected"),
     ("settlements", "Settlements"),
+    ("endpoints", "Endpoints"),
     ("live", "Live"),
     ("actions", "Actions"),
     ("health", "Health"),

@@ -6,6 +6,7 @@ mod actions;
 mod assets;
 mod attention;
 mod body;
+mod endpoints;
 mod event;
 mod events;
 mod find;
@@ -57,6 +58,7 @@ pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
                 .route("/rejected", get(rejected::page).fallback(only_get))
                 .route("/sources", get(sources::page).fallback(only_get))
                 .route("/sources/{name}", get(source::page).fallback(only_get))
+                .route("/endpoints", get(endpoints::page).fallback(only_get))
                 .route("/settlements", get(settlements::page).fallback(only_get))
                 .route("/live", get(live::page).fallback(only_get))
                 .route("/health", get(health::page).fallback(only_get))
@@ -68,6 +70,7 @@ pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
                 .route("/orders/{source}/{id}/acknowledge", post(act::acknowledge_order).fallback(only_post))
                 .route("/events/{source}/{id}/acknowledge", post(act::acknowledge_event).fallback(only_post))
                 .route("/payments/{source}/{id}/assign", post(act::assign_payment).fallback(only_post))
+                .route("/endpoints/{name}/{verb}", post(endpoints::act).fallback(only_post))
                 .route("/reprocess", post(act::reprocess).fallback(only_post))
                 .with_state(desk.clone())
                 .layer(from_fn(apart)),

@@ -15,7 +15,9 @@ use crate::http::admin::guard::Caller;
 use crate::http::admin::page::key;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Key;
-use crate::store::{AcknowledgementRow, EventRow, OrderFilter, OrderRow, OrderSettlement, PaymentRow};
+use crate::store::{
+    AcknowledgementRow, EventRow, OrderFilter, OrderRow, OrderSettlement, PaymentRow, Told as ToldTo,
+};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -32,6 +34,8 @@ struct Told {
     payments: Vec<PaymentRow>,
     timeline: Vec<EventRow>,
     settled: Vec<AcknowledgementRow>,
+    /// What each endpoint knows of it.
+    told: Vec<ToldTo>,
     /// What it was expected to cost, and what came of that in its ledger.
     expected: Option<OrderSettlement>,
 }
@@ -68,7 +72,8 @@ async fn read(desk: &Desk, path: Result<Path<(String, String)>, PathRejection>) 
         Some(ledger) => desk.store.settlement(&key.id, ledger, &ledgers, received_now()).await?,
         None => None,
     };
-    Ok(Told { key, order, payments, timeline, settled, expected })
+    let told = desk.store.told(&key, order.version).await?;
+    Ok(Told { key, order, payments, timeline, settled, told, expected })
 }
 
 impl Told {
@@ -86,6 +91,7 @@ impl Told {
                 (self.payments(caller))
                 (timeline::table(&self.key, &self.timeline, sequence))
                 (self.rivals())
+                (self.told())
             }
         };
         let also = Also {
@@ -174,6 +180,25 @@ impl Told {
                 " " span class="hint" { (because(&payment.link)) }
                 @if may_act(caller) { (forms::assign(self.key.source.as_str(), &payment.payment_id)) }
             } } }
+        }
+    }
+
+    /// Whether the shop learned of it.
+    fn told(&self) -> Markup {
+        html! {
+            @if !self.told.is_empty() {
+                h2 { a href="endpoints" { "Who was told" } }
+                ul { @for own in &self.told { li {
+                    b { (parts::text(&own.endpoint)) } " "
+                    @match own.state {
+                        "told" => { span class="word good" { "has its present state" } }
+                        "given_up" => { span class="word bad" { "is not told of it any more" } " after " (parts::count(own.attempts, "attempt")) }
+                        "waiting" => { span class="word warn" { "waits" } @if let Some(due) = &own.due_at { ", tried again " (parts::time(due)) } }
+                        _ => { span class="word warn" { "has not come to its latest change yet" } }
+                    }
+                    @if let Some(error) = &own.error { ": " (parts::text(error)) }
+                } } }
+            }
         }
     }
 

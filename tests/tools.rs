@@ -213,6 +213,27 @@ fn orders_that_come_to_be_paid_are_counted_beforehand_and_many_need_a_yes() {
 }
 
 #[test]
+fn reprocessing_goes_on_where_it_was_ended_and_check_says_whether_anything_is_left() {
+    let machine = Machine::new("mode = \"test\"");
+    machine.import();
+    let count = machine.json(&["events"]).as_array().unwrap().len();
+    let resume = ["reprocess", "--all", "--resume", "--yes"];
+    assert_eq!(machine.json(&resume)["read"], 0, "today's settings have read all");
+    let notes = |machine: &Machine| said(&machine.run(&["check"])).contains("reprocess --all --resume");
+    assert!(!notes(&machine));
+
+    machine.set_source("mode = \"test\"\norder = [\"/data/object/metadata/basket\"]", 1);
+    assert!(notes(&machine), "others have read them");
+    let dry = machine.json(&[&resume[..], &["--dry-run"]].concat());
+    assert_eq!((&dry["read"], &dry["same"]), (&count.into(), &count.into()), "{dry}");
+    assert_eq!(machine.json(&[&resume[..], &["--type", "customer.created"]].concat())["same"], 1);
+    assert_eq!(machine.json(&resume)["read"], count - 1, "one was read already");
+    assert_eq!(machine.json(&resume)["read"], 0);
+    assert!(!notes(&machine));
+    assert_eq!(machine.json(&["reprocess", "--all"])["read"], count, "who does not resume reads all");
+}
+
+#[test]
 fn a_conflict_of_an_old_definition_is_none_by_today_s() {
     let machine = Machine::new("order = [\"/data/object/metadata/basket\"]");
     let event = fs::read_to_string(fixtures().join("03-payment_intent.succeeded.json")).unwrap();
@@ -376,7 +397,7 @@ fn checks_and_replays_are_told_to_programs_and_every_shell_can_complete() {
     let machine = Machine::new("mode = \"test\"");
     let parts = machine.json(&["check"]);
     let names: Vec<_> = parts.as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!(names, ["settings", "clock", "lock", "database", "contents", "types"]);
+    assert_eq!(names, ["settings", "clock", "lock", "database", "contents", "types", "record"]);
     assert!(parts.as_array().unwrap().iter().all(|part| part["ok"] == true), "{parts}");
 
     let replay = machine.json(&["replay", "--source", "stripe", fixtures().to_str().unwrap()]);

@@ -145,6 +145,7 @@ fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
 /// Reads page after page, up to the limit.
 async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> {
     let mut filter = EventFilter {
+        unread: Vec::new(),
         id: events.event_id.clone(),
         source: events.source.clone(),
         type_name: events.type_name.clone(),

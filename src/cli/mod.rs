@@ -33,6 +33,7 @@ mod payments;
 mod progress;
 mod providers;
 mod purge;
+mod readings;
 mod receipts;
 mod reconcile;
 mod replay;

@@ -37,10 +37,6 @@ pub use self::signature::Certificates;
 use self::signature::Scheme;
 use crate::order::{Event, Fingerprint, Id, UnixMicros};
 
-/// Which generation of readers and built-in definitions this is. It rises with every change by which stored events say
-/// something else, so that `events.read_by` tells what an older one has read.
-const GENERATION: i16 = 1;
-
 /// The webhook as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Webhook<'a> {
@@ -192,6 +188,12 @@ impl Source {
     #[must_use]
     pub fn certificates(&self) -> Option<&Certificates> {
         self.scheme.certificates()
+    }
+
+    /// The number by which `events.read_by` tells that it has read an event, with today's definition and settings.
+    #[must_use]
+    pub fn read_by(&self) -> i16 {
+        self.facts.read_by()
     }
 
     /// How many secrets it has; one of them matches a webhook that verifies.

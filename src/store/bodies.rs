@@ -31,6 +31,48 @@ fn one() -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
+/// Keeps that today's definition has read these events, which say what they said. Postgres locks them in key order.
+pub(super) async fn note_read_postgres(
+    statements: Statements<'_>,
+    events: &[Key],
+    read_by: i16,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "with read as materialized (
+             select e.event_id, e.source
+               from unnest($1::text[], $2::text[]) k (id, source)
+               join events e on e.event_id = k.id and e.source = k.source
+              order by e.event_id, e.source
+                for update of e)
+         update events e set read_by = $3 from read r where e.event_id = r.event_id and e.source = r.source",
+    )
+    .bind(events.iter().map(|key| key.id.as_str()).collect::<Vec<_>>())
+    .bind(events.iter().map(|key| key.source.as_str()).collect::<Vec<_>>())
+    .bind(read_by)
+    .execute(statements)
+    .await?;
+    Ok(())
+}
+
+/// The same in a SQLite file.
+pub(super) async fn note_read_sqlite(
+    connection: &mut SqliteConnection,
+    events: &[Key],
+    read_by: i16,
+) -> Result<(), StoreError> {
+    let keys: serde_json::Value =
+        events.iter().map(|key| serde_json::json!([key.id.as_str(), key.source.as_str()])).collect();
+    sqlx::query(
+        "update events set read_by = ?2
+          where (event_id, source) in (select value ->> 0, value ->> 1 from json_each(?1))",
+    )
+    .bind(keys.to_string())
+    .bind(read_by)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Only into the row of the very bytes that were purged.
 const RESTORE: &str = "
     update events set payload = $4

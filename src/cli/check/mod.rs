@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use self::report::Report;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
+use super::readings;
 use crate::config::{Needs, Settings};
 use crate::lock::{Clock, Finding, Locks};
 use crate::store::{Counts, Store};
@@ -55,6 +56,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
             check_types(&mut report, &store, &settings, check.production).await;
+            readings::advice(&store, &settings).await.into_iter().for_each(|told| report.note("types", told));
             check_silence(&mut report, &store, &settings, check.production).await;
             check_record(&mut report, &store, check.production).await;
             check_settlements(&mut report, &store, check.production).await;

@@ -12,6 +12,7 @@ use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::Failure;
 use super::progress;
+use super::readings::readings;
 use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::{Key, Outcome};
@@ -36,6 +37,9 @@ pub(super) struct Reprocess {
     /// Events that arrived at this time or later, such as 2026-11-28T12:00:00Z.
     #[arg(long, value_name = "TIME")]
     since: Option<Timestamp>,
+    /// Pass over events that today's definitions and settings have read already: goes on where a run was ended.
+    #[arg(long)]
+    resume: bool,
     /// Do not ask before orders change.
     #[arg(long)]
     yes: bool,
@@ -117,6 +121,7 @@ async fn read_all(
             type_name: reprocess.type_name.clone(),
             outcome: outcome.map(|outcome| outcome.as_str().to_owned()),
             order: reprocess.order.clone(),
+            unread: if reprocess.resume { readings(settings) } else { Vec::new() },
             ..EventFilter::default()
         };
         loop {
@@ -128,6 +133,7 @@ async fn read_all(
                 read_again(settings, (store, session), (stored, by), summary).await?;
                 progress.inc(1);
             }
+            summary.note_read(session, by).await?;
             filter.after = page.last().map(|last| last.key.to_string());
             if page.len() < STORED_EVENTS_MAX as usize {
                 break;
@@ -159,7 +165,7 @@ async fn read_again(
         (Some(by), Replaced::Done { .. }) => replace(session, stored, vec![event], Some(by)).await?,
         _ => would,
     };
-    summary.add(stored, done, &were);
+    summary.add((stored, source.read_by()), done, &were);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use super::super::failure::{Exit, Failure};
 use super::super::output::{Output, printable, table};
 use crate::intake::Replaced;
 use crate::order::{Key, Status};
-use crate::store::StoredEvent;
+use crate::store::{By, Session, StoredEvent};
 
 /// So many orders change without being asked for where nobody is at a terminal.
 const FEW_ORDERS: usize = 20;
@@ -39,6 +39,9 @@ pub(super) struct Summary {
     orders_paid: BTreeSet<Key>,
     /// What each of these says, or why it stays.
     events: Vec<Reread>,
+    /// Those that say the same and were last read by another reader, by the number of today's.
+    #[serde(skip)]
+    unnoted: BTreeMap<i16, Vec<Key>>,
 }
 
 #[derive(Serialize)]
@@ -82,13 +85,33 @@ impl Summary {
             .hint("--dry-run shows what becomes of each event; --yes does it"))
     }
 
+    /// Keeps what read the events that say the same, so that another run may pass over them.
+    pub(super) async fn note_read(&mut self, session: &mut Session, by: Option<&By>) -> Result<(), Failure> {
+        for (read_by, events) in std::mem::take(&mut self.unnoted) {
+            if by.is_some() {
+                session.note_read(&events, read_by).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// `were` are the statuses that the orders had.
-    pub(super) fn add(&mut self, stored: &StoredEvent, replaced: Replaced, were: &BTreeMap<Key, String>) {
+    pub(super) fn add(
+        &mut self,
+        (stored, read_by): (&StoredEvent, i16),
+        replaced: Replaced,
+        were: &BTreeMap<Key, String>,
+    ) {
         let event = stored.key.to_string();
         let was = stored.outcome.as_str();
         let stays = |reason: String| Reread { event: event.clone(), was, now: STAYS, reason: Some(reason) };
         match replaced {
-            Replaced::Same => self.same += 1,
+            Replaced::Same => {
+                self.same += 1;
+                if stored.read_by != Some(read_by) {
+                    self.unnoted.entry(read_by).or_default().push(stored.key.clone());
+                }
+            }
             Replaced::Gone => self.events.push(stays("it was replaced in the meantime".to_owned())),
             Replaced::Taken(key) => {
                 self.events

@@ -63,6 +63,7 @@ pub(super) async fn list(
     page::begins(which.after.as_deref())?;
     page::one_of("outcome", which.outcome.as_deref(), Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
     let filter = EventFilter {
+        unread: Vec::new(),
         id: None,
         source: which.source,
         type_name: which.r#type,

@@ -166,6 +166,7 @@ impl Chosen {
             return Err(invalid("expected one of source, outcome, type, order, event"));
         }
         Ok(EventFilter {
+            unread: Vec::new(),
             id: self.event.clone(),
             source: self.source.clone(),
             type_name: self.r#type.clone(),

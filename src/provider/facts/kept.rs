@@ -7,12 +7,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use sha2::{Digest, Sha256};
 
+use super::super::Webhook;
 use super::super::fields::{Fields, Scalar};
-use super::super::{GENERATION, Webhook};
 use super::FactReader;
 use crate::order::{Event, Evidence, FieldsDigest, Fingerprint, UnixMicros};
 
 impl FactReader {
+    /// What `events.read_by` says of what it has read.
+    pub(in super::super) fn read_by(&self) -> i16 {
+        self.read_by
+    }
+
     /// What the definition reads beside an event's own bytes, as a JSON object: headers, and fields around the events as
     /// `envelope:/pointer`.
     pub(super) fn kept_headers(&self, webhook: &Webhook<'_>, envelope: &Fields<'_>) -> String {
@@ -57,7 +62,7 @@ impl FactReader {
             body_sha256,
             headers: headers.to_owned(),
             received_at,
-            read_by: Some(GENERATION),
+            read_by: Some(self.read_by),
         };
         self.item(&webhook, &Fields::kept(&texts), evidence)
     }

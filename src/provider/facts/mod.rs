@@ -4,6 +4,7 @@ mod amount;
 mod claims;
 mod family;
 mod kept;
+mod reading;
 mod scope;
 mod types;
 
@@ -19,11 +20,12 @@ pub(super) use self::amount::exponents;
 use self::claims::Named;
 pub(super) use self::claims::{BY_BUYER, by_buyer};
 use self::family::Family;
+use self::reading::reading;
 use self::scope::Scope;
 pub(super) use self::types::Types;
 use super::definition::{Definition, Texts, Unit};
 use super::fields::{Each, Fields, Missing, Scalar, Selector, Selectors, Unfold, View, to_json};
-use super::{GENERATION, Mistake, SourceSettings, Webhook, at};
+use super::{Mistake, SourceSettings, Webhook, at};
 use crate::order::{About, Event, Evidence, Id, Key, Statement, UNMAPPED_STATUS, UNMAPPED_TYPE, UnixMicros};
 
 /// The longest reason of a dead event, which may quote what a sender wrote.
@@ -33,6 +35,8 @@ const REASON_CHARS_MAX: usize = 300;
 #[derive(Debug, Clone)]
 pub(super) struct FactReader {
     source: Id,
+    /// What `events.read_by` says of what it has read.
+    read_by: i16,
     selectors: Selectors,
     headers: Vec<HeaderName>,
     each: Option<Each>,
@@ -89,6 +93,7 @@ impl FactReader {
         headers.extend(signed_headers.iter().filter(|name| !selectors.headers.contains(name)).cloned());
         Ok(Self {
             source: source.name.clone(),
+            read_by: reading(definition, source),
             selectors,
             headers,
             each,
@@ -123,7 +128,7 @@ impl FactReader {
             body_sha256,
             headers: headers.clone(),
             received_at,
-            read_by: Some(GENERATION),
+            read_by: Some(self.read_by),
         };
         match items {
             Err(reason) => vec![self.dead(None, reason, evidence(webhook.body.clone(), body_sha256))],

@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::super::fields::{FieldReader, Scalar};
+use super::{Mode, SourceSettings, settings, source};
+use crate::secret::Secret;
 
 fn read(pointers: &[&str], json: &str) -> Result<Vec<Option<String>>, String> {
     let mut reader = FieldReader::default();
@@ -98,4 +100,24 @@ proptest! {
         reader.slot("/a").unwrap();
         let _ = reader.read(text.as_bytes());
     }
+}
+
+#[test]
+fn what_read_an_event_has_a_number_of_the_definition_and_of_the_settings_that_change_what_it_says() {
+    let number = |change: fn(&mut SourceSettings)| {
+        let mut settings = settings("stripe");
+        change(&mut settings);
+        source(settings).read_by()
+    };
+    let usual = number(|_| ());
+    assert_eq!(number(|settings| settings.secrets.push(Secret::new("whsec_canary_another"))), usual);
+    assert_eq!(number(|settings| settings.tolerance_s = Some(9)), usual);
+    let others = [
+        number(|settings| settings.mode = Some(Mode::Live)),
+        number(|settings| settings.order.push("/data/object/x".to_owned())),
+        number(|settings| settings.accounts.push("acct_1".to_owned())),
+        number(|settings| settings.ignore_types.push("invoice.*".to_owned())),
+        source(settings("adyen")).read_by(),
+    ];
+    assert!(others.iter().all(|other| *other > 0 && *other != usual), "{usual} {others:?}");
 }

@@ -31,6 +31,7 @@ impl<'f> Clause<'f> {
         clause.is("e.source", filter.source.as_deref());
         clause.is("e.type", filter.type_name.as_deref());
         clause.is("e.payment_id", filter.payment.as_deref());
+        clause.is_unread(&filter.unread);
         clause.behind(["e.event_id", "e.source"], filter.after.as_deref())?;
         Ok(clause)
     }
@@ -63,6 +64,19 @@ impl<'f> Clause<'f> {
             self.values.push(value);
             self.conditions.push(format!("{column} = ${}", self.values.len()));
         }
+    }
+
+    /// Of one of the sources, and read by another than its number says.
+    fn is_unread(&mut self, readings: &'f [(String, i16)]) {
+        if readings.is_empty() {
+            return;
+        }
+        let of = |(source, read_by): &'f (String, i16)| {
+            self.values.push(source);
+            format!("(e.source = ${} and coalesce(e.read_by, 0) <> {read_by})", self.values.len())
+        };
+        let any: Vec<String> = readings.iter().map(of).collect();
+        self.conditions.push(format!("({})", any.join(" or ")));
     }
 
     /// Behind the row `source/id`.

@@ -99,6 +99,8 @@ pub struct EventFilter {
     pub order: Option<String>,
     /// By payment.
     pub payment: Option<String>,
+    /// Only those of these sources that were read by another than the number of each; none listed: all.
+    pub unread: Vec<(String, i16)>,
     /// After this row: `source/id` of the last one seen.
     pub after: Option<String>,
     /// How many rows, at most [`ROWS_MAX`].

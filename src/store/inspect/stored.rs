@@ -1,5 +1,7 @@
 //! Stored events with their bodies, for reading them again.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::clause::Clause;
@@ -27,6 +29,8 @@ pub struct StoredEvent {
     pub headers: String,
     /// When it arrived.
     pub received_at: UnixMicros,
+    /// What read it.
+    pub read_by: Option<i16>,
     /// The exact bytes; `None` after a purge.
     pub payload: Option<Bytes>,
 }
@@ -42,12 +46,50 @@ impl StoredEvent {
 /// What reading an event again needs of it; the table is `e`.
 pub(in crate::store) const STORED_COLUMNS: &str = "
     e.event_id, e.source, e.outcome, e.payment_id, e.facts_sha256, e.body_sha256, cast(e.headers as text), e.received_at,
-    e.payload";
+    e.read_by, e.payload";
 
-pub(in crate::store) type StoredRow =
-    (String, String, String, Option<String>, Vec<u8>, Vec<u8>, String, UnixMicros, Option<Vec<u8>>);
+pub(in crate::store) type StoredRow = (
+    String,
+    String,
+    String,
+    Option<String>,
+    Vec<u8>,
+    Vec<u8>,
+    String,
+    UnixMicros,
+    Option<i16>,
+    Option<Vec<u8>>,
+);
+
+/// Finding out that nothing is unread goes through all events.
+const UNREAD_MAX: Duration = Duration::from_secs(2);
 
 impl Store {
+    /// Whether an event with a body was read by another than the number of its source.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] when that takes longer than 2 s to find out.
+    pub async fn has_unread(&self, readings: &[(String, i16)]) -> Result<bool, StoreError> {
+        if readings.is_empty() {
+            return Ok(false);
+        }
+        let filter = EventFilter { unread: readings.to_vec(), ..EventFilter::default() };
+        let clause = Clause::of_events(&filter)?;
+        let sql = || {
+            sqlx::AssertSqlSafe(format!(
+                "select 1 {} and e.payload is not null and e.type <> 'paylatch.assigned' limit 1",
+                clause.sql()
+            ))
+        };
+        let found = async {
+            let found: Option<i32> = on_either!(self, UNREAD_MAX, pool => {
+                clause.values.iter().fold(sqlx::query_scalar(sql()), |one, value| one.bind(*value)).fetch_optional(pool).await?
+            });
+            Ok(found.is_some())
+        };
+        within(ANSWER_MAX, found).await
+    }
+
     /// The providers' events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most [`STORED_EVENTS_MAX`].
     ///
     /// # Errors
@@ -81,7 +123,7 @@ pub(in crate::store) fn stored(row: StoredRow) -> Result<StoredEvent, StoreError
 }
 
 fn read(
-    (id, source, outcome, payment, facts, body, headers, received_at, payload): StoredRow,
+    (id, source, outcome, payment, facts, body, headers, received_at, read_by, payload): StoredRow,
 ) -> Option<StoredEvent> {
     let payment = payment.map(|payment| Id::new(&payment)).transpose().ok()?;
     Some(StoredEvent {
@@ -92,6 +134,7 @@ fn read(
         body_sha256: body.try_into().ok()?,
         headers,
         received_at,
+        read_by,
         payload: payload.map(Bytes::from),
     })
 }

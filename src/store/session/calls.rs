@@ -1,7 +1,9 @@
 //! What a session can be asked for: each call against its deadline.
 
 use super::super::actions::{Action, By};
-use super::super::bodies::{restore_postgres, restore_sqlite, stored_postgres, stored_sqlite};
+use super::super::bodies::{
+    note_read_postgres, note_read_sqlite, restore_postgres, restore_sqlite, stored_postgres, stored_sqlite,
+};
 use super::super::coupons::{redeem_postgres, redeem_sqlite};
 use super::super::replace::{replace_postgres, replace_sqlite};
 use super::super::save_for::{save_for_postgres, save_for_sqlite};
@@ -135,6 +137,26 @@ impl Session {
             Connection::Sqlite(own) => within(self.call_timeout, restore_sqlite(own, event)).await,
             #[cfg(test)]
             Connection::Simulated(..) => unreachable!("nothing is purged in a simulation"),
+        };
+        self.settle(connection, answer)
+    }
+
+    /// Keeps that today's definition has read these events, which say what they said.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_read(&mut self, events: &[Key], read_by: i16) -> Result<(), StoreError> {
+        let mut connection = self.take().await?;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => {
+                let note = own.call(async |statements| note_read_postgres(statements, events, read_by).await);
+                within(self.call_timeout, note).await
+            }
+            Connection::Sqlite(own) => {
+                within(self.call_timeout, note_read_sqlite(own, events, read_by)).await
+            }
+            #[cfg(test)]
+            Connection::Simulated(..) => unreachable!("nothing is read again in a simulation"),
         };
         self.settle(connection, answer)
     }

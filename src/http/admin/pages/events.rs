@@ -111,6 +111,7 @@ async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Prob
 async fn by_id(desk: &Desk, asked: &Asked) -> Result<Listed, Problem> {
     let owned = |field: &Option<String>| given(field).map(str::to_owned);
     let filter = EventFilter {
+        unread: Vec::new(),
         id: None,
         source: owned(&asked.source),
         type_name: owned(&asked.r#type),

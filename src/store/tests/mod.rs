@@ -10,6 +10,7 @@ mod races;
 mod replacement;
 mod schema;
 mod servers;
+mod settling;
 mod stress;
 mod world;
 

@@ -258,7 +258,9 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
             .replace("{source}", "stripe")
             .replace("{id}", "x")
             .replace("{sha256}", "00")
-            .replace("{name}", "shop");
+            .replace("{name}", "shop")
+            .replace("{ledger}", "stripe")
+            .replace("{order}", "x");
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::receivers::{message, secret, signed};
 use crate::replica::run;
-use crate::servers::{Process, eventually};
+use crate::servers::{Port, Process, eventually};
 use crate::webhooks::now;
 
 const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
@@ -222,6 +222,32 @@ async fn a_receiver_for_trying_out_verifies_compares_and_fails_on_purpose() {
             listen.says("dropped").await;
         }
     }
+}
+
+#[tokio::test]
+async fn serve_makes_the_schema_if_it_is_asked_to_and_the_api_is_described_by_a_verb() {
+    let evening = Evening::begin();
+    let settings = "database_url = 'sqlite://shop.db'\n[lock]\nbackend = 'local'\n[sources.stripe]\nsecrets = ['whsec_canary_of_an_evening']\n";
+    std::fs::write(evening.directory.path().join("paylatch.toml"), settings).unwrap();
+    let refused = evening.run(&[&["serve"], &FREE_PORTS[..]].concat()).await;
+    assert_eq!(refused.status.code(), Some(78), "{}", text(&refused));
+
+    let port = Port::reserve();
+    let address = format!("127.0.0.1:{}", port.number());
+    let _serving = evening
+        .start("serve.txt", &["serve", "--migrate", "--listen", &address, "--admin-listen", "127.0.0.1:0"]);
+    eventually("it is ready", async || {
+        evening
+            .run(&["healthcheck", "--url", &format!("http://{address}")])
+            .await
+            .status
+            .success()
+            .then_some(())
+    })
+    .await;
+    let described = evening.run(&["openapi"]).await;
+    let described: Value = serde_json::from_slice(&described.stdout).unwrap();
+    assert!(described["paths"]["/api/v1/live"].is_object());
 }
 
 /// Every line of the README's first ten minutes that a newcomer types, in its order.

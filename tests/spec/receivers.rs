@@ -16,7 +16,8 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 use crate::servers::{CANARY, Port, Postgres, Process, eventually};
-use crate::webhooks::now;
+use crate::webhooks::{now, payment};
+use crate::world::Plan;
 
 #[allow(dead_code, reason = "a program of its own, whose main is not called here")]
 #[path = "../../examples/receivers/receiver.rs"]
@@ -24,7 +25,7 @@ mod receiver;
 
 /// A secret as an endpoint has it, with the tests' marker in it.
 pub fn secret() -> String {
-    format!("whsec_{}", STANDARD.encode(CANARY.repeat(2)))
+    format!("whsec_{}", STANDARD.encode(CANARY.repeat(5)))
 }
 
 /// Headers as Standard Webhooks has them, computed here and not by the program.
@@ -73,10 +74,32 @@ async fn keeps_what_is_newer_and_verified(address: SocketAddr) {
     assert_eq!(post(&[], &body).await, 400, "unsigned");
 
     let kept = orders().await.unwrap().json();
+    is_told_by_the_real_sender(address, &client).await;
     let [order] = &kept.as_array().unwrap()[..] else { panic!("one order: {kept}") };
     let number = |name: &str| order[name].as_f64().unwrap();
     assert_eq!((number("epoch"), number("version"), number("captured")), (2.0, 1.0, 500.0), "{kept}");
     assert_eq!((&order["source"], &order["order"]), (&Value::from("stripe"), &Value::from("order-1")));
+}
+
+/// A server whose endpoint it is tells it of an order, from its payment on.
+async fn is_told_by_the_real_sender(address: SocketAddr, client: &Client) {
+    let world = Plan::sqlite()
+        .set("endpoints.shop.url", &format!("'http://{address}/'"))
+        .set("endpoints.shop.secrets", &format!("['{}']", secret()))
+        .set("endpoints.shop.allow", "['127.0.0.0/8']")
+        .start()
+        .await;
+    let paid = payment("pi_2").of_order("order-2");
+    world.outcomes(&[&paid.succeeded(), &paid.refunded("re_1", 300)]).await;
+    let rows = world.database.rows("select version, captured from orders").await;
+    let number = |value: &Value| value.as_f64().unwrap();
+    eventually("the receiver has what the database has", async || {
+        let kept = client.request(Method::GET, (address, "/"), &[], bytes::Bytes::new()).await.ok()?.json();
+        let order = kept.as_array()?.iter().find(|order| order["order"] == "order-2")?.clone();
+        let is_equal = |name: &str| number(&order[name]) == number(&rows[0][name]);
+        (is_equal("version") && is_equal("captured")).then_some(())
+    })
+    .await;
 }
 
 /// Runs a program as a receiver, and looks at what it does.

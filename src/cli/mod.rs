@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Answers go to stdout, everything else to stderr.
 
 mod actions;
+mod addresses;
 mod announce;
 mod announcements;
 mod audit;
@@ -54,12 +55,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::context::Context;
 use self::failure::{Exit, Failure};
 use self::start::{ChosenSettings, start, wrong_usage};
-use crate::config::Flag;
 use crate::http::openapi_text;
 
 /// Takes payment webhooks and applies each event exactly once to orders.
@@ -200,17 +200,6 @@ enum Command {
     Completions(completions::Completions),
 }
 
-/// Where to listen.
-#[derive(Args)]
-struct Listen {
-    /// Where webhooks are taken [default: 127.0.0.1:8080].
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<String>,
-    /// Where metrics and the API are [default: 127.0.0.1:8081].
-    #[arg(long, value_name = "ADDRESS")]
-    admin_listen: Option<String>,
-}
-
 /// Runs the command that `arguments` name, and tells the shell how it went.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>, environment: BTreeMap<String, String>) -> ExitCode {
@@ -288,17 +277,4 @@ async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Fa
         }
     };
     Ok(if accepted { Exit::Ok } else { Exit::Failed })
-}
-
-impl Listen {
-    fn flags(&self) -> impl Iterator<Item = Flag> {
-        let flag = |setting: &str, value: &Option<String>, written| {
-            Some(Flag { setting: setting.to_owned(), value: value.clone()?, written })
-        };
-        let flags = [
-            flag("listen", &self.listen, "--listen"),
-            flag("admin_listen", &self.admin_listen, "--admin-listen"),
-        ];
-        flags.into_iter().flatten()
-    }
 }

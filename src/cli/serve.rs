@@ -17,7 +17,7 @@ use crate::server::{ReloadHandle, Server, supervisor};
 #[derive(Args)]
 pub(super) struct Serve {
     #[command(flatten)]
-    pub(super) listen: super::Listen,
+    pub(super) listen: super::addresses::Listen,
     /// Bring the database's schema up to this version first. Safe from several replicas at once; the role must own the schema.
     #[arg(long)]
     migrate: bool,

@@ -48,7 +48,7 @@ pub(super) struct Dev {
     #[arg(long)]
     with_database: bool,
     #[command(flatten)]
-    pub(super) listen: super::Listen,
+    pub(super) listen: super::addresses::Listen,
 }
 
 /// A replay that was asked for.

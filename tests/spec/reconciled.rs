@@ -10,9 +10,17 @@ use tempfile::TempDir;
 
 use crate::servers::eventually;
 use crate::webhooks::{Webhook, payment};
-use crate::world::World;
+use crate::world::{Plan, World};
 
 const HEADER: &str = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id,customer_facing_amount,customer_facing_currency,payment_metadata[order_id]";
+const ADYEN: &str = "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,Modification Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,Net Debit (NC),Net Credit (NC),Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number
+Co,Shop,PSPA1,B1,visa,2026-11-20 10:22:31,CET,Settled,CAPA1,EUR,,45.99,1,EUR,,45.10,,0.30,0.09,0.50,118
+Co,Shop,PSPA1,B1,visa,2026-11-20 12:00:00,CET,Refunded,MODA1,EUR,5.00,,1,EUR,5.10,,0.10,,,,118
+Co,Shop,PSPA1,B1,mc,2026-11-20 09:00:00,CET,Chargeback,DISP1,EUR,20.00,,1,EUR,35.00,,,,,,118
+Co,Shop,PSPX,B7,mc,2026-11-20 09:00:00,CET,Settled,CAPX,EUR,,12.00,1,EUR,,11.90,,,,,118
+Co,Shop,PSPB1,B2,mc,2026-11-20 09:00:00,CET,Settled,CAPB1,EUR,,7.00,1,EUR,,6.90,,,,,118
+Co,Shop,,,,2026-11-20 23:00:00,CET,MerchantPayout,,EUR,,,,EUR,22.00,,,,,,118
+";
 const SEEDS: u64 = 4;
 const PAYMENTS: usize = 14;
 
@@ -417,6 +425,56 @@ async fn what_no_rule_knows_is_named_and_summed_and_what_is_missing_is_asked_for
         assert!(unread.all["files"][0]["problems"][0].as_str().unwrap().contains("its amount"));
         assert_eq!(unread.code, Some(1));
     }
+}
+
+#[tokio::test]
+async fn what_adyen_settled_is_compared_by_the_references_of_its_modifications() {
+    let plan = Plan::postgres().set("sources.adyen.provider", "'adyen'");
+    let world = plan.set("sources.adyen.secrets", &format!("['{}']", "c0dec0de".repeat(8))).start().await;
+    let files = tempfile::tempdir().unwrap();
+    let event = |code: &str, reference: &str, original: &str, order: &str, value: i64| {
+        let item = serde_json::json!({
+            "amount": { "currency": "EUR", "value": value }, "eventCode": code, "eventDate": "2026-11-20T10:30:00+01:00",
+            "merchantAccountCode": "Shop", "merchantReference": order, "originalReference": original,
+            "pspReference": reference, "success": "true",
+        });
+        serde_json::json!({ "live": "false", "notificationItems": [{ "NotificationRequestItem": item }] })
+            .to_string()
+    };
+    let events = [
+        event("AUTHORISATION", "PSPA1", "", "B1", 10_000),
+        event("CAPTURE", "CAPA1", "PSPA1", "B1", 4_599),
+        event("CAPTURE", "CAPA2", "PSPA1", "B1", 5_401),
+        event("REFUND", "MODA1", "PSPA1", "B1", 500),
+        event("CHARGEBACK", "DISP1", "PSPA1", "B1", 2_000),
+        // This one is captured with its authorization: no capture is told.
+        event("AUTHORISATION", "PSPB1", "", "B2", 700),
+    ];
+    let export = files.path().join("adyen.jsonl");
+    std::fs::write(&export, events.join("\n")).unwrap();
+    let imported = world.cli(&["import", "--source", "adyen", export.to_str().unwrap()]).await;
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+    let report = files.path().join("settlement.csv");
+    std::fs::write(&report, ADYEN).unwrap();
+
+    let command = [
+        "reconcile",
+        "--source",
+        "adyen",
+        "--report",
+        "adyen-settlement",
+        report.to_str().unwrap(),
+        "--json",
+    ];
+    let output = world.cli(&[command.as_slice(), &["--settle-days", "0"]].concat()).await;
+    let all = json(&output);
+    let told =
+        Told { findings: all["findings"].as_array().unwrap().clone(), all, code: output.status.code() };
+
+    assert_eq!(words(&told), ["missing_here CAPX", "not_in_report CAPA2"]);
+    let unknown = world.cli(&["reconcile", "--source", "adyen", "--report", "nonsense", "x"]).await;
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("--report adyen-settlement: Customer Area"));
 }
 
 #[tokio::test]

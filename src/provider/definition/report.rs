@@ -97,6 +97,9 @@ pub(in crate::provider) struct ReportRule {
     /// Takes its amount off its movement, where this is -1.
     #[serde(default = "plus")]
     pub(in crate::provider) sign: i64,
+    /// The provider's payment, where it is not where the report says.
+    #[serde(default)]
+    pub(in crate::provider) payment: Texts,
     /// The movement of money: the first is the report's name for it, the second what our facts may call it instead.
     #[serde(default)]
     pub(in crate::provider) reference: Texts,

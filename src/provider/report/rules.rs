@@ -17,7 +17,6 @@ pub(super) struct Rules {
     row: Vec<Cell>,
     type_name: Cell,
     time: Option<(Vec<Cell>, Unit, Option<Cell>)>,
-    payment: Vec<Cell>,
     /// An amount and its currency, the first of which both are there.
     money: Vec<(Cell, Cell)>,
     settled: Option<(Cell, Cell)>,
@@ -37,6 +36,7 @@ struct Rule {
     /// None: it moves no customer's money.
     kind: Option<Kind>,
     sign: i64,
+    payment: Vec<Cell>,
     reference: Vec<Cell>,
     matched_by: MatchedBy,
     compared: Compared,
@@ -70,7 +70,6 @@ impl Rules {
             row: columns.cells(&table.row),
             type_name: columns.cell(&table.type_name),
             time,
-            payment: columns.cells(&table.payment),
             money,
             settled: settled.map(|(amount, currency)| (columns.cell(amount), columns.cell(currency))),
             fee: table.fee.as_ref().map(|fee| columns.cell(fee)),
@@ -92,9 +91,9 @@ impl Rules {
         let amounts = self.money.iter().map(|(amount, _)| amount.at()).collect();
         let currencies = self.money.iter().map(|(_, currency)| currency.at()).collect();
         let time = self.time.as_ref().map(|(cells, ..)| one(cells)).unwrap_or_default();
-        let references = self.rules.iter().map(move |rule| one(&rule.reference));
+        let references = self.rules.iter().flat_map(|rule| [one(&rule.payment), one(&rule.reference)]);
         let each_of_the_id = self.row.iter().map(|cell| vec![cell.at()]);
-        let lists = [vec![self.type_name.at()], time, one(&self.payment), amounts, currencies];
+        let lists = [vec![self.type_name.at()], time, amounts, currencies];
         let all: Vec<_> = each_of_the_id.chain(lists).chain(references).collect();
         all.into_iter().filter(|cells| !cells.is_empty())
     }
@@ -143,7 +142,7 @@ impl Rules {
     }
 
     fn fact(&self, rule: &Rule, kind: Kind, cells: &Cells<'_>) -> Result<RowFact, String> {
-        let payment = cells.first(&self.payment).ok_or("its payment is missing")?;
+        let payment = cells.first(&rule.payment).ok_or("its payment is missing")?;
         let mut references = rule.reference.iter().filter_map(|cell| cells.text(cell));
         let reference = match rule.matched_by {
             MatchedBy::Payment => payment,
@@ -221,6 +220,7 @@ impl Rule {
     fn new(rule: &ReportRule, table: &ReportTable, columns: &mut Columns) -> Result<Self, String> {
         let kind = rule.kind.map(|kind| kind.0);
         let names = rule.types.0.join(", ");
+        let payment = if rule.payment.0.is_empty() { &table.payment } else { &rule.payment };
         match kind {
             None if rule.ignored.is_none() => {
                 return Err(format!("rule of {names}: expected `kind`, or why it is `ignored`"));
@@ -228,7 +228,7 @@ impl Rule {
             Some(kind) if Class::of(kind).is_none() => {
                 return Err(format!("rule of {names}: a report tells of no `{kind}`"));
             }
-            Some(_) if table.payment.0.is_empty() || (rule.reference.0.is_empty() && !rule.by_payment) => {
+            Some(_) if payment.0.is_empty() || (rule.reference.0.is_empty() && !rule.by_payment) => {
                 return Err(format!(
                     "rule of {names}: expected `payment`, and a `reference` or `by_payment`"
                 ));
@@ -244,6 +244,7 @@ impl Rule {
             when,
             kind,
             sign: rule.sign,
+            payment: columns.cells(payment),
             reference: columns.cells(&rule.reference),
             matched_by: if rule.by_payment { MatchedBy::Payment } else { MatchedBy::Reference },
             compared: if rule.presence { Compared::Presence } else { Compared::Amount },

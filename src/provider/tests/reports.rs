@@ -94,7 +94,7 @@ fn paypal_s_lines_are_told_by_their_first_cell_and_count_hundredths() {
     let text = "\"RH\",\"2026/11/28 03:00:00 -0800\",\"A\",\"FLWXYZ\",\"011\"
 \"SH\",\"2026/11/27 00:00:00 -0800\",\"2026/11/27 23:59:59 -0800\",\"FLWXYZ\"
 \"CH\",\"Transaction ID\",\"Invoice ID\",\"PayPal Reference ID\",\"PayPal Reference ID Type\",\"Transaction Event Code\",\"Transaction Initiation Date\",\"Transaction Completion Date\",\"Transaction Debit or Credit\",\"Gross Transaction Amount\",\"Gross Transaction Currency\",\"Fee Debit or Credit\",\"Fee Amount\",\"Fee Currency\",\"Custom Field\"
-\"SB\",\"CAP1\",\"inv\",\"\",\"\",\"T0006\",\"2026/11/27 10:00:00 -0800\",\"2026/11/27 10:00:00 -0800\",\"CR\",3000,\"USD\",\"DR\",117,\"USD\",\"order-1\"
+\"SB\",\"CAP1\",\"inv\",\"O-1\",\"ODR\",\"T0006\",\"2026/11/27 10:00:00 -0800\",\"2026/11/27 10:00:00 -0800\",\"CR\",3000,\"USD\",\"DR\",117,\"USD\",\"order-1\"
 \"SB\",\"REF1\",\"\",\"CAP1\",\"TXN\",\"T1107\",\"2026/11/27 11:00:00 -0800\",\"2026/11/27 11:00:00 -0800\",\"DR\",1000,\"USD\",\"CR\",0,\"USD\",\"\"
 \"SB\",\"CB1\",\"\",\"CAP1\",\"TXN\",\"T1201\",\"2026/11/27 12:00:00 -0800\",\"2026/11/27 12:00:00 -0800\",\"DR\",3000,\"USD\",\"DR\",0,\"USD\",\"\"
 \"SB\",\"YEN1\",\"\",\"\",\"\",\"T0006\",\"2026/11/27 10:00:00 -0800\",\"2026/11/27 10:00:00 -0800\",\"CR\",10000,\"JPY\",\"DR\",117,\"JPY\",\"order-2\"

@@ -44,7 +44,7 @@ pub(super) struct Announcing {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Which {
-    /// What came after this: `after` of the answer before. From the beginning of the log if there is none.
+    /// What came after this: `after` of the answer before. From the beginning of the log if there is none, or 0.
     after: Option<String>,
     /// How many.
     #[param(minimum = 1, maximum = 1000, default = 100)]
@@ -81,7 +81,7 @@ pub(super) async fn list(
     let limit = page::within("limit", which.limit, 1..=ANNOUNCEMENTS_MAX, ANNOUNCEMENTS_DEFAULT)?;
     let wait = page::within("wait_s", which.wait_s, 0..=WAIT_MAX_S, 0)?;
     let until = Instant::now() + Duration::from_secs(wait.into());
-    let cursor = which.after.as_deref().map(Cursor::read).transpose()?;
+    let cursor = which.after.as_deref().map(Cursor::read).transpose()?.flatten();
     loop {
         let found = announcing.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
         if !found.orders.is_empty() || Instant::now() + announcing.poll > until {
@@ -118,7 +118,7 @@ pub(super) async fn stream(
 ) -> Result<Response, Problem> {
     let after = page::query(begin)?.after;
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    let cursor = last_seen.or(after.as_deref()).map(Cursor::read).transpose()?;
+    let cursor = last_seen.or(after.as_deref()).map(Cursor::read).transpose()?.flatten();
     // A cursor that is gone is a status, not the end of a stream that has begun.
     let found = announcing.after(cursor, ANNOUNCEMENTS_DEFAULT).await?.ok_or(Code::CursorGone)?;
     let streams = announcing.streams.clone();
@@ -175,10 +175,15 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn read(text: &str) -> Result<Self, Problem> {
+    /// None before the first page: who keeps its place in a column begins with nothing, or with 0.
+    fn read(text: &str) -> Result<Option<Self>, Problem> {
+        if matches!(text, "" | "0") {
+            return Ok(None);
+        }
         let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
         text.split_once('-')
             .and_then(|(epoch, position)| Some(Self { epoch: number(epoch)?, position: number(position)? }))
+            .map(Some)
             .ok_or_else(|| page::invalid("after: expected the `after` of an answer"))
     }
 

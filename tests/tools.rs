@@ -397,7 +397,7 @@ fn checks_and_replays_are_told_to_programs_and_every_shell_can_complete() {
     let machine = Machine::new("mode = \"test\"");
     let parts = machine.json(&["check"]);
     let names: Vec<_> = parts.as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
-    assert_eq!(names, ["settings", "clock", "lock", "database", "contents", "types", "record"]);
+    assert_eq!(names, ["settings", "clock", "lock", "database", "contents", "types", "record", "payment"]);
     assert!(parts.as_array().unwrap().iter().all(|part| part["ok"] == true), "{parts}");
 
     let replay = machine.json(&["replay", "--source", "stripe", fixtures().to_str().unwrap()]);

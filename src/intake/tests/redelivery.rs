@@ -59,3 +59,35 @@ async fn bytes_that_were_purged_are_kept_again_when_they_come_again() {
     assert_eq!(receipts[0].outcome, Outcome::Duplicate);
     assert_eq!(world.store.raw(event.key()).await.unwrap(), Some(event.evidence().body.clone()));
 }
+
+#[tokio::test]
+async fn duplicates_that_cannot_be_counted_in_an_outage_are_counted_after_it() {
+    let directory = TempDir::new().unwrap();
+    let url = Secret::new(format!("sqlite://{}/paylatch.db", directory.path().display()));
+    let store = Store::open(&store::StoreSettings::new(url)).unwrap();
+    let (tally, mut session) = (Tally::default(), store.session());
+    let event = captured("evt_1", "pi_1", 10);
+    tally.count_many(event.key(), 3);
+    tally.write(&mut session).await;
+
+    store.migrate().await.unwrap();
+    let (_, changes) = crate::order::decide(crate::order::Snapshot::default(), &[&event]);
+    session.save(&changes).await.unwrap();
+    tally.write(&mut session).await;
+    tally.write(&mut session).await;
+
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [3], "once");
+}
+
+#[tokio::test]
+async fn what_comes_after_its_deadline_is_refused_and_not_stored() {
+    let world = world(|_| ()).await;
+    let deadline = world.intake.shared.settings.deadline;
+    let late = Instant::now() - deadline - Duration::from_millis(1);
+    let answer = world.intake.process(vec![captured("evt_1", "pi_1", 10)], late).await;
+    assert_eq!(answer, Err(Refusal::DeadlinePassed));
+    let (store, _directory) = world.drained().await;
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    assert!(events.is_empty(), "nobody waits for it any more: {events:?}");
+}

@@ -182,6 +182,24 @@ async fn unfit(world: &World, named: &str) {
 }
 
 #[tokio::test]
+async fn the_victim_of_a_deadlock_is_told_to_try_again_and_not_that_the_database_is_away() {
+    let world = World::new(On::Postgres).await;
+    world
+        .sql(
+            "create function victim() returns trigger language plpgsql as
+             $$ begin raise exception 'deadlock detected' using errcode = '40P01'; end $$;
+             create trigger victim before insert on events execute function victim()",
+        )
+        .await;
+    let mut session = world.store.session();
+    let event = fact("e1", "pay", Kind::Captured, 1, None);
+    let answer = once(&mut session, &[&event]).await;
+    assert!(matches!(answer, Err(StoreError::Stale(_))), "{answer:?}");
+    world.sql("drop trigger victim on events").await;
+    once(&mut session, &[&event]).await.unwrap();
+}
+
+#[tokio::test]
 async fn replicas_may_migrate_at_once() {
     let world = World::empty(On::Postgres).await;
     let migrations = (0..4).map(|_| {

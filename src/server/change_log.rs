@@ -25,6 +25,9 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
         ticks.tick().await;
         if settings.enabled || store.expects().await.unwrap_or(false) {
             was_told = note(&store, was_told).await;
+            if let Err(error) = store.place_epoch(false).await {
+                tracing::debug!(%error, "the epoch of announcements is looked after later");
+            }
         }
         // Not at once: a server that has just started has better things to do with its connections.
         if tick == 0 {

@@ -419,3 +419,58 @@ async fn people_see_pause_test_and_forget_endpoints_and_resend_orders() {
     );
     assert!(world.cli(&["endpoints", "forget", "shop"]).await.status.success());
 }
+
+#[tokio::test]
+async fn check_says_what_keeps_an_endpoint_from_being_told() {
+    let receiver = Receiver::start().await;
+    let world = telling(Plan::postgres(), &receiver).start().await;
+    world.send(&paid("order-1")).await;
+    receiver.hears_of("order-1", 1).await;
+    let codes = async || {
+        let shown = world.cli(&["check", "--production", "--json"]).await;
+        let parts: Value = serde_json::from_slice(&shown.stdout).unwrap();
+        let told =
+            parts.as_array().unwrap().iter().filter(|part| part["part"] == "told" && part["ok"] == false);
+        told.map(|part| part["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    eventually("the epoch has a server", async || {
+        let kept = world.database.rows("select system_identifier from announcement_epoch").await;
+        (kept[0]["system_identifier"] != "").then_some(())
+    })
+    .await;
+    assert_eq!(codes().await, Vec::<String>::new());
+
+    world.database.execute("update announcement_epoch set system_identifier = 'of another server'").await;
+    assert_eq!(codes().await, ["epoch_stale"]);
+    assert!(world.cli(&["announce", "new-epoch"]).await.status.success());
+    world.cli(&["endpoints", "pause", "shop"]).await;
+    assert_eq!(codes().await, ["not_told"]);
+    world.cli(&["announce", "off"]).await;
+    assert_eq!(codes().await, ["changes_not_noted", "not_told"]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_cannot_be_told_safely_is_refused_before_anything_starts() {
+    let receiver = Receiver::start().await;
+    let world = telling(Plan::sqlite(), &receiver).start().await;
+    for (setting, value, expected) in [
+        ("url", "http://169.254.169.254/latest", "link-local"),
+        ("url", "http://10.0.0.7/", "use https"),
+        ("url", "https://[::ffff:169.254.169.254]/", "link-local"),
+        ("url", "ftp://shop/", "is no URL"),
+        ("url", "https://user:canary@shop/", "has a user in it"),
+        ("secrets", "whsec_canary", "24 to 64"),
+        ("types", "order.payed", "is no type"),
+        ("retry_s", "0", "1 to 604800 seconds"),
+        ("batch_max", "101", "1 to 100"),
+    ] {
+        let set = format!("endpoints.shop.{setting}={value}");
+        let output = world.cli(&["config", "--set", &set]).await;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{set}: {told}");
+        assert!(
+            told.contains(&format!("endpoints.shop.{setting}")) && told.contains(expected),
+            "{set}: {told}"
+        );
+    }
+}

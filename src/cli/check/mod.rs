@@ -1,6 +1,7 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
 mod report;
+mod told;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use self::report::Report;
+use self::told::check_told;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::readings;
@@ -60,6 +62,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_silence(&mut report, &store, &settings, check.production).await;
             check_record(&mut report, &store, check.production).await;
             check_settlements(&mut report, &store, check.production).await;
+            check_told(&mut report, &store, &settings, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
     }

@@ -8,6 +8,7 @@ mod endpoint;
 mod listing;
 mod page;
 mod row;
+mod server;
 
 use std::time::Duration;
 
@@ -185,7 +186,9 @@ impl Store {
                 sqlx::query_scalar(SQL).fetch_one(connection).await?
             }, begun))
         };
-        within(ANSWER_MAX, epoch).await
+        let epoch = within(ANSWER_MAX, epoch).await?;
+        self.place_epoch(true).await?;
+        Ok(epoch)
     }
 
     /// At most `limit` entries of the log after `position`; 0 is before all that it has.

@@ -112,7 +112,8 @@ async fn resend(context: &Context, store: &Store, asked: &Resend, json: bool) ->
     match json {
         true => context.output.json(&json!({ "endpoint": name, "orders": orders, "dry_run": asked.dry_run })),
         false => {
-            context.output.line(format_args!("{} {will} told of {orders} orders again", printable(name)))
+            let noun = if orders == 1 { "order" } else { "orders" };
+            context.output.line(format_args!("{} {will} told of {orders} {noun} again", printable(name)))
         }
     }
     Ok(())

@@ -118,7 +118,7 @@ class Postgres:
 
     def empty(self, database):
         """The same start for every turn: no rows but those that migrations make, nothing left to write."""
-        tables = "select string_agg(format('%I', tablename), ', ') from pg_tables where schemaname = 'public' and tablename not in ('_sqlx_migrations', 'paylatch_migrations', 'announcement_epoch')"
+        tables = "select string_agg(format('%I', tablename), ', ') from pg_tables where schemaname = 'public' and tablename not in ('_sqlx_migrations', 'paylatch_migrations', 'announcement_epoch', 'settlement_progress', 'operator_actions')"
         self.sql(database, f"truncate {self.sql(database, tables)}")
         self.sql(database, "checkpoint")
 

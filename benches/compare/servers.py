@@ -26,9 +26,16 @@ STOP_S_MAX = 30
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(count):
+    """Different ones: all are taken before any is given back."""
+    with contextlib.ExitStack() as taken:
+        listeners = [taken.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in listeners]
 
 
 def find(program):

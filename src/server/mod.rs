@@ -4,6 +4,7 @@
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
 mod change_log;
+mod counted;
 mod embedded;
 mod endpoints;
 mod error;

@@ -1,9 +1,10 @@
 //! What the provider's own record and ours disagree in: counted, and compared again, so that it goes when both agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use metrics::gauge;
 
+use super::counted::Known;
 use crate::http::{Sources, received_now};
 use crate::order::Id;
 use crate::store::Store;
@@ -12,7 +13,7 @@ use crate::store::Store;
 #[derive(Default)]
 pub(super) struct Record {
     /// Pairs of source and finding that there once were.
-    known: BTreeSet<(String, String)>,
+    known: Known,
     /// Behind which payment each source goes on to be compared again: some at a time, for there may be many.
     places: BTreeMap<Id, String>,
 }
@@ -21,12 +22,8 @@ impl Record {
     /// Sets the gauges. They keep their last values while the database is away.
     pub(super) async fn tell(&mut self, store: &Store, sources: &Sources) {
         let Ok(counts) = store.finding_counts().await else { return };
-        self.known.extend(counts.iter().map(|(source, finding, _)| (source.clone(), finding.clone())));
-        for (source, finding) in &self.known {
-            let own = counts.iter().find(|(of, word, _)| (of, word) == (source, finding));
-            let count = own.map_or(0, |(_, _, count)| *count);
-            gauge!("paylatch_findings", "source" => source.clone(), "finding" => finding.clone())
-                .set(count as f64);
+        for (source, finding, count) in self.known.with(&counts) {
+            gauge!("paylatch_findings", "source" => source, "finding" => finding).set(count as f64);
         }
         for (source, at) in store.reconciled_until().await.unwrap_or_default() {
             gauge!("paylatch_reconciled_until_seconds", "source" => source).set(at.0 as f64 / 1_000_000.0);

@@ -1,6 +1,5 @@
 //! Keeps settlements while the server runs: a moment behind the webhooks, and in nobody's way.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use metrics::gauge;
@@ -8,6 +7,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::change_log;
+use super::counted::{Counted, Known};
 use crate::http::Sources;
 use crate::store::{LedgerCount, Store};
 
@@ -37,8 +37,8 @@ pub(super) async fn keep(store: Store, sources: Sources) {
 /// The gauges of settlements. One whose last order is put right tells 0.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
-    with_anomaly: BTreeSet<(String, String)>,
-    with_due: BTreeSet<(String, String)>,
+    with_anomaly: Known,
+    with_due: Known,
 }
 
 impl Gauges {
@@ -50,10 +50,10 @@ impl Gauges {
             store.expectation_conflicts().await,
         );
         let (Ok(anomalies), Ok(due), Ok(conflicts)) = counted else { return };
-        for (ledger, anomaly, count) in known(&mut self.with_anomaly, &anomalies) {
+        for (ledger, anomaly, count) in self.with_anomaly.with(&by_labels(anomalies)) {
             gauge!("paylatch_settlements", "ledger" => ledger, "anomaly" => anomaly).set(count as f64);
         }
-        for (ledger, currency, sum) in known(&mut self.with_due, &due) {
+        for (ledger, currency, sum) in self.with_due.with(&by_labels(due)) {
             gauge!("paylatch_settlement_due_minor", "ledger" => ledger, "currency" => currency)
                 .set(sum as f64);
         }
@@ -61,12 +61,6 @@ impl Gauges {
     }
 }
 
-/// What was counted, and 0 for what once was and is no more.
-fn known(before: &mut BTreeSet<(String, String)>, counts: &[LedgerCount]) -> Vec<(String, String, i64)> {
-    before.extend(counts.iter().map(|one| (one.ledger.clone(), one.of.clone())));
-    let count = |(ledger, of): &(String, String)| {
-        let found = counts.iter().find(|one| (&one.ledger, &one.of) == (ledger, of));
-        (ledger.clone(), of.clone(), found.map_or(0, |one| one.count))
-    };
-    before.iter().map(count).collect()
+fn by_labels(counts: Vec<LedgerCount>) -> Vec<Counted> {
+    counts.into_iter().map(|one| (one.ledger, one.of, one.count)).collect()
 }

@@ -1,0 +1,22 @@
+//! Gauges by labels: one whose last row is gone tells 0, not what it last told.
+
+use std::collections::BTreeSet;
+
+/// Two labels, and what was counted under them.
+pub(super) type Counted = (String, String, i64);
+
+/// The labels under which something was counted once.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeSet<(String, String)>);
+
+impl Known {
+    /// What was counted now, and 0 for what once was and is no more.
+    pub(super) fn with(&mut self, counts: &[Counted]) -> Vec<Counted> {
+        self.0.extend(counts.iter().map(|(first, second, _)| (first.clone(), second.clone())));
+        let count = |(first, second): &(String, String)| {
+            let found = counts.iter().find(|(own, other, _)| (own, other) == (first, second));
+            (first.clone(), second.clone(), found.map_or(0, |(_, _, count)| *count))
+        };
+        self.0.iter().map(count).collect()
+    }
+}

@@ -11,6 +11,28 @@ use super::super::{StoreError, StoredEvent, Wanted, postgres, sqlite, within};
 use super::{Connection, Session};
 use crate::order::{Changes, Event, Key, Redeemed, Redemption, Snapshot};
 
+/// One call of a session against its deadline, on either database by a function of the same arguments: in Postgres by itself
+/// (`call`) or with other statements (`transaction`).
+macro_rules! call {
+    ($session:expr, $postgres:path, $sqlite:path, ($($argument:expr),*), $simulated:pat => $simulation:expr) => {
+        call!($session, call, $postgres, $sqlite, ($($argument),*), $simulated => $simulation)
+    };
+    ($session:expr, $how:ident, $postgres:path, $sqlite:path, ($($argument:expr),*), $simulated:pat => $simulation:expr) => {{
+        let mut connection = $session.take().await?;
+        let limit = $session.call_timeout;
+        let answer = match &mut connection {
+            Connection::Postgres(own) => {
+                let work = own.$how(async |statements| $postgres(statements, $($argument),*).await);
+                within(limit, work).await
+            }
+            Connection::Sqlite(own) => within(limit, $sqlite(own, $($argument),*)).await,
+            #[cfg(test)]
+            $simulated => $simulation,
+        };
+        $session.settle(connection, answer)
+    }};
+}
+
 impl Session {
     /// Everything that a batch touches, in one statement and so one snapshot.
     ///
@@ -40,21 +62,13 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn save(&mut self, changes: &Changes<'_>) -> Result<(), StoreError> {
-        let mut connection = self.take().await?;
+        let answer = call!(self, postgres::save, sqlite::save, (changes),
+            Connection::Simulated(own, at) => own.save(*at, changes).await);
         self.calls += 1;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let save = own.call(async |statements| postgres::save(statements, changes).await);
-                within(self.call_timeout, save).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, sqlite::save(own, changes)).await,
-            #[cfg(test)]
-            Connection::Simulated(own, connection) => own.save(*connection, changes).await,
-        };
         if answer.is_ok() {
             self.saved.notify_waiters();
         }
-        self.settle(connection, answer)
+        answer
     }
 
     /// The same for what a person does, which is kept in the same transaction.
@@ -62,18 +76,8 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn save_for(&mut self, changes: &Changes<'_>, kept: (&By, &Action)) -> Result<(), StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let save =
-                    own.transaction(async |statements| save_for_postgres(statements, changes, kept).await);
-                within(self.call_timeout, save).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, save_for_sqlite(own, changes, kept)).await,
-            #[cfg(test)]
-            Connection::Simulated(..) => unreachable!("nobody acts in a simulation"),
-        };
-        self.settle(connection, answer)
+        call!(self, transaction, save_for_postgres, save_for_sqlite, (changes, kept),
+            Connection::Simulated(..) => unreachable!("nobody acts in a simulation"))
     }
 
     /// Writes all of it in the place of `stored`, which goes in the same transaction; its count of duplicates stays.
@@ -87,21 +91,8 @@ impl Session {
         changes: &Changes<'_>,
         kept: (&By, &Action),
     ) -> Result<bool, StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let replace = own.transaction(async |statements| {
-                    replace_postgres(statements, stored, changes, kept).await
-                });
-                within(self.call_timeout, replace).await
-            }
-            Connection::Sqlite(own) => {
-                within(self.call_timeout, replace_sqlite(own, stored, changes, kept)).await
-            }
-            #[cfg(test)]
-            Connection::Simulated(..) => unreachable!("no simulation replaces events"),
-        };
-        self.settle(connection, answer)
+        call!(self, transaction, replace_postgres, replace_sqlite, (stored, changes, kept),
+            Connection::Simulated(..) => unreachable!("no simulation replaces events"))
     }
 
     /// A stored event with its body.
@@ -109,18 +100,8 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn stored(&mut self, key: &Key) -> Result<Option<StoredEvent>, StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let stored = own.call(async |statements| stored_postgres(statements, key).await);
-                within(self.call_timeout, stored).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, stored_sqlite(own, key)).await,
-            // It keeps no bodies.
-            #[cfg(test)]
-            Connection::Simulated(..) => Ok(None),
-        };
-        self.settle(connection, answer)
+        // A simulation keeps no bodies.
+        call!(self, stored_postgres, stored_sqlite, (key), Connection::Simulated(..) => Ok(None))
     }
 
     /// Keeps the bytes of a known event whose body was purged; no others are taken.
@@ -128,17 +109,8 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn restore_body(&mut self, event: &Event) -> Result<(), StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let restore = own.call(async |statements| restore_postgres(statements, event).await);
-                within(self.call_timeout, restore).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, restore_sqlite(own, event)).await,
-            #[cfg(test)]
-            Connection::Simulated(..) => unreachable!("nothing is purged in a simulation"),
-        };
-        self.settle(connection, answer)
+        call!(self, restore_postgres, restore_sqlite, (event),
+            Connection::Simulated(..) => unreachable!("nothing is purged in a simulation"))
     }
 
     /// Keeps that today's definition has read these events, which say what they said.
@@ -146,19 +118,8 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn note_read(&mut self, events: &[Key], read_by: i16) -> Result<(), StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let note = own.call(async |statements| note_read_postgres(statements, events, read_by).await);
-                within(self.call_timeout, note).await
-            }
-            Connection::Sqlite(own) => {
-                within(self.call_timeout, note_read_sqlite(own, events, read_by)).await
-            }
-            #[cfg(test)]
-            Connection::Simulated(..) => unreachable!("nothing is read again in a simulation"),
-        };
-        self.settle(connection, answer)
+        call!(self, note_read_postgres, note_read_sqlite, (events, read_by),
+            Connection::Simulated(..) => unreachable!("nothing is read again in a simulation"))
     }
 
     /// Adds to `events.duplicates`. Each key may occur once.
@@ -166,17 +127,8 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn count_duplicates(&mut self, counts: &[(Key, i64)]) -> Result<(), StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let count = own.call(async |statements| postgres::count_duplicates(statements, counts).await);
-                within(self.call_timeout, count).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, sqlite::count_duplicates(own, counts)).await,
-            #[cfg(test)]
-            Connection::Simulated(own, connection) => own.count_duplicates(*connection).await,
-        };
-        self.settle(connection, answer)
+        call!(self, postgres::count_duplicates, sqlite::count_duplicates, (counts),
+            Connection::Simulated(own, at) => own.count_duplicates(*at).await)
     }
 
     /// Redeems coupons for many at once, in their order; each (code, redeemer) may occur once.
@@ -184,16 +136,7 @@ impl Session {
     /// # Errors
     /// [`StoreError`].
     pub async fn redeem(&mut self, asked: &[Redemption]) -> Result<Vec<Redeemed>, StoreError> {
-        let mut connection = self.take().await?;
-        let answer = match &mut connection {
-            Connection::Postgres(own) => {
-                let redeem = own.call(async |statements| redeem_postgres(statements, asked).await);
-                within(self.call_timeout, redeem).await
-            }
-            Connection::Sqlite(own) => within(self.call_timeout, redeem_sqlite(own, asked)).await,
-            #[cfg(test)]
-            Connection::Simulated(..) => unreachable!("no simulation redeems coupons"),
-        };
-        self.settle(connection, answer)
+        call!(self, redeem_postgres, redeem_sqlite, (asked),
+            Connection::Simulated(..) => unreachable!("no simulation redeems coupons"))
     }
 }

@@ -122,7 +122,7 @@ async fn resend(context: &Context, store: &Store, asked: &Resend, json: bool) ->
 async fn the_order(store: &Store, id: &str, source: Option<&str>) -> Result<Key, Failure> {
     let source = source.map(str::to_owned);
     let filter = OrderFilter { id: Some(id.to_owned()), source, limit: 2, ..OrderFilter::default() };
-    let mut found = store.orders(&filter).await?;
+    let mut found = store.orders(&filter).await?.rows;
     if found.len() > 1 {
         let problem = format!("several sources have an order {id:?}");
         return Err(Failure::new(Exit::Usage, "several_orders", problem).hint("choose one: --source NAME"));

@@ -6,11 +6,13 @@ use serde::Serialize;
 use super::actions::acting;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, acknowledgement, events_table, one_of, stored_id, unmapped_table};
+use super::listing::{
+    ROWS_SHOWN, acknowledgement, events_table, one_of, read_list, stored_id, unmapped_table,
+};
 use super::output::{Output, printable};
 use crate::config::Needs;
 use crate::order::{Key, Outcome};
-use crate::store::{EventAcknowledgementRow, EventFilter, EventRow, ROWS_MAX, Store};
+use crate::store::{EventAcknowledgementRow, EventFilter, EventRow, Store};
 
 #[derive(Args)]
 pub(super) struct Events {
@@ -142,29 +144,16 @@ fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
     }
 }
 
-/// Reads page after page, up to the limit.
 async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> {
-    let mut filter = EventFilter {
-        unread: Vec::new(),
+    let filter = EventFilter {
         id: events.event_id.clone(),
         source: events.source.clone(),
         type_name: events.type_name.clone(),
         outcome: events.outcome.clone(),
         order: events.order.clone(),
         payment: events.payment.clone(),
-        after: events.after.clone(),
-        limit: 0,
+        ..EventFilter::default()
     };
-    let mut rows: Vec<EventRow> = Vec::new();
-    loop {
-        filter.limit =
-            ROWS_MAX.min(events.limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX)));
-        let page = if filter.limit == 0 { Vec::new() } else { store.events(&filter).await? };
-        let is_last = page.len() < filter.limit as usize || filter.limit == 0;
-        rows.extend(page);
-        filter.after = rows.last().map(|row| format!("{}/{}", row.source, row.event_id));
-        if is_last {
-            return Ok(rows);
-        }
-    }
+    let part = async |after, limit| store.events(&EventFilter { after, limit, ..filter.clone() }).await;
+    read_list(events.limit, events.after.clone(), part).await
 }

@@ -6,7 +6,8 @@ use super::failure::{Exit, Failure};
 use super::output::{printable, table};
 use crate::order::{Currency, Id, display_amount};
 use crate::store::{
-    AcknowledgementRow, AnomalyRow, EventRow, OrderFilter, OrderRow, ROWS_MAX, Store, UnmappedType,
+    AcknowledgementRow, AnomalyRow, EventRow, List, OrderFilter, OrderRow, ROWS_MAX, Store, StoreError,
+    UnmappedType,
 };
 
 /// Only these words, which a mistake is answered with.
@@ -17,10 +18,31 @@ pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>) -> PossibleV
 /// How many rows are shown unless told otherwise.
 pub(super) const ROWS_SHOWN: u32 = 10_000;
 
+/// Reads a list part after part, up to `limit` rows. `read` is given where a part begins and how long it may be.
+pub(super) async fn read_list<T>(
+    limit: u32,
+    mut after: Option<String>,
+    mut read: impl AsyncFnMut(Option<String>, u32) -> Result<List<T>, StoreError>,
+) -> Result<Vec<T>, Failure> {
+    let mut rows = Vec::new();
+    loop {
+        let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        if left == 0 {
+            return Ok(rows);
+        }
+        let list = read(after, left.min(ROWS_MAX)).await?;
+        rows.extend(list.rows);
+        after = list.after;
+        if after.is_none() {
+            return Ok(rows);
+        }
+    }
+}
+
 /// All orders of one source, for `dev`.
 pub(super) async fn orders_of(store: &Store, source: &Id) -> Result<String, Failure> {
     let filter = OrderFilter { source: Some(source.to_string()), limit: ROWS_MAX, ..OrderFilter::default() };
-    Ok(orders_table(&store.orders(&filter).await?, &[]))
+    Ok(orders_table(&store.orders(&filter).await?.rows, &[]))
 }
 
 /// A line for each order; anomalies that are among `acknowledged` are marked as settled.

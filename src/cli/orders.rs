@@ -5,14 +5,12 @@ use clap::Args;
 use super::actions::acting;
 use super::context::Context;
 use super::failure::Failure;
-use super::listing::{ROWS_SHOWN, one_of, orders_table};
+use super::listing::{ROWS_SHOWN, one_of, orders_table, read_list};
 use super::one_order;
 use super::settlement::settlements_table;
 use crate::config::Needs;
 use crate::order::{Settlement, Status};
-use crate::store::{
-    AcknowledgementRow, OrderFilter, OrderRow, ROWS_MAX, SettlementFilter, SettlementRow, Store,
-};
+use crate::store::{AcknowledgementRow, OrderFilter, OrderRow, SettlementFilter, SettlementRow, Store};
 
 #[derive(Args)]
 pub(super) struct Orders {
@@ -90,55 +88,26 @@ async fn acknowledgements_of(store: &Store, rows: &[OrderRow]) -> Result<Vec<Ack
     }
 }
 
-/// Reads page after page, up to the limit.
 async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> {
-    let mut filter = OrderFilter {
+    let filter = OrderFilter {
         id: orders.id.clone(),
         source: orders.source.clone(),
         status: orders.status.clone(),
         anomaly: orders.anomaly.then_some(true),
         unclaimed: orders.unclaimed,
-        after: orders.after.clone(),
-        limit: 0,
+        ..OrderFilter::default()
     };
-    let mut rows: Vec<OrderRow> = Vec::new();
-    loop {
-        filter.limit = page_limit(orders, rows.len());
-        let page = if filter.limit == 0 { Vec::new() } else { store.orders(&filter).await? };
-        let is_last = page.len() < filter.limit as usize || filter.limit == 0;
-        rows.extend(page);
-        filter.after = rows.last().map(|row| format!("{}/{}", row.source, row.order_id));
-        if is_last {
-            return Ok(rows);
-        }
-    }
+    let part = async |after, limit| store.orders(&OrderFilter { after, limit, ..filter.clone() }).await;
+    read_list(orders.limit, orders.after.clone(), part).await
 }
 
-/// The same of settlements.
 async fn settlements(
     store: &Store,
     orders: &Orders,
     settlement: &str,
 ) -> Result<Vec<SettlementRow>, Failure> {
-    let mut filter = SettlementFilter {
-        settlement: Some(settlement.to_owned()),
-        after: orders.after.clone(),
-        ..SettlementFilter::default()
-    };
-    let mut rows: Vec<SettlementRow> = Vec::new();
-    loop {
-        filter.limit = page_limit(orders, rows.len());
-        let page = if filter.limit == 0 { Vec::new() } else { store.settlements(&filter).await? };
-        let is_last = page.len() < filter.limit as usize || filter.limit == 0;
-        rows.extend(page);
-        filter.after = rows.last().map(|row| format!("{}/{}", row.ledger, row.order_id));
-        if is_last {
-            return Ok(rows);
-        }
-    }
-}
-
-/// How many rows the next page has, after so many.
-fn page_limit(orders: &Orders, read: usize) -> u32 {
-    ROWS_MAX.min(orders.limit.saturating_sub(u32::try_from(read).unwrap_or(u32::MAX)))
+    let filter = SettlementFilter { settlement: Some(settlement.to_owned()), ..SettlementFilter::default() };
+    let part =
+        async |after, limit| store.settlements(&SettlementFilter { after, limit, ..filter.clone() }).await;
+    read_list(orders.limit, orders.after.clone(), part).await
 }

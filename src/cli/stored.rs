@@ -21,7 +21,7 @@ pub(super) async fn webhook_of(
         source: Some(source.name().to_string()),
         ..EventFilter::default()
     };
-    let Some(stored) = store.stored_events(&filter).await?.pop() else {
+    let Some(stored) = store.stored_events(&filter).await?.rows.pop() else {
         return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {event:?}"))
             .hint(format_args!("`paylatch events --source {}` lists those that there are", source.name())));
     };

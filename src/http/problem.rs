@@ -106,6 +106,8 @@ table! {
     ExpectationConflict = 409 "expectation_conflict" "This revision stands with other terms",
     /// No event has this source and id.
     UnknownEvent = 404 "unknown_event" "No such event",
+    /// No finding of this source and movement is open.
+    UnknownFinding = 404 "unknown_finding" "No such finding",
     /// No endpoint of this name was ever told.
     UnknownEndpoint = 404 "unknown_endpoint" "No such endpoint",
     /// The cursor fell off the log of changes, or another epoch began: read all orders, then ask without `after`.

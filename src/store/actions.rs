@@ -38,6 +38,8 @@ pub enum ActionKind {
     AcknowledgeOrder,
     /// What needed a person about an event was settled.
     AcknowledgeEvent,
+    /// All that failed for one cause was settled.
+    AcknowledgeCause,
     /// A payment was given to an order.
     AssignPayment,
     /// A stored event was read again and says something else.
@@ -73,6 +75,7 @@ pub enum ActionKind {
 words!(ActionKind {
     AcknowledgeOrder = "acknowledge_order",
     AcknowledgeEvent = "acknowledge_event",
+    AcknowledgeCause = "acknowledge_cause",
     AssignPayment = "assign_payment",
     ReprocessEvent = "reprocess_event",
     PurgePayloads = "purge_payloads",

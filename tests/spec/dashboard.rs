@@ -398,6 +398,68 @@ async fn parked_events_are_read_again_once_it_was_shown_what_that_changes() {
 }
 
 #[tokio::test]
+async fn all_that_failed_for_one_cause_is_settled_at_once_and_nothing_else_is() {
+    for world in World::on_each_database().await {
+        let replica = &world.replicas[0];
+        for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
+            world.send(&parked(id)).await;
+        }
+        let other_type = parked("evt_other").with("type", json!("payment_intent.canceled"));
+        world.send(&other_type).await;
+        let other_cause = "update events set reason = 'another one' where event_id = 'evt_4'";
+        world.database.execute(other_cause).await;
+        let note = json!({"note": "test traffic", "cause": "parked"});
+
+        let path = "/api/v1/events/stripe/evt_1/acknowledgements";
+        let wrong = json!({"note": "test traffic", "cause": "applied"});
+        assert_eq!(replica.post_admin(path, &wrong).await.unwrap().code(), "query_invalid");
+        let settled = replica.post_admin(path, &note).await.unwrap().json();
+        assert_eq!((&settled["settled"], &settled["more"]), (&3.into(), &false.into()), "{settled}");
+        let again = replica.post_admin(path, &note).await.unwrap();
+        assert_eq!((again.status.as_u16(), again.code().as_str()), (404, "unknown_event"));
+
+        let attention = text(&replica.admin("/attention").await);
+        assert!(attention.contains("another one") && !attention.contains("evt_1"), "{attention}");
+        let form = [("note", "by hand"), ("cause", "parked")];
+        let answer = submit(replica, "/events/stripe/evt_4/acknowledge", &[], &form).await;
+        assert_eq!(answer.header("location"), Some("/attention?done=Acknowledged+1+event."));
+
+        let kept =
+            "select target, note from operator_actions where action = 'acknowledge_cause' order by action_id";
+        let kept = world.database.rows(kept).await;
+        let told = |row: usize, column: &str| kept[row][column].as_str().unwrap().to_owned();
+        assert_eq!((told(0, "target"), told(0, "note")), ("evt_1".to_owned(), "test traffic".to_owned()));
+        assert_eq!((told(1, "target"), told(1, "note")), ("evt_4".to_owned(), "by hand".to_owned()));
+        assert_eq!((kept.len(), world.count("event_acknowledgements").await), (2, 4));
+    }
+}
+
+#[tokio::test]
+async fn a_finding_is_settled_from_its_page_and_over_the_api() {
+    for world in World::on_each_database().await {
+        let replica = &world.replicas[0];
+        for reference in ["ch_1", "ch/2"] {
+            world.database.execute(&finding(reference)).await;
+        }
+        let page = text(&replica.admin("/settlements").await);
+        assert!(actions(&page).contains("/findings/stripe/ch%2F2/acknowledge"), "{page}");
+        let answer =
+            submit(replica, "/findings/stripe/ch%2F2/acknowledge", &[], &[("note", "known to the bank")])
+                .await;
+        assert_eq!(answer.header("location"), Some("/settlements?done=Acknowledged+1+finding."));
+
+        let path = "/api/v1/findings/stripe/ch_1/acknowledgements";
+        let settled = replica.post_admin(path, &json!({"note": "known"})).await.unwrap().json();
+        assert_eq!(settled, json!({"source": "stripe", "reference": "ch_1", "settled": 1}));
+        assert!(text(&replica.admin("/settlements").await).contains("Nothing disagrees"));
+        let none = "/api/v1/findings/stripe/none/acknowledgements";
+        let none = replica.post_admin(none, &json!({"note": "?"})).await.unwrap();
+        assert_eq!(none.code(), "unknown_finding");
+        assert_eq!(world.count("operator_actions").await, 2);
+    }
+}
+
+#[tokio::test]
 async fn a_refused_webhook_is_explained_and_a_silent_source_is_named() {
     let world = Plan::sqlite().set("sources.stripe.quiet_after", "'1m'").start().await;
     let replica = &world.replicas[0];
@@ -426,13 +488,17 @@ async fn a_refused_webhook_is_explained_and_a_silent_source_is_named() {
 #[tokio::test]
 #[ignore = "needs chromium, node and packages of npm: run by scripts/test --all"]
 async fn every_page_holds_in_a_browser() {
-    let world = Plan::sqlite().start().await;
+    let world = Plan::sqlite()
+        .set("endpoints.shop.url", "'http://127.0.0.1:9/nobody'")
+        .set("endpoints.shop.secrets", &format!("['{}']", crate::receiver::SECRET))
+        .start()
+        .await;
     fill(&world).await;
     let of_shop = payment("pi_1012").of_order("ord_1012");
     world.outcomes(&[&of_shop.authorized(), &of_shop.succeeded(), &of_shop.refunded("re_1012", 400)]).await;
-    let base = format!("http://{}", world.replicas[0].admin_address());
-    let empty = Plan::sqlite().start().await;
-    let empty_base = format!("http://{}", empty.replicas[0].admin_address());
+    world.database.execute(&finding(&hostile("r").replace('\'', "''"))).await;
+    let expected = json!({"amount": 2_000, "currency": "USD", "revision": 1});
+    world.replicas[0].put_admin("/api/v1/expectations/stripe/ord_1012", &expected).await;
     let (order, event) = (escaped_in_path(&hostile("o")), escaped_in_path(&hostile("e")));
     let of_all = [
         format!("/orders/stripe/{order}"),
@@ -452,17 +518,33 @@ async fn every_page_holds_in_a_browser() {
     ];
     let rest = ["/settlements", "/endpoints", "/live", "/actions", "/docs"];
     let pages: Vec<String> = lists.into_iter().chain(rest).map(str::to_owned).chain(of_all).collect();
+    let empty = Plan::sqlite().start().await;
+    let closed = Plan::sqlite().set("admin_token", &format!("'{OPERATOR}'")).start().await;
+    let all = [
+        (&world, pages),
+        (&empty, ["/", "/orders", "/attention"].map(str::to_owned).to_vec()),
+        (&closed, vec!["/login".to_owned()]),
+    ];
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (base, pages) in
-        [(base, pages), (empty_base, ["/", "/orders", "/attention"].map(str::to_owned).to_vec())]
-    {
+    let looking = all.map(|(world, pages)| {
         let mut node = std::process::Command::new("node");
         node.arg(root.join("tests/browser/pages.mjs"))
             .arg(root.join("target/browser-packages"))
-            .arg(base)
+            .arg(format!("http://{}", world.replicas[0].admin_address()))
             .args(pages);
-        let output = tokio::task::spawn_blocking(move || node.output()).await.unwrap().expect("node");
+        tokio::task::spawn_blocking(move || node.output())
+    });
+    for looked in looking {
+        let output = looked.await.unwrap().expect("node");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}{said}", String::from_utf8_lossy(&output.stdout));
     }
+}
+
+/// What inserts an open finding.
+fn finding(reference: &str) -> String {
+    format!(
+        "insert into findings (reference, source, kind, finding, detail, first_seen, last_seen)
+         values ('{reference}', 'stripe', 'captured', 'missing_here', '{{}}', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')"
+    )
 }

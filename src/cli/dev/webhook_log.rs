@@ -70,7 +70,7 @@ async fn what_became(
         limit: 1,
         ..OrderFilter::default()
     };
-    let Some(row) = store.orders(&filter).await.ok().and_then(|mut rows| rows.pop()) else {
+    let Some(row) = store.orders(&filter).await.ok().and_then(|mut list| list.rows.pop()) else {
         return format!("order {}{reason}", printable(order.as_str()));
     };
     let before = statuses.insert(format!("{source}/{order}"), row.status.clone());

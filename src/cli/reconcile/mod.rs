@@ -12,7 +12,7 @@ use self::read::{FileRead, Kept, read_file};
 use super::actions::ActsBy;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::{one_of, stored_id};
+use super::listing::{one_of, read_list, stored_id};
 use super::progress;
 use crate::config::Needs;
 use crate::order::{Disagreement, Id, Key, ReportFinding, ReportRow, TimeSpan, UnixMicros};
@@ -23,7 +23,7 @@ use crate::store::{FindingFilter, FindingRow, ReportFile, Store, Window};
 const SETTLE_DAYS: u32 = 3;
 const DAY: i64 = 86_400_000_000;
 /// The most findings that one call prints as JSON.
-const FINDINGS_MAX: usize = 100_000;
+const FINDINGS_MAX: u32 = 100_000;
 
 #[derive(Args)]
 pub(super) struct Reconcile {
@@ -211,24 +211,14 @@ async fn findings(
     asked: &Reconcile,
     source: Option<&Source>,
 ) -> Result<Vec<FindingRow>, Failure> {
-    let mut filter = FindingFilter {
+    let filter = FindingFilter {
         source: source.map(|source| source.name().to_string()),
         finding: asked.finding.clone(),
-        reference: None,
         all: asked.all,
-        after: None,
-        limit: crate::store::ROWS_MAX,
+        ..FindingFilter::default()
     };
-    let mut rows: Vec<FindingRow> = Vec::new();
-    loop {
-        let page = store.findings(&filter).await?;
-        let is_last = page.len() < filter.limit as usize || rows.len() + page.len() >= FINDINGS_MAX;
-        filter.after = page.last().map(FindingRow::cursor);
-        rows.extend(page);
-        if is_last {
-            return Ok(rows);
-        }
-    }
+    let part = async |after, limit| store.findings(&FindingFilter { after, limit, ..filter.clone() }).await;
+    read_list(FINDINGS_MAX, None, part).await
 }
 
 /// A file as the store knows it.

@@ -4,7 +4,7 @@ use super::super::failure::Failure;
 use super::{Reprocess, source_of};
 use crate::config::Settings;
 use crate::order::Key;
-use crate::store::{By, Conflict, EventFilter, Store};
+use crate::store::{By, Conflict, Store};
 
 /// Why such a conflict is settled, unless who settles it says why.
 const NOTE: &str = "says the same by today's definition";
@@ -39,12 +39,7 @@ fn is_chosen(reprocess: &Reprocess, event: &Key) -> bool {
 
 async fn says_the_same(settings: &Settings, store: &Store, conflict: &Conflict) -> Result<bool, Failure> {
     let key = &conflict.key;
-    let filter = EventFilter {
-        id: Some(key.id.to_string()),
-        source: Some(key.source.to_string()),
-        ..EventFilter::default()
-    };
-    let stored = store.stored_events(&filter).await?.pop();
+    let stored = store.stored_event(key).await?;
     let (Some(source), Some(stored)) = (source_of(settings, key), stored) else { return Ok(false) };
     let (Some(stands), Some(came)) = (&stored.payload, &conflict.payload) else { return Ok(false) };
     let stands = source.reread(&stored.headers, stands, stored.received_at);

@@ -17,7 +17,7 @@ use crate::config::{Needs, Settings};
 use crate::intake::{Replaced, replace};
 use crate::order::{Key, Outcome};
 use crate::provider::Source;
-use crate::store::{By, EventFilter, OrderFilter, STORED_EVENTS_MAX, Session, Store, StoredEvent};
+use crate::store::{By, EventFilter, Session, Store, StoredEvent};
 
 use self::summary::Summary;
 
@@ -129,13 +129,13 @@ async fn read_all(
             let is_chosen = |stored: &&StoredEvent| {
                 reprocess.since.is_none_or(|since| stored.received_at.0 >= since.as_microsecond())
             };
-            for stored in page.iter().filter(is_chosen) {
+            for stored in page.rows.iter().filter(is_chosen) {
                 read_again(settings, (store, session), (stored, by), summary).await?;
                 progress.inc(1);
             }
             summary.note_read(session, by).await?;
-            filter.after = page.last().map(|last| last.key.to_string());
-            if page.len() < STORED_EVENTS_MAX as usize {
+            filter.after = page.after;
+            if filter.after.is_none() {
                 break;
             }
         }
@@ -178,8 +178,7 @@ async fn statuses(store: &Store, would: &Replaced) -> Result<BTreeMap<Key, Strin
     let mut statuses = BTreeMap::new();
     let Replaced::Done { orders, .. } = would else { return Ok(statuses) };
     for (order, _) in orders {
-        let (id, source) = (Some(order.id.to_string()), Some(order.source.to_string()));
-        let row = store.orders(&OrderFilter { id, source, limit: 1, ..OrderFilter::default() }).await?.pop();
+        let row = store.order(order).await?;
         statuses.extend(row.map(|row| (order.clone(), row.status)));
     }
     Ok(statuses)

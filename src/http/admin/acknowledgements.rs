@@ -7,6 +7,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::Object;
 
 use super::acting::Acting;
 use super::coupons::only_post;
@@ -17,7 +18,23 @@ use crate::http::connection::apart;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
 use crate::order::Key;
-use crate::store::By;
+use crate::store::{By, SettledCause};
+
+/// How an event was settled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewEventAcknowledgement {
+    /// Kept with it.
+    #[schema(min_length = 1, max_length = 4000)]
+    note: String,
+    /// Who says so; a proxy that says who asks, and a login, have the last word.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
+    by: Option<String>,
+    /// `parked`, `dead` or `conflict`: also whatever else of the source is so for the same reason and of the same type, at most
+    /// 1,000 of them.
+    #[schema(schema_with = cause_words, required = false)]
+    cause: Option<String>,
+}
 
 /// How it was settled.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,14 +62,29 @@ pub(super) struct SettledOrder {
 pub(super) struct SettledEvent {
     event: String,
     source: String,
-    /// That it is parked or dead, and each body in conflict with it.
+    /// How much: that it is parked or dead, and each body in conflict with it; of a cause, how many failures.
+    settled: usize,
+    /// Whether more may have failed for its cause: ask again.
+    more: bool,
+}
+
+/// What was settled of a movement of money.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SettledMovement {
+    reference: String,
+    source: String,
+    /// How many findings, each with the detail that it has: with another it counts again.
     settled: usize,
 }
+
+/// In which way an event can need a person.
+const CAUSES: [&str; 3] = ["parked", "dead", "conflict"];
 
 pub(super) fn routes(desk: &Desk) -> Router {
     Router::new()
         .route("/api/v1/orders/{source}/{id}/acknowledgements", post(order).fallback(only_post))
         .route("/api/v1/events/{source}/{id}/acknowledgements", post(event).fallback(only_post))
+        .route("/api/v1/findings/{source}/{reference}/acknowledgements", post(finding).fallback(only_post))
         .with_state(desk.clone())
         .layer(from_fn(apart))
 }
@@ -78,8 +110,9 @@ pub(super) async fn order(
     Ok(Json(SettledOrder { order: key.id.to_string(), source: key.source.to_string(), anomalies }))
 }
 
-/// Settles what needs a person about an event: that it is parked or dead, and every body in conflict with it.
-#[utoipa::path(post, path = "/api/v1/events/{source}/{id}/acknowledgements", tag = "events", request_body = NewAcknowledgement, security((), ("token" = [])), params(
+/// Settles what needs a person about an event: that it is parked or dead, and every body in conflict with it; or all that
+/// failed for its cause.
+#[utoipa::path(post, path = "/api/v1/events/{source}/{id}/acknowledgements", tag = "events", request_body = NewEventAcknowledgement, security((), ("token" = [])), params(
     ("source" = String, Path, description = "The source"),
     ("id" = String, Path, description = "The event's id"),
 ), responses(
@@ -94,9 +127,37 @@ pub(super) async fn event(
     request: Request,
 ) -> Result<Json<SettledEvent>, Problem> {
     let key = page::key(path, Code::UnknownEvent)?;
+    let acting = Acting::of(&request)?;
+    let NewEventAcknowledgement { note, by, cause } = read(&desk.bodies, request).await?;
+    let by = acting.by(by.as_deref(), Some(&note)).map_err(invalid)?;
+    let SettledCause { settled, is_cut } = settle_event(&desk, &key, cause.as_deref(), &by).await?;
+    Ok(Json(SettledEvent {
+        event: key.id.to_string(),
+        source: key.source.to_string(),
+        settled,
+        more: is_cut,
+    }))
+}
+
+/// Settles the open findings of a movement of money. They count again when what was compared changes.
+#[utoipa::path(post, path = "/api/v1/findings/{source}/{reference}/acknowledgements", tag = "findings", request_body = NewAcknowledgement, security((), ("token" = [])), params(
+    ("source" = String, Path, description = "The source"),
+    ("reference" = String, Path, description = "The movement's reference"),
+), responses(
+    (status = 200, description = "What was settled", body = SettledMovement),
+    (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
+    (status = 404, description = "No finding of such a movement is open", body = Body, content_type = "application/problem+json"),
+    (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
+))]
+pub(super) async fn finding(
+    State(desk): State<Desk>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: Request,
+) -> Result<Json<SettledMovement>, Problem> {
+    let key = page::key(path, Code::UnknownFinding)?;
     let by = by(&desk, request).await?;
-    let settled = settle_event(&desk, &key, &by).await?;
-    Ok(Json(SettledEvent { event: key.id.to_string(), source: key.source.to_string(), settled }))
+    let settled = settle_finding(&desk, &key, &by).await?;
+    Ok(Json(SettledMovement { reference: key.id.to_string(), source: key.source.to_string(), settled }))
 }
 
 async fn by(desk: &Desk, request: Request) -> Result<By, Problem> {
@@ -115,13 +176,38 @@ pub(super) async fn settle_order(desk: &Desk, order: &Key, by: &By) -> Result<Ve
     Ok(settled)
 }
 
-/// Tells how much was settled.
-pub(super) async fn settle_event(desk: &Desk, event: &Key, by: &By) -> Result<usize, Problem> {
-    let settled = desk.store.acknowledge_event(event, None, by).await?;
+/// Tells how much was settled: of the event, or of all that failed in the way `cause` says for the same reason.
+pub(super) async fn settle_event(
+    desk: &Desk,
+    event: &Key,
+    cause: Option<&str>,
+    by: &By,
+) -> Result<SettledCause, Problem> {
+    page::one_of("cause", cause, CAUSES.into_iter())?;
+    let done = match cause {
+        Some(outcome) => desk.store.acknowledge_cause(event, outcome, by).await?,
+        None => SettledCause { settled: desk.store.acknowledge_event(event, None, by).await?, is_cut: false },
+    };
     desk.count_again();
-    if settled == 0 {
-        let nothing = "There is no event of this id that is parked, dead or in conflict.";
+    if done.settled == 0 {
+        let nothing = match cause {
+            Some(_) => "Nothing is left that failed for the cause of an event of this id.",
+            None => "There is no event of this id that is parked, dead or in conflict.",
+        };
         return Err(Problem::new(Code::UnknownEvent).detail(nothing));
     }
+    Ok(done)
+}
+
+/// Tells how many findings were settled.
+pub(super) async fn settle_finding(desk: &Desk, movement: &Key, by: &By) -> Result<usize, Problem> {
+    let settled = desk.store.acknowledge_findings(movement, by).await?;
+    if settled == 0 {
+        return Err(Problem::new(Code::UnknownFinding).detail("No finding of this movement is open."));
+    }
     Ok(settled)
+}
+
+fn cause_words() -> Object {
+    page::described(CAUSES.into_iter())
 }

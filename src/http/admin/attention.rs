@@ -41,6 +41,6 @@ pub(super) async fn read(store: &Store) -> Result<Attention, Problem> {
     Ok(Attention {
         failures: store.failure_causes().await?,
         anomalies: store.open_anomalies(TOLD_MAX).await?,
-        unclaimed: store.orders(&unclaimed).await?,
+        unclaimed: store.orders(&unclaimed).await?.rows,
     })
 }

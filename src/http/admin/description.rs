@@ -25,7 +25,7 @@ use super::{
         orders::list, orders::one, events::list, events::one, events::raw,
         announcements::list, announcements::stream, live::live, coupons::create, coupons::one, coupons::redeem, coupons::give_back,
         payments::create, endpoints::list, endpoints::pause, endpoints::resume, endpoints::resync, actions::list, findings::list, attention::list, find::list, rejections::list, sources::list,
-        events::raw_conflict, acknowledgements::order, acknowledgements::event, reprocess::create,
+        events::raw_conflict, acknowledgements::order, acknowledgements::event, acknowledgements::finding, reprocess::create,
         expectations::create, expectations::one, expectations::returned, expectations::create_many, expectations::list,
         exposition,
     ),

@@ -14,7 +14,7 @@ use super::page;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
 use crate::order::{Key, Outcome};
-use crate::store::{EventFilter, EventRow, Store};
+use crate::store::{EventFilter, EventRow, List, Store};
 
 /// Which events.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -45,7 +45,8 @@ pub(super) struct Which {
 pub(super) struct Events {
     /// By id and source.
     events: Vec<EventRow>,
-    /// Where the next list begins; null at the end.
+    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 5,000 rows are looked at
+    /// for what few of them are.
     after: Option<String>,
 }
 
@@ -71,10 +72,9 @@ pub(super) async fn list(
         order: which.order,
         payment: which.payment,
         after: which.after,
-        limit: rows + 1,
+        limit: rows,
     };
-    let mut events = store.events(&filter).await?;
-    let after = page::cut(&mut events, rows, |event| format!("{}/{}", event.source, event.event_id));
+    let List { rows: events, after, .. } = store.events(&filter).await?;
     Ok(Json(Events { events, after }))
 }
 
@@ -146,13 +146,7 @@ fn download(bytes: Bytes) -> Response {
 }
 
 pub(super) async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> {
-    let filter = EventFilter {
-        id: Some(key.id.to_string()),
-        source: Some(key.source.to_string()),
-        limit: 1,
-        ..EventFilter::default()
-    };
-    store.events(&filter).await?.pop().ok_or(Code::UnknownEvent.into())
+    store.event(key).await?.ok_or(Code::UnknownEvent.into())
 }
 
 fn outcome_words() -> Object {

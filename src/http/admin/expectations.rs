@@ -24,7 +24,7 @@ use crate::http::problem::Body;
 use crate::http::public::only_get;
 use crate::http::{Code, Problem, Sources, received_now};
 use crate::order::{Expectation, Id, Settlement, SettlementAnomaly, Stated};
-use crate::store::{OrderSettlement, SettlementFilter, SettlementRow, Store};
+use crate::store::{List, OrderSettlement, SettlementFilter, SettlementRow, Store};
 
 /// The largest body, in bytes: so many lines as are taken, each with the longest names.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -214,9 +214,8 @@ pub(super) async fn list(
     page::begins(after.as_deref())?;
     page::one_of("settlement", settlement.as_deref(), Settlement::ALL.iter().map(|word| word.as_str()))?;
     page::one_of("anomaly", anomaly.as_deref(), SettlementAnomaly::ALL.iter().map(|word| word.as_str()))?;
-    let filter = SettlementFilter { ledger, settlement, anomaly, after, limit: rows + 1 };
-    let mut settlements = counter.store.settlements(&filter).await?;
-    let after = page::cut(&mut settlements, rows, |row| format!("{}/{}", row.ledger, row.order_id));
+    let filter = SettlementFilter { ledger, settlement, anomaly, after, limit: rows };
+    let List { rows: settlements, after, .. } = counter.store.settlements(&filter).await?;
     Ok(Json(Settlements { settlements, after }))
 }
 

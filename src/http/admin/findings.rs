@@ -11,7 +11,7 @@ use super::page;
 use crate::http::Problem;
 use crate::http::problem::Body;
 use crate::order::Disagreement;
-use crate::store::{FindingFilter, FindingRow, Store};
+use crate::store::{FindingFilter, FindingRow, List, Store};
 
 /// Which findings.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -38,7 +38,8 @@ pub(super) struct Which {
 pub(super) struct Findings {
     /// By reference and source.
     findings: Vec<FindingRow>,
-    /// Where the next list begins; null at the end.
+    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 5,000 rows are looked at
+    /// for what few of them are.
     after: Option<String>,
 }
 
@@ -61,10 +62,9 @@ pub(super) async fn list(
         reference: None,
         all: which.all.unwrap_or_default(),
         after: which.after,
-        limit: rows + 1,
+        limit: rows,
     };
-    let mut findings = store.findings(&filter).await?;
-    let after = page::cut(&mut findings, rows, FindingRow::cursor);
+    let List { rows: findings, after, .. } = store.findings(&filter).await?;
     Ok(Json(Findings { findings, after }))
 }
 

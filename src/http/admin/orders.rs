@@ -12,7 +12,7 @@ use super::page;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
-use crate::store::{EventRow, ExpectationRow, OrderFilter, OrderRow, OrderSettlement, Store, Told};
+use crate::store::{EventRow, ExpectationRow, List, OrderFilter, OrderRow, OrderSettlement, Store, Told};
 
 /// Which orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -39,7 +39,8 @@ pub(super) struct Which {
 pub(super) struct Orders {
     /// By id and source.
     orders: Vec<OrderRow>,
-    /// Where the next list begins; null at the end.
+    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 5,000 rows are looked at
+    /// for what few of them are.
     after: Option<String>,
 }
 
@@ -78,10 +79,9 @@ pub(super) async fn list(
         anomaly: which.anomaly,
         unclaimed: false,
         after: which.after,
-        limit: rows + 1,
+        limit: rows,
     };
-    let mut orders = store.orders(&filter).await?;
-    let after = page::cut(&mut orders, rows, |order| format!("{}/{}", order.source, order.order_id));
+    let List { rows: orders, after, .. } = store.orders(&filter).await?;
     Ok(Json(Orders { orders, after }))
 }
 
@@ -98,13 +98,7 @@ pub(super) async fn one(
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<OrderWithTimeline>, Problem> {
     let key = page::key(path, Code::UnknownOrder)?;
-    let filter = OrderFilter {
-        id: Some(key.id.to_string()),
-        source: Some(key.source.to_string()),
-        limit: 1,
-        ..OrderFilter::default()
-    };
-    let order = store.orders(&filter).await?.pop().ok_or(Problem::new(Code::UnknownOrder))?;
+    let order = store.order(&key).await?.ok_or(Problem::new(Code::UnknownOrder))?;
     let timeline = store.timeline(&key).await?;
     let told = store.told(&key, order.version).await?;
     let ledgers = sources.ledgers();

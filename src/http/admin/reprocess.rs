@@ -19,10 +19,12 @@ use crate::http::connection::apart;
 use crate::http::problem::Body;
 use crate::intake::{Replaced, replace};
 use crate::order::{Outcome, Receipt};
-use crate::store::{By, EventFilter, STORED_EVENTS_MAX, StoredEvent};
+use crate::store::{By, EventFilter, StoredEvent};
 
 /// Events of one step.
-const STEP_EVENTS_MAX: usize = 1_000;
+const STEP_EVENTS_MAX: u64 = 1_000;
+/// Parts of the list of all events that a step looks through for them.
+const STEP_PARTS_MAX: u32 = 64;
 
 /// Which events to read again. What is not said lets all through; something has to be.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
@@ -116,10 +118,11 @@ pub(super) async fn step(desk: &Desk, acting: &Acting, chosen: &Chosen) -> Resul
     let mut filter = chosen.filter()?;
     let mut step = Step { dry_run: chosen.dry_run, ..Step::default() };
     let mut session = desk.store.session();
-    let sources = desk.sources.all();
+    let (sources, mut parts) = (desk.sources.all(), 0);
     loop {
         let page = desk.store.stored_events(&filter).await?;
-        for stored in &page {
+        parts += 1;
+        for stored in &page.rows {
             step.read += 1;
             let source = sources.iter().find(|source| *source.name() == stored.key.source);
             match (&stored.payload, source) {
@@ -131,12 +134,8 @@ pub(super) async fn step(desk: &Desk, acting: &Acting, chosen: &Chosen) -> Resul
                 }
             }
         }
-        let last = page.last().map(|last| last.key.to_string());
-        if page.len() < STORED_EVENTS_MAX as usize {
-            break;
-        }
-        filter.after = last;
-        if step.read as usize >= STEP_EVENTS_MAX {
+        filter.after = page.after;
+        if filter.after.is_none() || step.read >= STEP_EVENTS_MAX || parts >= STEP_PARTS_MAX {
             step.after = filter.after;
             break;
         }

@@ -156,7 +156,7 @@ async fn one_id_twice_in_a_batch_is_one_event_and_a_duplicate() {
     assert_eq!(world.outcomes(vec![captured("evt_1", "pi_1", 10)]).await, [Outcome::Duplicate]);
 
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [2]);
 }
 
@@ -178,7 +178,7 @@ async fn each_of_many_deliveries_that_contradict_is_a_conflict_and_none_is_count
     assert_eq!(outcomes, [Outcome::Conflict; 12]);
 
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [0]);
 }
 
@@ -199,7 +199,7 @@ async fn a_webhook_that_comes_again_is_found_once_it_is_durable() {
     );
 
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     let duplicates = |id: &str| events.iter().find(|event| event.event_id == id).unwrap().duplicates;
     assert_eq!(["evt_1", "evt_2", "evt_first"].map(duplicates), [1, 1, 0]);
 }
@@ -308,7 +308,7 @@ async fn a_sender_that_goes_away_cuts_nothing_and_the_lanes_drain_before_they_en
         assert!(futures_util::poll!(&mut sending).is_pending());
     }
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 100, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 100, ..Default::default() }).await.unwrap().rows;
     assert_eq!(events.len(), 50);
 }
 

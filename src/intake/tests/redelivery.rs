@@ -30,7 +30,7 @@ async fn a_body_that_contradicts_only_what_an_older_definition_read_is_a_duplica
     assert_eq!(told, [(Outcome::Duplicate, false), (Outcome::Conflict, true)], "only the second says else");
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 1);
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [1, 0]);
     assert_eq!(events.iter().map(|event| event.amount).collect::<Vec<_>>(), [Some(10); 2], "nothing moved");
 }
@@ -76,7 +76,7 @@ async fn duplicates_that_cannot_be_counted_in_an_outage_are_counted_after_it() {
     tally.write(&mut session).await;
     tally.write(&mut session).await;
 
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     assert_eq!(events.iter().map(|event| event.duplicates).collect::<Vec<_>>(), [3], "once");
 }
 
@@ -88,6 +88,6 @@ async fn what_comes_after_its_deadline_is_refused_and_not_stored() {
     let answer = world.intake.process(vec![captured("evt_1", "pi_1", 10)], late).await;
     assert_eq!(answer, Err(Refusal::DeadlinePassed));
     let (store, _directory) = world.drained().await;
-    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap();
+    let events = store.events(&store::EventFilter { limit: 10, ..Default::default() }).await.unwrap().rows;
     assert!(events.is_empty(), "nobody waits for it any more: {events:?}");
 }

@@ -26,7 +26,7 @@ async fn every_provider_s_events_end_in_the_reviewed_rows_shuffled_repeated_and_
             let events = two_deliveries(provider, seed);
             let outcomes = deliver(&mut store.session(), &events).await;
             let rows =
-                store.orders(&OrderFilter { limit: ROWS_MAX, ..OrderFilter::default() }).await.unwrap();
+                store.orders(&OrderFilter { limit: ROWS_MAX, ..OrderFilter::default() }).await.unwrap().rows;
 
             let lines: Vec<String> = rows.iter().map(line).collect();
             assert_eq!(lines, reviewed_orders(provider), "{provider}, seed {seed}");

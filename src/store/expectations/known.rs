@@ -77,7 +77,7 @@ impl Store {
         let known = self.known(&wanted, ledgers).await?.pop();
         let known = known.ok_or_else(|| StoreError::Stale(format!("order {order}")))?;
         let filter = OrderFilter { id: Some(order.to_string()), limit: ROWS_MAX, ..OrderFilter::default() };
-        let mut orders = self.orders(&filter).await?;
+        let mut orders = self.orders(&filter).await?.rows;
         orders.retain(|row| sources.iter().any(|source| source.as_str() == row.source));
         let settled = known.settled();
         let amount = |of: fn(&Settled) -> i64| settled.as_ref().map(of);

@@ -1,12 +1,13 @@
 //! Lists and counts of settlements. They are a moment behind: the server that keeps them follows the log.
 
 use serde::Serialize;
-use sqlx::AssertSqlSafe;
 
 use super::row::Statement;
 use super::{ANSWER_MAX, ExpectationRow, QUERY_MAX, SettlementRow};
 use crate::order::Id;
-use crate::store::inspect::ROWS_MAX;
+use crate::store::inspect::List;
+use crate::store::inspect::clause::{Clause, Sequence};
+use crate::store::inspect::list::Placed;
 use crate::store::{Database, Store, StoreError, within};
 
 const COLUMNS: &str = "
@@ -24,7 +25,7 @@ pub struct SettlementFilter {
     pub anomaly: Option<String>,
     /// After this row: `ledger/order` of the last one seen.
     pub after: Option<String>,
-    /// How many rows, at most [`ROWS_MAX`].
+    /// How many rows, at most [`ROWS_MAX`](crate::store::ROWS_MAX).
     pub limit: u32,
 }
 
@@ -39,53 +40,45 @@ pub struct LedgerCount {
     pub count: i64,
 }
 
+impl SettlementFilter {
+    fn clause(&self) -> Result<Clause<'_>, StoreError> {
+        let sequence = Sequence { columns: &["s.order_id", "s.ledger"], in_cursor: &[1, 0] };
+        let mut clause = Clause::new(sequence, vec!["settlements s"]);
+        // Not those that were not looked at yet.
+        clause.filter("s.settlement is not null", &[]);
+        clause.filter_by("s.ledger = $", self.ledger.as_deref());
+        clause.filter_by("s.settlement = $", self.settlement.as_deref());
+        if let Some(anomaly) = self.anomaly.as_deref() {
+            clause.find("(s.anomalies <> '[]' or s.unpaid_at is not null)", &[]);
+            clause.filter(
+                "exists (select 1 from v_settlement_anomalies a
+                          where a.order_id = s.order_id and a.ledger = s.ledger and a.anomaly = $)",
+                &[anomaly],
+            );
+        }
+        clause.behind(self.after.as_deref())?;
+        Ok(clause)
+    }
+}
+
+impl Placed for SettlementRow {
+    fn place(&self) -> Vec<&str> {
+        vec![&self.order_id, &self.ledger]
+    }
+}
+
 impl Store {
     /// Settlements by (order, ledger), from `after` on.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
-    pub async fn settlements(&self, filter: &SettlementFilter) -> Result<Vec<SettlementRow>, StoreError> {
+    pub async fn settlements(&self, filter: &SettlementFilter) -> Result<List<SettlementRow>, StoreError> {
         let now = match &self.database {
             Database::Postgres(_) => "now()",
             Database::Sqlite(_) => "strftime('%Y-%m-%dT%H:%M:%f000Z')",
         };
-        let mut conditions = vec!["s.settlement is not null".to_owned()];
-        let mut values = Vec::new();
-        let mut is = |condition: &str, value: &Option<String>| {
-            if let Some(value) = value {
-                values.push(value.clone());
-                conditions.push(condition.replace('$', &format!("${}", values.len())));
-            }
-        };
-        is("s.ledger = $", &filter.ledger);
-        is("s.settlement = $", &filter.settlement);
-        is(
-            "exists (select 1 from v_settlement_anomalies a where a.order_id = s.order_id and a.ledger = s.ledger and a.anomaly = $)
-             and (s.anomalies <> '[]' or s.unpaid_at is not null)",
-            &filter.anomaly,
-        );
-        if let Some(after) = &filter.after {
-            let (ledger, order) = after.split_once('/').ok_or_else(|| StoreError::Refused {
-                code: "22023".to_owned(),
-                message: "after is not the ledger/order of a row".to_owned(),
-            })?;
-            values.extend([order.to_owned(), ledger.to_owned()]);
-            let n = values.len();
-            conditions.push(format!("(s.order_id, s.ledger) > (${}, ${n})", n - 1));
-        }
-        let (conditions, limit) = (conditions.join(" and "), filter.limit.min(ROWS_MAX));
-        let sql = || {
-            AssertSqlSafe(format!(
-                "select {COLUMNS}, s.unpaid_at is not null and s.unpaid_at <= {now} as is_late from settlements s
-                  where {conditions} order by s.order_id, s.ledger limit {limit}"
-            ))
-        };
-        let rows = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(value)).fetch_all(pool).await?
-            }))
-        };
-        within(ANSWER_MAX, rows).await
+        let columns = format!("{COLUMNS}, s.unpaid_at is not null and s.unpaid_at <= {now} as is_late");
+        self.list(&columns, filter.clause()?, filter.limit).await
     }
 
     /// All that was stated of an order, by revision.

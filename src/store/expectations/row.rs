@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::moment;
 use crate::order::{Currency, Terms, UnixMicros};
 use crate::store::StoreError;
-use crate::store::inspect::rows::{json as json_of, time};
+use crate::store::inspect::rows::{json_of, time};
 use crate::store::inspect::{AnomalyRow, OrderRow};
 use crate::store::timestamp::rfc3339;
 
@@ -181,35 +181,24 @@ pub(super) fn shown(at: UnixMicros) -> Result<String, StoreError> {
     rfc3339(at).map_err(|error| StoreError::Unknown(error.to_string()))
 }
 
-impl<'r, R> FromRow<'r, R> for SettlementRow
+from_row!(SettlementRow {
+    order_id, ledger, settlement, revision, currency, expected, captured, refunded, lost, held, due,
+    anomalies by with_lateness, updated_at by time,
+});
+
+/// The anomalies of a settlement's row, and that it is unpaid, which only the clock says.
+fn with_lateness<'r, R>(row: &'r R, column: &'static str) -> Result<Vec<AnomalyRow>, sqlx::Error>
 where
     R: Row,
     &'static str: ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
     bool: Decode<'r, R::Database> + Type<R::Database>,
-    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
 {
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let mut anomalies: Vec<AnomalyRow> = json_of(&row.try_get::<String, _>("anomalies")?)?;
+    let mut anomalies: Vec<AnomalyRow> = json_of(row, column)?;
+    if row.try_get("is_late")? {
         let due: i64 = row.try_get("due")?;
-        if row.try_get("is_late")? {
-            anomalies.push(AnomalyRow { anomaly: "unpaid".to_owned(), detail: json!({ "due": due }) });
-        }
-        Ok(Self {
-            order_id: row.try_get("order_id")?,
-            ledger: row.try_get("ledger")?,
-            settlement: row.try_get("settlement")?,
-            revision: row.try_get("revision")?,
-            currency: row.try_get("currency")?,
-            expected: row.try_get("expected")?,
-            captured: row.try_get("captured")?,
-            refunded: row.try_get("refunded")?,
-            lost: row.try_get("lost")?,
-            held: row.try_get("held")?,
-            due,
-            anomalies,
-            updated_at: time(row, "updated_at")?,
-        })
+        anomalies.push(AnomalyRow { anomaly: "unpaid".to_owned(), detail: json!({ "due": due }) });
     }
+    Ok(anomalies)
 }

@@ -1,94 +1,121 @@
 //! The part of a list's statement that depends on its filters: only those that are given, so that each can use its index.
 
-use super::{EventFilter, OrderFilter};
 use crate::store::StoreError;
 
-/// Tables and conditions, and the texts for their `$1`, `$2`, ..
-pub(super) struct Clause<'f> {
+/// What a list is ordered by, and how a row's place in it is written.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Sequence {
+    /// Its columns, which are unique together.
+    pub(in crate::store) columns: &'static [&'static str],
+    /// The order in which a cursor names them, divided by slashes: only the last may hold one.
+    pub(in crate::store) in_cursor: &'static [usize],
+}
+
+/// Tables and conditions, each with the texts for its places, which are written `$`.
+#[derive(Debug)]
+pub(in crate::store) struct Clause<'f> {
+    sequence: Sequence,
     tables: Vec<&'static str>,
-    conditions: Vec<String>,
-    pub(super) values: Vec<&'f str>,
+    /// What an index finds, however many rows there are.
+    finds: Vec<(String, Vec<&'f str>)>,
+    /// What every row that was found has to be looked at for.
+    filters: Vec<(String, Vec<&'f str>)>,
+}
+
+/// A statement from its `from` on, with the texts for its `$1`, `$2`, ..
+pub(in crate::store) struct Bound<'f> {
+    pub(in crate::store) sql: String,
+    pub(in crate::store) values: Vec<&'f str>,
 }
 
 impl<'f> Clause<'f> {
-    /// Of a list of events, which are `e`. The table that says most comes first: SQLite joins in this order.
-    pub(super) fn of_events(filter: &'f EventFilter) -> Result<Self, StoreError> {
-        let mut clause = Self { tables: Vec::new(), conditions: Vec::new(), values: Vec::new() };
-        if let Some(order) = &filter.order {
-            clause.tables.push("payments p");
-            clause.conditions.push("e.payment_id = p.payment_id and e.source = p.source".to_owned());
-            clause.is("p.order_id", Some(order));
-        }
-        match filter.outcome.as_deref() {
-            Some("conflict") => {
-                clause.tables.push("(select distinct event_id, source from conflicts) c");
-                clause.conditions.push("e.event_id = c.event_id and e.source = c.source".to_owned());
-            }
-            outcome => clause.is("e.outcome", outcome),
-        }
-        clause.tables.push("events e");
-        clause.is("e.event_id", filter.id.as_deref());
-        clause.is("e.source", filter.source.as_deref());
-        clause.is("e.type", filter.type_name.as_deref());
-        clause.is("e.payment_id", filter.payment.as_deref());
-        clause.is_unread(&filter.unread);
-        clause.behind(["e.event_id", "e.source"], filter.after.as_deref())?;
-        Ok(clause)
+    /// Of these tables; the one that says most comes first: SQLite joins in this order.
+    pub(in crate::store) fn new(sequence: Sequence, tables: Vec<&'static str>) -> Self {
+        Self { sequence, tables, finds: Vec::new(), filters: Vec::new() }
     }
 
-    /// Of a list of orders.
-    pub(super) fn of_orders(filter: &'f OrderFilter) -> Result<Self, StoreError> {
-        let mut clause = Self { tables: vec!["orders"], conditions: Vec::new(), values: Vec::new() };
-        clause.is("order_id", filter.id.as_deref());
-        clause.is("source", filter.source.as_deref());
-        clause.is("status", filter.status.as_deref());
-        let anomaly = filter.anomaly.map(|has| if has { "anomaly is not null" } else { "anomaly is null" });
-        clause.conditions.extend(anomaly.map(str::to_owned));
-        if filter.unclaimed {
-            let unclaimed = "exists (select 1 from v_unclaimed u where u.payment_id = order_id and u.source = orders.source)";
-            clause.conditions.push(unclaimed.to_owned());
-        }
-        clause.behind(["order_id", "source"], filter.after.as_deref())?;
-        Ok(clause)
+    /// Only rows that an index finds by this.
+    pub(in crate::store) fn find(&mut self, condition: impl Into<String>, values: &[&'f str]) {
+        self.finds.push((condition.into(), values.to_vec()));
     }
 
-    /// `from .. where ..`
-    pub(super) fn sql(&self) -> String {
-        let conditions =
-            if self.conditions.is_empty() { "1 = 1".to_owned() } else { self.conditions.join(" and ") };
-        format!("from {} where {conditions}", self.tables.join(" cross join "))
+    /// Only rows that are so once they are looked at.
+    pub(in crate::store) fn filter(&mut self, condition: impl Into<String>, values: &[&'f str]) {
+        self.filters.push((condition.into(), values.to_vec()));
     }
 
-    fn is(&mut self, column: &str, value: Option<&'f str>) {
-        if let Some(value) = value {
-            self.values.push(value);
-            self.conditions.push(format!("{column} = ${}", self.values.len()));
-        }
+    /// The same, if a value is asked for.
+    pub(in crate::store) fn filter_by(&mut self, condition: &str, value: Option<&'f str>) {
+        self.filters.extend(value.map(|value| (condition.to_owned(), vec![value])));
     }
 
-    /// Of one of the sources, and read by another than its number says.
-    fn is_unread(&mut self, readings: &'f [(String, i16)]) {
-        if readings.is_empty() {
-            return;
-        }
-        let of = |(source, read_by): &'f (String, i16)| {
-            self.values.push(source);
-            format!("(e.source = ${} and coalesce(e.read_by, 0) <> {read_by})", self.values.len())
-        };
-        let any: Vec<String> = readings.iter().map(of).collect();
-        self.conditions.push(format!("({})", any.join(" or ")));
-    }
-
-    /// Behind the row `source/id`.
-    fn behind(&mut self, [id, source]: [&str; 2], after: Option<&'f str>) -> Result<(), StoreError> {
+    /// Behind the row that a cursor names.
+    pub(in crate::store) fn behind(&mut self, after: Option<&'f str>) -> Result<(), StoreError> {
         let Some(after) = after else { return Ok(()) };
-        let (after_source, after_id) = after.split_once('/').ok_or_else(|| StoreError::Refused {
-            code: "22023".to_owned(),
-            message: "after is not the source/id of a row".to_owned(),
-        })?;
-        self.values.extend([after_id, after_source]);
-        let n = self.values.len();
-        self.conditions.push(format!("({id}, {source}) > (${}, ${n})", n - 1));
+        let named = self.sequence.in_cursor;
+        let parts: Vec<&str> = after.splitn(named.len(), '/').collect();
+        if parts.len() < named.len() {
+            let message = "after is not the cursor of a row".to_owned();
+            return Err(StoreError::Refused { code: "22023".to_owned(), message });
+        }
+        let mut place: Vec<(usize, &str)> = named.iter().copied().zip(parts).collect();
+        place.sort_unstable();
+        let place: Vec<&str> = place.into_iter().map(|(_, part)| part).collect();
+        self.find(self.compared(">"), &place);
         Ok(())
+    }
+
+    /// Not behind this place.
+    pub(super) fn up_to(&mut self, place: &'f [String]) {
+        let place: Vec<&str> = place.iter().map(String::as_str).collect();
+        self.find(self.compared("<="), &place);
+    }
+
+    /// How a place in the list is written.
+    pub(super) fn cursor(&self, place: &[&str]) -> String {
+        let named = self.sequence.in_cursor.iter().filter_map(|column| place.get(*column).copied());
+        named.collect::<Vec<_>>().join("/")
+    }
+
+    pub(super) fn has_filters(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
+    /// Its columns, as a select and an order name them.
+    pub(super) fn sequence(&self) -> String {
+        self.sequence.columns.join(", ")
+    }
+
+    /// The rows that an index finds.
+    pub(super) fn found(&self) -> Bound<'f> {
+        self.bound(self.finds.iter())
+    }
+
+    /// Those of them that pass.
+    pub(super) fn passing(&self) -> Bound<'f> {
+        self.bound(self.finds.iter().chain(&self.filters))
+    }
+
+    fn compared(&self, operator: &str) -> String {
+        let places = vec!["$"; self.sequence.columns.len()].join(", ");
+        format!("({}) {operator} ({places})", self.sequence())
+    }
+
+    fn bound<'c>(&'c self, conditions: impl Iterator<Item = &'c (String, Vec<&'f str>)>) -> Bound<'f>
+    where
+        'f: 'c,
+    {
+        let (mut sql, mut values) =
+            (format!("from {} where 1 = 1", self.tables.join(" cross join ")), Vec::new());
+        for (condition, texts) in conditions {
+            let mut parts = condition.split('$');
+            sql.push_str(" and ");
+            sql.push_str(parts.next().unwrap_or_default());
+            for (part, text) in parts.zip(texts) {
+                values.push(*text);
+                sql.push_str(&format!("${}{part}", values.len()));
+            }
+        }
+        Bound { sql, values }
     }
 }

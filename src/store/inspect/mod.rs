@@ -17,13 +17,16 @@ macro_rules! needs_a_person {
 }
 
 mod acknowledge;
+mod acknowledge_cause;
 mod actions;
 mod attention;
 mod audit;
-mod clause;
+pub(super) mod clause;
 mod conflicts;
 mod details;
+mod filter;
 mod find;
+pub(super) mod list;
 mod purge;
 mod recent;
 pub(super) mod rows;
@@ -37,21 +40,23 @@ use bytes::Bytes;
 
 use crate::order::{Id, Key, UnixMicros};
 
-use self::clause::Clause;
 use super::{Database, Store, StoreError, within};
 
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
+pub use acknowledge_cause::SettledCause;
 pub use actions::ActionRow;
 pub use attention::{FailureCause, OpenAnomaly};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use conflicts::Conflict;
 pub use details::{ConflictRow, PaymentRow};
+pub use filter::{EventFilter, OrderFilter};
 pub use find::Found;
+pub use list::{LOOKED_AT_MAX, List};
 pub use purge::Purged;
 pub use recent::{Place, PlacedEvent, RecentFilter};
 pub use rows::{AnomalyRow, EventRow, OrderRow};
+pub use stored::StoredEvent;
 pub(super) use stored::{STORED_COLUMNS, stored};
-pub use stored::{STORED_EVENTS_MAX, StoredEvent};
 pub use unmapped::UnmappedType;
 
 /// The most rows that one call answers, whatever its `limit`.
@@ -64,48 +69,6 @@ const QUERY_MAX: Duration = Duration::from_secs(10);
 const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// An event that names the order may come this much later than the money.
 pub const UNCLAIMED_AFTER: Duration = Duration::from_mins(15);
-
-/// Which orders; a filter that is `None` lets all through.
-#[derive(Debug, Clone, Default)]
-pub struct OrderFilter {
-    /// By id.
-    pub id: Option<String>,
-    /// By source.
-    pub source: Option<String>,
-    /// By status, in the words of the database.
-    pub status: Option<String>,
-    /// Those with an anomaly, or those without.
-    pub anomaly: Option<bool>,
-    /// Only those that hold or held money and that no event names: their payment's id stands in for the order.
-    pub unclaimed: bool,
-    /// After this row: `source/id` of the last one seen.
-    pub after: Option<String>,
-    /// How many rows, at most [`ROWS_MAX`].
-    pub limit: u32,
-}
-
-/// Which events; a filter that is `None` lets all through.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// By id.
-    pub id: Option<String>,
-    /// By source.
-    pub source: Option<String>,
-    /// By the provider's name for what happened.
-    pub type_name: Option<String>,
-    /// By outcome, in the words of the database; `conflict` are those that another body came for.
-    pub outcome: Option<String>,
-    /// By the order that their payment belongs to now.
-    pub order: Option<String>,
-    /// By payment.
-    pub payment: Option<String>,
-    /// Only those of these sources that were read by another than the number of each; none listed: all.
-    pub unread: Vec<(String, i16)>,
-    /// After this row: `source/id` of the last one seen.
-    pub after: Option<String>,
-    /// How many rows, at most [`ROWS_MAX`].
-    pub limit: u32,
-}
 
 /// What a person should look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -131,7 +94,7 @@ impl Counts {
 }
 
 const EVENT_COLUMNS: &str = concat!(
-    "e.event_id, e.source, e.type, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis, e.reference, e.amount,
+    "e.event_id, e.source, e.type as type_name, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis, e.reference, e.amount,
     e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by, e.facts_sha256,
     e.body_sha256, cast(e.headers as text) as headers, cast(length(e.payload) as bigint) as payload_bytes,
     (select count(*) from conflicts c where c.event_id = e.event_id and c.source = e.source) as conflicts, ",
@@ -139,7 +102,7 @@ const EVENT_COLUMNS: &str = concat!(
     " as needs_a_person"
 );
 const ORDER_COLUMNS: &str =
-    "order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost,
+    "orders.order_id, orders.source, status, currency, authorized, reserved, captured, refunded, disputed, lost,
     anomaly, cast(anomalies as text) as anomalies, version, first_event_at, last_event_at, updated_at";
 
 impl Store {
@@ -147,40 +110,36 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
-    pub async fn orders(&self, filter: &OrderFilter) -> Result<Vec<OrderRow>, StoreError> {
-        let clause = Clause::of_orders(filter)?;
-        let sql = || {
-            let (clause, limit) = (clause.sql(), filter.limit.min(ROWS_MAX));
-            sqlx::AssertSqlSafe(format!(
-                "select {ORDER_COLUMNS} {clause} order by order_id, source limit {limit}"
-            ))
-        };
-        let rows = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
-            }))
-        };
-        within(ANSWER_MAX, rows).await
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<List<OrderRow>, StoreError> {
+        self.list(ORDER_COLUMNS, filter.clause()?, filter.limit).await
+    }
+
+    /// The order of this key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn order(&self, key: &Key) -> Result<Option<OrderRow>, StoreError> {
+        let (id, source) = (Some(key.id.to_string()), Some(key.source.to_string()));
+        let filter = OrderFilter { id, source, limit: 1, ..OrderFilter::default() };
+        Ok(self.orders(&filter).await?.rows.pop())
     }
 
     /// Events by (id, source), from `after` on.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
-    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<EventRow>, StoreError> {
-        let clause = Clause::of_events(filter)?;
-        let sql = || {
-            let (clause, limit) = (clause.sql(), filter.limit.min(ROWS_MAX));
-            sqlx::AssertSqlSafe(format!(
-                "select {EVENT_COLUMNS} {clause} order by e.event_id, e.source limit {limit}"
-            ))
-        };
-        let rows = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
-            }))
-        };
-        within(ANSWER_MAX, rows).await
+    pub async fn events(&self, filter: &EventFilter) -> Result<List<EventRow>, StoreError> {
+        self.list(EVENT_COLUMNS, filter.clause()?, filter.limit).await
+    }
+
+    /// The event of this key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event(&self, key: &Key) -> Result<Option<EventRow>, StoreError> {
+        let (id, source) = (Some(key.id.to_string()), Some(key.source.to_string()));
+        let filter = EventFilter { id, source, limit: 1, ..EventFilter::default() };
+        Ok(self.events(&filter).await?.rows.pop())
     }
 
     /// Every event of the order's payments, as they arrived.

@@ -113,8 +113,8 @@ impl Store {
                           where p.payment_id = n.payment_id and p.source = n.source
                           group by p.order_id, p.source) told
                   cross join orders
-                  where order_id = told.of_order and source = told.of_source
-                  order by told.last_at desc, order_id, source limit {limit}"
+                  where orders.order_id = told.of_order and orders.source = told.of_source
+                  order by told.last_at desc, orders.order_id, orders.source limit {limit}"
             ))
         };
         let (since, place, texts) = filter.values();

@@ -2,9 +2,10 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use sqlx::{ColumnIndex, Decode, Row, Type};
 use utoipa::ToSchema;
 
+use super::list::Placed;
 use crate::order::{Entry, Id, UnixMicros};
 use crate::store::snapshot;
 use crate::store::timestamp::rfc3339;
@@ -138,76 +139,38 @@ impl EventRow {
     }
 }
 
-impl<'r, R> FromRow<'r, R> for OrderRow
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            order_id: row.try_get("order_id")?,
-            source: row.try_get("source")?,
-            status: row.try_get("status")?,
-            currency: row.try_get("currency")?,
-            authorized: row.try_get("authorized")?,
-            reserved: row.try_get("reserved")?,
-            captured: row.try_get("captured")?,
-            refunded: row.try_get("refunded")?,
-            disputed: row.try_get("disputed")?,
-            lost: row.try_get("lost")?,
-            anomaly: row.try_get("anomaly")?,
-            anomalies: json(&row.try_get::<String, _>("anomalies")?)?,
-            version: row.try_get("version")?,
-            first_event_at: time(row, "first_event_at")?,
-            last_event_at: time(row, "last_event_at")?,
-            updated_at: time(row, "updated_at")?,
-        })
+impl Placed for OrderRow {
+    fn place(&self) -> Vec<&str> {
+        vec![&self.order_id, &self.source]
     }
 }
 
-impl<'r, R> FromRow<'r, R> for EventRow
+impl Placed for EventRow {
+    fn place(&self) -> Vec<&str> {
+        vec![&self.event_id, &self.source]
+    }
+}
+
+from_row!(OrderRow {
+    order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, anomaly,
+    anomalies by json_of, version, first_event_at by time, last_event_at by time, updated_at by time,
+});
+
+from_row!(EventRow {
+    event_id, source, type_name, outcome, reason, payment_id, account, kind, basis, reference, amount, currency,
+    order_claim, claim_rank, occurred_at by time, received_at by time, duplicates, read_by, facts_sha256 by hex_of,
+    body_sha256 by hex_of, headers by json_of, payload_bytes, conflicts, needs_a_person,
+});
+
+/// What the text of a column says in JSON.
+pub(in crate::store) fn json_of<'r, R, T>(row: &'r R, column: &'static str) -> Result<T, sqlx::Error>
 where
     R: Row,
     &'static str: ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    i16: Decode<'r, R::Database> + Type<R::Database>,
-    bool: Decode<'r, R::Database> + Type<R::Database>,
-    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
-    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+    T: DeserializeOwned,
 {
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let headers: String = row.try_get("headers")?;
-        Ok(Self {
-            event_id: row.try_get("event_id")?,
-            source: row.try_get("source")?,
-            type_name: row.try_get("type")?,
-            outcome: row.try_get("outcome")?,
-            reason: row.try_get("reason")?,
-            payment_id: row.try_get("payment_id")?,
-            account: row.try_get("account")?,
-            kind: row.try_get("kind")?,
-            basis: row.try_get("basis")?,
-            reference: row.try_get("reference")?,
-            amount: row.try_get("amount")?,
-            currency: row.try_get("currency")?,
-            order_claim: row.try_get("order_claim")?,
-            claim_rank: row.try_get("claim_rank")?,
-            occurred_at: time(row, "occurred_at")?,
-            received_at: time(row, "received_at")?,
-            duplicates: row.try_get("duplicates")?,
-            read_by: row.try_get("read_by")?,
-            facts_sha256: hex::encode(row.try_get::<Vec<u8>, _>("facts_sha256")?),
-            body_sha256: hex::encode(row.try_get::<Vec<u8>, _>("body_sha256")?),
-            headers: json(&headers)?,
-            payload_bytes: row.try_get("payload_bytes")?,
-            conflicts: row.try_get("conflicts")?,
-            needs_a_person: row.try_get("needs_a_person")?,
-        })
-    }
+    json(&row.try_get::<String, _>(column)?)
 }
 
 pub(in crate::store) fn json<T: DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
@@ -221,4 +184,28 @@ where
     UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
 {
     rfc3339(row.try_get(column)?).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
+/// A time that a row may have.
+pub(in crate::store) fn time_if_any<'r, R>(
+    row: &'r R,
+    column: &'static str,
+) -> Result<Option<String>, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let is_there = row.try_get::<Option<UnixMicros>, _>(column)?.is_some();
+    is_there.then(|| time(row, column)).transpose()
+}
+
+/// Bytes, in hex.
+fn hex_of<'r, R>(row: &'r R, column: &'static str) -> Result<String, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.try_get::<Vec<u8>, _>(column).map(hex::encode)
 }

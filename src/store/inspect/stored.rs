@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use sqlx::{FromRow, Row};
 
-use super::clause::Clause;
-use super::{ANSWER_MAX, EventFilter, QUERY_MAX};
+use super::list::{List, Placed};
+use super::{ANSWER_MAX, EventFilter};
 use crate::order::{Id, Key, Outcome, UnixMicros};
 use crate::store::{Database, Store, StoreError, within};
 
 /// The most events that one call answers: their bodies are with them.
-pub const STORED_EVENTS_MAX: u32 = 32;
+const STORED_EVENTS_MAX: u32 = 32;
 
 /// A stored event, as far as reading it again needs it.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub(in crate::store) type StoredRow = (
     Option<Vec<u8>>,
 );
 
+/// What people say is not read again.
+const OF_PROVIDERS: &str = "e.type <> 'paylatch.assigned'";
 /// Finding out that nothing is unread goes through all events.
 const UNREAD_MAX: Duration = Duration::from_secs(2);
 
@@ -74,41 +77,65 @@ impl Store {
             return Ok(false);
         }
         let filter = EventFilter { unread: readings.to_vec(), ..EventFilter::default() };
-        let clause = Clause::of_events(&filter)?;
+        let unread = filter.clause()?.passing();
         let sql = || {
             sqlx::AssertSqlSafe(format!(
-                "select 1 {} and e.payload is not null and e.type <> 'paylatch.assigned' limit 1",
-                clause.sql()
+                "select 1 {} and e.payload is not null and {OF_PROVIDERS} limit 1",
+                unread.sql
             ))
         };
         let found = async {
             let found: Option<i32> = on_either!(self, UNREAD_MAX, pool => {
-                clause.values.iter().fold(sqlx::query_scalar(sql()), |one, value| one.bind(*value)).fetch_optional(pool).await?
+                unread.values.iter().fold(sqlx::query_scalar(sql()), |one, value| one.bind(*value)).fetch_optional(pool).await?
             });
             Ok(found.is_some())
         };
         within(ANSWER_MAX, found).await
     }
 
-    /// The providers' events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most [`STORED_EVENTS_MAX`].
+    /// The providers' events by (id, source), from `after` on, with their bodies; the filter's `limit` does not apply: at most
+    /// [`STORED_EVENTS_MAX`].
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn stored_events(&self, filter: &EventFilter) -> Result<Vec<StoredEvent>, StoreError> {
-        let clause = Clause::of_events(filter)?;
-        let sql = || {
-            sqlx::AssertSqlSafe(format!(
-                "select {STORED_COLUMNS} {} and e.type <> 'paylatch.assigned' order by e.event_id, e.source limit {STORED_EVENTS_MAX}",
-                clause.sql()
-            ))
-        };
-        let rows = async {
-            let rows: Vec<StoredRow> = on_either!(self, QUERY_MAX, pool => {
-                clause.values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
-            });
-            Ok(rows)
-        };
-        within(ANSWER_MAX, rows).await?.into_iter().map(stored).collect()
+    pub async fn stored_events(&self, filter: &EventFilter) -> Result<List<StoredEvent>, StoreError> {
+        let mut clause = filter.clause()?;
+        // What only one id can have is found, and costs no look at how far the list goes.
+        match filter.id {
+            Some(_) => clause.find(OF_PROVIDERS, &[]),
+            None => clause.filter(OF_PROVIDERS, &[]),
+        }
+        let List { rows, after, is_cut } =
+            self.list::<PlacedRow>(STORED_COLUMNS, clause, STORED_EVENTS_MAX).await?;
+        let rows = rows.into_iter().map(|PlacedRow(row)| stored(row)).collect::<Result<_, _>>()?;
+        Ok(List { rows, after, is_cut })
+    }
+
+    /// The stored event of this key, if it is a provider's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn stored_event(&self, key: &Key) -> Result<Option<StoredEvent>, StoreError> {
+        let (id, source) = (Some(key.id.to_string()), Some(key.source.to_string()));
+        let filter = EventFilter { id, source, ..EventFilter::default() };
+        Ok(self.stored_events(&filter).await?.rows.pop())
+    }
+}
+
+struct PlacedRow(StoredRow);
+
+impl Placed for PlacedRow {
+    fn place(&self) -> Vec<&str> {
+        vec![&self.0.0, &self.0.1]
+    }
+}
+
+impl<'r, R: Row> FromRow<'r, R> for PlacedRow
+where
+    StoredRow: FromRow<'r, R>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        StoredRow::from_row(row).map(Self)
     }
 }
 

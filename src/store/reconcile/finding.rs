@@ -2,14 +2,15 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
 use super::{ANSWER_MAX, STEP_MAX};
-use crate::order::{Key, UnixMicros};
+use crate::order::Key;
 use crate::store::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
-use crate::store::inspect::ROWS_MAX;
-use crate::store::inspect::rows::{self, time};
+use crate::store::inspect::List;
+use crate::store::inspect::clause::{Clause, Sequence};
+use crate::store::inspect::list::Placed;
+use crate::store::inspect::rows::{json_of, time, time_if_any};
 use crate::store::{Database, Store, StoreError, within};
 
 /// What nobody has settled with the sums that it has.
@@ -26,9 +27,9 @@ pub struct FindingFilter {
     pub reference: Option<String>,
     /// Also those that are gone or acknowledged.
     pub all: bool,
-    /// Behind this row: [`FindingRow::cursor`] of the last one seen.
+    /// Behind this row: `source/finding/kind/reference` of the last one seen.
     pub after: Option<String>,
-    /// How many rows, at most [`ROWS_MAX`].
+    /// How many rows, at most [`ROWS_MAX`](crate::store::ROWS_MAX).
     pub limit: u32,
 }
 
@@ -73,11 +74,28 @@ pub struct FindingRow {
     pub acknowledged_at: Option<String>,
 }
 
-impl FindingRow {
-    /// Where the list goes on behind it.
-    #[must_use]
-    pub fn cursor(&self) -> String {
-        format!("{}/{}/{}/{}", self.source, self.finding, self.kind, self.reference)
+impl FindingFilter {
+    fn clause(&self) -> Result<Clause<'_>, StoreError> {
+        let columns = &["reference", "source", "kind", "finding"];
+        // Source, finding, kind and reference: only the last may hold a slash, as no source does.
+        let sequence = Sequence { columns, in_cursor: &[1, 3, 2, 0] };
+        let mut clause = Clause::new(sequence, vec!["findings"]);
+        if let Some(reference) = self.reference.as_deref() {
+            clause.find("reference = $", &[reference]);
+        }
+        if !self.all {
+            clause.filter(IS_OPEN, &[]);
+        }
+        clause.filter_by("source = $", self.source.as_deref());
+        clause.filter_by("finding = $", self.finding.as_deref());
+        clause.behind(self.after.as_deref())?;
+        Ok(clause)
+    }
+}
+
+impl Placed for FindingRow {
+    fn place(&self) -> Vec<&str> {
+        vec![&self.reference, &self.source, &self.kind, &self.finding]
     }
 }
 
@@ -86,46 +104,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreError::Refused`] when `after` is no cursor.
-    pub async fn findings(&self, filter: &FindingFilter) -> Result<Vec<FindingRow>, StoreError> {
+    pub async fn findings(&self, filter: &FindingFilter) -> Result<List<FindingRow>, StoreError> {
         const COLUMNS: &str = "reference, source, kind, finding, payment_id, ours, theirs, currency, cast(detail as text) as detail,
             first_seen, last_seen, gone_at, acknowledged_note, acknowledged_at,
             coalesce(acknowledged_detail = detail, false) as acknowledged";
-        let (mut conditions, mut values) = (Vec::new(), Vec::new());
-        if !filter.all {
-            conditions.push(IS_OPEN.to_owned());
-        }
-        let named =
-            [("source", &filter.source), ("finding", &filter.finding), ("reference", &filter.reference)];
-        for (column, value) in
-            named.into_iter().filter_map(|(column, value)| Some((column, value.as_deref()?)))
-        {
-            values.push(value);
-            conditions.push(format!("{column} = ${}", values.len()));
-        }
-        if let Some(after) = filter.after.as_deref() {
-            let [source, finding, kind, reference] = parts_of(after)?;
-            values.extend([reference, source, kind, finding]);
-            let n = values.len();
-            conditions.push(format!(
-                "(reference, source, kind, finding) > (${}, ${}, ${}, ${n})",
-                n - 3,
-                n - 2,
-                n - 1
-            ));
-        }
-        let sql = || {
-            let conditions = if conditions.is_empty() { "true".to_owned() } else { conditions.join(" and ") };
-            sqlx::AssertSqlSafe(format!(
-                "select {COLUMNS} from findings where {conditions} order by reference, source, kind, finding limit {}",
-                filter.limit.min(ROWS_MAX)
-            ))
-        };
-        let rows = async {
-            Ok(on_either!(self, STEP_MAX, pool => {
-                values.iter().fold(sqlx::query_as(sql()), |list, value| list.bind(*value)).fetch_all(pool).await?
-            }))
-        };
-        within(ANSWER_MAX, rows).await
+        self.list(COLUMNS, filter.clause()?, filter.limit).await
     }
 
     /// How many findings are open, by source and word; none of a word that has none.
@@ -180,45 +163,7 @@ impl Store {
     }
 }
 
-/// Source, finding, kind and reference of a cursor; only the last may hold a slash, as no source does.
-fn parts_of(after: &str) -> Result<[&str; 4], StoreError> {
-    let mut parts = after.splitn(4, '/');
-    let mut next = || parts.next();
-    let found = (|| Some([next()?, next()?, next()?, next()?]))();
-    found.ok_or_else(|| StoreError::Refused {
-        code: "22023".to_owned(),
-        message: "after is not the place of a finding".to_owned(),
-    })
-}
-
-impl<'r, R> FromRow<'r, R> for FindingRow
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    bool: Decode<'r, R::Database> + Type<R::Database>,
-    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let is_there = |column| Ok::<_, sqlx::Error>(row.try_get::<Option<UnixMicros>, _>(column)?.is_some());
-        let may_be = |column| is_there(column)?.then(|| time(row, column)).transpose();
-        Ok(Self {
-            source: row.try_get("source")?,
-            finding: row.try_get("finding")?,
-            kind: row.try_get("kind")?,
-            reference: row.try_get("reference")?,
-            payment_id: row.try_get("payment_id")?,
-            ours: row.try_get("ours")?,
-            theirs: row.try_get("theirs")?,
-            currency: row.try_get("currency")?,
-            detail: rows::json(&row.try_get::<String, _>("detail")?)?,
-            first_seen: time(row, "first_seen")?,
-            last_seen: time(row, "last_seen")?,
-            gone_at: may_be("gone_at")?,
-            acknowledged: row.try_get("acknowledged")?,
-            acknowledged_note: row.try_get("acknowledged_note")?,
-            acknowledged_at: may_be("acknowledged_at")?,
-        })
-    }
-}
+from_row!(FindingRow {
+    source, finding, kind, reference, payment_id, ours, theirs, currency, detail by json_of, first_seen by time,
+    last_seen by time, gone_at by time_if_any, acknowledged, acknowledged_note, acknowledged_at by time_if_any,
+});

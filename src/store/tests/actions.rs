@@ -13,7 +13,7 @@ async fn do_everything(world: &World, by: &By) -> Vec<(&'static str, Result<(), 
     let (store, mut session) = (&world.store, world.store.session());
     let key = |name: &str| Key { id: id(name), source: id("shop") };
     let parked = EventFilter { id: Some("e6".into()), ..EventFilter::default() };
-    let stored = store.stored_events(&parked).await.unwrap().remove(0);
+    let stored = store.stored_events(&parked).await.unwrap().rows.remove(0);
     let assignment = Assignment { payment: key("pay3"), order: id("order1") };
     let now = fact("e6", "pay1", Kind::Disputed, 6, None);
     let all = UnixMicros(crate::http::received_now().0 + 1_000_000);

@@ -30,7 +30,7 @@ pub(super) async fn shop(on: On) -> (World, Vec<Event>) {
 pub(super) async fn orders_are_paged_and_filtered(on: On) {
     let (world, _) = shop(on).await;
     let ids = async |filter: OrderFilter| {
-        let rows = world.store.orders(&filter).await.unwrap();
+        let rows = world.store.orders(&filter).await.unwrap().rows;
         rows.into_iter().map(|row| row.order_id).collect::<Vec<_>>()
     };
     let all = OrderFilter { limit: 100, ..OrderFilter::default() };
@@ -47,7 +47,7 @@ pub(super) async fn orders_are_paged_and_filtered(on: On) {
     assert!(ids(OrderFilter { source: Some("other".into()), ..all }).await.is_empty());
 
     let row =
-        world.store.orders(&OrderFilter { limit: 1, ..OrderFilter::default() }).await.unwrap().remove(0);
+        world.store.orders(&OrderFilter { limit: 1, ..OrderFilter::default() }).await.unwrap().rows.remove(0);
     assert_eq!((row.captured, row.refunded, row.status.as_str()), (1000, 400, "partially_refunded"));
     assert_eq!(row.first_event_at, "1970-01-01T00:00:01.000000Z");
     assert!(row.updated_at.ends_with('Z') && row.updated_at.len() == 27, "{}", row.updated_at);
@@ -69,7 +69,7 @@ pub(super) async fn a_timeline_shows_every_event_of_an_order(on: On) {
 pub(super) async fn events_are_paged_and_filtered(on: On) {
     let (world, _) = shop(on).await;
     let ids = async |filter: EventFilter| {
-        let rows = world.store.events(&EventFilter { limit: 100, ..filter }).await.unwrap();
+        let rows = world.store.events(&EventFilter { limit: 100, ..filter }).await.unwrap().rows;
         rows.into_iter().map(|row| row.event_id).collect::<Vec<_>>()
     };
     let all = EventFilter::default();
@@ -203,7 +203,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     let (parked, sound) = (events[5].key(), events[0].key());
     let row = async |id: &str| {
         let filter = EventFilter { id: Some(id.to_owned()), limit: 1, ..EventFilter::default() };
-        world.store.events(&filter).await.unwrap().remove(0)
+        world.store.events(&filter).await.unwrap().rows.remove(0)
     };
     assert!(row("e6").await.needs_a_person && !row("e1").await.needs_a_person);
 
@@ -227,7 +227,7 @@ pub(super) async fn a_failure_that_a_person_settled_is_not_counted_until_there_i
     assert_eq!(deliver(&mut world.store.session(), &[&other]).await[0].outcome, Outcome::Conflict);
     assert_eq!((row("e1").await.conflicts, row("e1").await.needs_a_person), (1, true));
     let conflicting = EventFilter { outcome: Some("conflict".into()), limit: 9, ..EventFilter::default() };
-    assert_eq!(world.store.events(&conflicting).await.unwrap().len(), 1);
+    assert_eq!(world.store.events(&conflicting).await.unwrap().rows.len(), 1);
     assert_eq!(world.store.acknowledge_event(sound, None, &clerk(None)).await.unwrap(), 1);
     assert_eq!(world.store.counts(crate::http::received_now()).await.unwrap().conflicts, 0);
     let third = fact("e1", "pay1", Kind::Captured, 3, Some(("order1", 1)));

@@ -41,7 +41,7 @@ async fn lists_that_wait_keep_neither_webhooks_nor_the_check_waiting() {
     assert!(matches!(third, Err(StoreError::Busy(_))), "the database answers: {third:?}");
     blocker.rollback().await.unwrap();
     for list in lists {
-        assert_eq!(list.await.unwrap().unwrap().len(), 1);
+        assert_eq!(list.await.unwrap().unwrap().rows.len(), 1);
     }
 }
 

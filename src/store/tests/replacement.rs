@@ -23,7 +23,7 @@ fn parked(event: &Event, claim: Option<&str>) -> Event {
 }
 
 async fn stored(world: &World, event: &Event) -> StoredEvent {
-    let events = world.store.stored_events(&EventFilter::default()).await.unwrap();
+    let events = world.store.stored_events(&EventFilter::default()).await.unwrap().rows;
     events.into_iter().find(|stored| stored.key == *event.key()).unwrap()
 }
 
@@ -258,7 +258,7 @@ pub(super) async fn a_payment_belongs_where_a_person_said_last_until_that_is_und
     let late = fact("e3", "pay", Kind::Captured, 9, Some(("wrong", -3)));
     deliver(&mut world.store.session(), &[&late]).await;
     assert_eq!(world.texts("select order_id from payments where payment_id = 'pay'").await, ["right"]);
-    let read = world.store.stored_events(&EventFilter::default()).await.unwrap();
+    let read = world.store.stored_events(&EventFilter::default()).await.unwrap().rows;
     assert_eq!(read.len(), 3, "what a person said is not read again by a definition");
 }
 
@@ -269,7 +269,7 @@ pub(super) async fn money_that_no_event_names_an_order_for_is_counted(on: On) {
     let reserved = fact("e3", "pay3", Kind::Authorized, 1, None);
     deliver(&mut world.store.session(), &[&claimed, &unclaimed, &reserved]).await;
     let listed = OrderFilter { unclaimed: true, limit: 10, ..OrderFilter::default() };
-    let orders = world.store.orders(&listed).await.unwrap();
+    let orders = world.store.orders(&listed).await.unwrap().rows;
     assert_eq!(orders.iter().map(|row| row.order_id.as_str()).collect::<Vec<_>>(), ["pay"]);
     assert_eq!(world.store.unclaimed().await.unwrap(), [("shop".to_owned(), 1)]);
     let now = crate::http::received_now();

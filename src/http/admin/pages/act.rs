@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::layout::{Also, Page, show};
 use super::{forms, link, parts};
-use crate::http::admin::acknowledgements::{settle_event, settle_order};
+use crate::http::admin::acknowledgements::{settle_event, settle_finding, settle_order};
 use crate::http::admin::acting::Acting;
 use crate::http::admin::desk::Desk;
 use crate::http::admin::given::{Form, form, id, invalid};
@@ -18,7 +18,7 @@ use crate::http::admin::reprocess::{Chosen, Step, step};
 use crate::http::{Code, Problem};
 use crate::intake::{Assignment, assign};
 use crate::order::Key;
-use crate::store::By;
+use crate::store::{By, SettledCause};
 
 type Named = Result<Path<(String, String)>, PathRejection>;
 
@@ -28,29 +28,46 @@ pub(super) async fn acknowledge_order(
     path: Named,
     request: Request,
 ) -> Response {
-    let work = async {
-        let order = key(path, Code::UnknownOrder)?;
-        let (by, _) = filled_in(&desk, request).await?;
+    let settle = async |order: Key, by: By, _: Form| {
         let settled = settle_order(&desk, &order, &by).await?;
         let done = format!("Acknowledged: {}.", settled.join(", ").replace('_', " "));
         Ok((link::order(order.source.as_str(), order.id.as_str()), done))
     };
-    done(&desk, &caller, work.await).await
+    act((&desk, &caller), (path, Code::UnknownOrder), request, settle).await
 }
 
+/// Settles an event; or, asked on the page of all that failed, whatever failed for its cause.
 pub(super) async fn acknowledge_event(
     State(desk): State<Desk>,
     Extension(caller): Extension<Caller>,
     path: Named,
     request: Request,
 ) -> Response {
-    let work = async {
-        let event = key(path, Code::UnknownEvent)?;
-        let (by, _) = filled_in(&desk, request).await?;
-        settle_event(&desk, &event, &by).await?;
-        Ok((link::event(event.source.as_str(), event.id.as_str()), "Acknowledged.".to_owned()))
+    let settle = async |event: Key, by: By, form: Form| {
+        let cause = form.field("cause");
+        let SettledCause { settled, is_cut } = settle_event(&desk, &event, cause, &by).await?;
+        Ok(match cause {
+            None => (link::event(event.source.as_str(), event.id.as_str()), "Acknowledged.".to_owned()),
+            Some(_) => {
+                let rest = if is_cut { "; there may be more of the same cause" } else { "" };
+                ("attention".to_owned(), format!("Acknowledged {}{rest}.", parts::count(settled, "event")))
+            }
+        })
     };
-    done(&desk, &caller, work.await).await
+    act((&desk, &caller), (path, Code::UnknownEvent), request, settle).await
+}
+
+pub(super) async fn acknowledge_finding(
+    State(desk): State<Desk>,
+    Extension(caller): Extension<Caller>,
+    path: Named,
+    request: Request,
+) -> Response {
+    let settle = async |movement: Key, by: By, _: Form| {
+        let settled = settle_finding(&desk, &movement, &by).await?;
+        Ok(("settlements".to_owned(), format!("Acknowledged {}.", parts::count(settled, "finding"))))
+    };
+    act((&desk, &caller), (path, Code::UnknownFinding), request, settle).await
 }
 
 pub(super) async fn assign_payment(
@@ -59,9 +76,7 @@ pub(super) async fn assign_payment(
     path: Named,
     request: Request,
 ) -> Response {
-    let work = async {
-        let payment: Key = key(path, Code::UnknownPayment)?;
-        let (by, form) = filled_in(&desk, request).await?;
+    let give = async |payment: Key, by: By, form: Form| {
         let order = id("order", form.field("order").unwrap_or_default())?;
         let assignment = Assignment { payment, order };
         let assigned = assign(&mut desk.store.session(), &assignment, &by).await?;
@@ -70,7 +85,7 @@ pub(super) async fn assign_payment(
         let page = link::order(assignment.payment.source.as_str(), link.order.as_str());
         Ok((page, format!("Payment {} belongs here now.", assignment.payment.id)))
     };
-    done(&desk, &caller, work.await).await
+    act((&desk, &caller), (path, Code::UnknownPayment), request, give).await
 }
 
 /// Shows what reading again would change, or does it and shows what changed.
@@ -101,15 +116,36 @@ pub(super) async fn reprocess(
     show(&desk, &caller, page).await
 }
 
-/// Who acts, and the rest of the form.
-async fn filled_in(desk: &Desk, request: Request) -> Result<(By, Form), Problem> {
+/// Does what a form about one thing asks for, and sends the browser to the page that `work` names, with what it did.
+async fn act(
+    (desk, caller): (&Desk, &Caller),
+    (path, missing): (Named, Code),
+    request: Request,
+    work: impl AsyncFnOnce(Key, By, Form) -> Result<(String, String), Problem>,
+) -> Response {
+    let done = async {
+        let key = key(path, missing)?;
+        let (by, form) = filled_in(desk, request).await?;
+        work(key, by, form).await
+    };
+    let done = done.await;
+    answer(desk, caller, done).await
+}
+
+/// Who acts, and the form that says so.
+pub(super) async fn filled_in(desk: &Desk, request: Request) -> Result<(By, Form), Problem> {
     let acting = Acting::of(&request)?;
     let form = form(&desk.bodies, request).await?;
     let by = acting.by(None, Some(form.field("note").unwrap_or_default())).map_err(invalid)?;
     Ok((by, form))
 }
 
-async fn done(desk: &Desk, caller: &Caller, done: Result<(String, String), Problem>) -> Response {
+/// Sends the browser to the page that shows what was done.
+pub(super) async fn answer(
+    desk: &Desk,
+    caller: &Caller,
+    done: Result<(String, String), Problem>,
+) -> Response {
     match done {
         Ok((page, done)) => {
             desk.public.see_other(&format!("/{}", link::query(&page, &[("done", Some(&done))])))

@@ -75,9 +75,10 @@ fn failure(cause: &FailureCause, caller: &Caller) -> Markup {
                 @if let Some(type_name) = type_name { ", " code { (parts::text(type_name)) } }
                 @if let Some(reason) = reason { ": " b { (parts::text(reason)) } } }
             p class="hint" { (advice(outcome)) " First " (parts::time(&cause.first_at)) ", last " (parts::time(&cause.last_at)) "." }
-            @if may_act(caller) && outcome != "conflict" {
-                (forms::rehearse(&kind, if *events == 1 { "it" } else { "all of them" }))
-            }
+            @if may_act(caller) { div class="acts" {
+                @if outcome != "conflict" { (forms::rehearse(&kind, if *events == 1 { "it" } else { "all of them" })) }
+                (forms::acknowledge_cause(&link::event(source, &cause.event_id), outcome, &format!("Acknowledge {}", parts::count(*events, "event"))))
+            } }
         }
     }
 }

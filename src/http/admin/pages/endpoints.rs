@@ -7,11 +7,10 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::act::{answer, filled_in};
 use super::layout::{Also, Page, may_act, show};
-use super::{forms, link, parts};
-use crate::http::admin::acting::Acting;
+use super::{forms, parts};
 use crate::http::admin::desk::Desk;
-use crate::http::admin::given::{form, invalid};
 use crate::http::admin::guard::Caller;
 use crate::http::{Code, Problem, received_now};
 use crate::store::{EndpointRow, WaitFilter, WaitRow};
@@ -112,22 +111,16 @@ pub(super) async fn act(
 ) -> Response {
     let work = async {
         let Path((name, verb)) = path.map_err(|_| Code::UnknownEndpoint)?;
-        let acting = Acting::of(&request)?;
-        let form = form(&desk.bodies, request).await?;
-        let by = acting.by(None, Some(form.field("note").unwrap_or_default())).map_err(invalid)?;
+        let (by, _) = filled_in(&desk, request).await?;
         let is_there = match verb.as_str() {
             "pause" => desk.store.pause_endpoint(&name, true, &by).await?,
             "resume" => desk.store.pause_endpoint(&name, false, &by).await?,
             "resync" => desk.store.resync_endpoint(&name, None, &by).await?,
             _ => return Err(Problem::new(Code::UnknownPath)),
         };
-        let done = format!("{name}: {verb} is done.");
+        let done = ("endpoints".to_owned(), format!("{name}: {verb} is done."));
         if is_there { Ok(done) } else { Err(Problem::new(Code::UnknownEndpoint)) }
     };
-    match work.await {
-        Ok(done) => {
-            desk.public.see_other(&format!("/{}", link::query("endpoints", &[("done", Some(&done))])))
-        }
-        Err(problem) => show(&desk, &caller, Err(problem)).await,
-    }
+    let done = work.await;
+    answer(&desk, &caller, done).await
 }

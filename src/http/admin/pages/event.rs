@@ -73,19 +73,7 @@ impl Told {
                 h2 { "Body" } p class="note" { "Bodies hold personal data: your token does not show them." }
             }
         };
-        let also = Also {
-            json: Some(format!("/api/v1/{}", link::event(source, id))),
-            sql: Some(format!(
-                "select * from v_events where event_id = {} and source = {}",
-                parts::sql_text(id),
-                parts::sql_text(source)
-            )),
-            cli: Some(format!(
-                "paylatch events {} --source {}",
-                parts::shell_text(id),
-                parts::shell_text(source)
-            )),
-        };
+        let also = Also::of_one(&link::event(source, id), "event_id", "events", &self.key);
         Page { title: parts::text(id), place: "events", also, main }
     }
 

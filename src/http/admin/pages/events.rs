@@ -14,7 +14,7 @@ use crate::http::admin::guard::Caller;
 use crate::http::admin::page::{cut, invalid, one_of};
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Outcome, UnixMicros};
-use crate::store::{EventFilter, Place, PlacedEvent, RecentFilter};
+use crate::store::{EventFilter, List, Place, PlacedEvent, RecentFilter};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -45,11 +45,11 @@ pub(super) async fn page(
 
 /// What is listed, and how.
 struct Listed {
-    rows: Vec<PlacedEvent>,
+    list: List<PlacedEvent>,
     /// In a sentence.
     how: String,
-    /// Where the next page begins.
-    more: Option<String>,
+    /// How far back it was searched.
+    hours: Option<String>,
 }
 
 async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
@@ -62,14 +62,16 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
         true => by_id(desk, asked).await?,
         false => newest(desk, asked, &names).await?,
     };
+    let fields = fields(asked);
+    let searched: Vec<_> = fields.iter().copied().chain([("hours", listed.hours.as_deref())]).collect();
     let main = html! {
         h1 { "Events" }
         (filters(asked, &names))
         p class="hint" { (listed.how) }
-        @if listed.rows.is_empty() { p { "No event is like this." } } @else { div data-live="events" { (parts::events(&listed.rows)) } }
-        @if let Some(more) = &listed.more { p class="more" { a href=(more) { "Older" } } }
+        @if listed.list.rows.is_empty() { p { "No event is like this" @if listed.list.is_cut { " among those that were looked at" } "." } }
+        @else { div data-live="events" { (parts::events(&listed.list.rows)) } }
+        (parts::more(&listed.list, "events", &searched, "before"))
     };
-    let fields = fields(asked);
     let also = Also {
         json: Some(link::query("/api/v1/events", &fields)),
         sql: Some(format!("select * from v_events order by received_at desc limit {ROWS}")),
@@ -92,19 +94,15 @@ async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Prob
         limit: ROWS + 1,
     };
     let mut rows = desk.store.recent_events(&filter).await?;
-    let before = cut(&mut rows, ROWS, |row| {
+    let after = cut(&mut rows, ROWS, |row| {
         show_place(&row.event.received_at, &row.event.event_id, &row.event.source)
     });
     let how = match hours {
         Some(hours) => format!("The newest first, of the last {}.", parts::count(hours, "hour")),
         None => "The newest first.".to_owned(),
     };
-    let shown = hours.map(|hours| hours.to_string());
-    let more = before.map(|before| {
-        let rest = [("hours", shown.as_deref()), ("before", Some(before.as_str()))];
-        link::query("events", &fields(asked).into_iter().chain(rest).collect::<Vec<_>>())
-    });
-    Ok(Listed { rows, how, more })
+    let list = List { rows, after, is_cut: false };
+    Ok(Listed { list, how, hours: hours.map(|hours| hours.to_string()) })
 }
 
 /// Some that are few: by id, as the API lists them.
@@ -119,16 +117,11 @@ async fn by_id(desk: &Desk, asked: &Asked) -> Result<Listed, Problem> {
         order: owned(&asked.order),
         payment: owned(&asked.payment),
         after: owned(&asked.before),
-        limit: ROWS + 1,
+        limit: ROWS,
     };
-    let mut rows = desk.store.events(&filter).await?;
-    let after = cut(&mut rows, ROWS, |row| format!("{}/{}", row.source, row.event_id));
+    let List { rows, after, is_cut } = desk.store.events(&filter).await?;
     let rows = rows.into_iter().map(|event| PlacedEvent { event, order_id: owned(&asked.order) }).collect();
-    let more = after.map(|after| {
-        let rest = [("before", Some(after.as_str()))];
-        link::query("events", &fields(asked).into_iter().chain(rest).collect::<Vec<_>>())
-    });
-    Ok(Listed { rows, how: "By id.".to_owned(), more })
+    Ok(Listed { list: List { rows, after, is_cut }, how: "By id.".to_owned(), hours: None })
 }
 
 fn filters(asked: &Asked, names: &[Id]) -> Markup {

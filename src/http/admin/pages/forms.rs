@@ -9,10 +9,26 @@ const NOTE_CHARS_MAX: u32 = 4000;
 
 /// Settles what needs a person about the order or event of `page`.
 pub(super) fn acknowledge(page: &str) -> Markup {
+    settle(page, &[], "Acknowledge")
+}
+
+/// Settles whatever failed as the event of `page` did.
+pub(super) fn acknowledge_cause(page: &str, outcome: &str, label: &str) -> Markup {
+    html! { details class="act" { summary { (label) } (settle(page, &[("cause", Some(outcome))], "Acknowledge")) } }
+}
+
+/// Settles what the provider's record and ours disagree in about a movement of money.
+pub(super) fn acknowledge_finding(source: &str, reference: &str) -> Markup {
+    let page = format!("findings/{}/{}", link::part(source), link::part(reference));
+    html! { details class="act" { summary { "Acknowledge" } (settle(&page, &[], "Acknowledge")) } }
+}
+
+fn settle(page: &str, fields: &[(&str, Option<&str>)], label: &str) -> Markup {
     html! {
         form class="act" method="post" action={ (page) "/acknowledge" } {
+            (hidden(fields))
             (note("How it was settled"))
-            button { "Acknowledge" }
+            button { (label) }
         }
     }
 }

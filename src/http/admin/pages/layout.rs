@@ -9,6 +9,7 @@ use crate::http::Problem;
 use crate::http::admin::access::Role;
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::order::Key;
 
 /// A page may load its own script and style, ask this listener and send forms to it; nothing else, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
@@ -88,6 +89,19 @@ fn who(caller: &Caller) -> Markup {
 }
 
 impl Also {
+    /// Of one order or event, shown by `page` and by a command; `column` has its id in the view of events.
+    pub(super) fn of_one(page: &str, column: &str, command: &str, key: &Key) -> Self {
+        let (id, source) = (key.id.as_str(), key.source.as_str());
+        let (as_sql, as_argument) = (parts::sql_text, parts::shell_text);
+        let sql = format!(
+            "select * from v_events where {column} = {} and source = {} order by occurred_at",
+            as_sql(id),
+            as_sql(source)
+        );
+        let cli = format!("paylatch {command} {} --source {}", as_argument(id), as_argument(source));
+        Self { json: Some(format!("/api/v1/{page}")), sql: Some(sql), cli: Some(cli) }
+    }
+
     fn shown(&self) -> Markup {
         let ways = [("JSON", &self.json), ("SQL", &self.sql), ("command", &self.cli)];
         html! {

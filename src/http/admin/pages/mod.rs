@@ -69,6 +69,10 @@ pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
             Router::new()
                 .route("/orders/{source}/{id}/acknowledge", post(act::acknowledge_order).fallback(only_post))
                 .route("/events/{source}/{id}/acknowledge", post(act::acknowledge_event).fallback(only_post))
+                .route(
+                    "/findings/{source}/{id}/acknowledge",
+                    post(act::acknowledge_finding).fallback(only_post),
+                )
                 .route("/payments/{source}/{id}/assign", post(act::assign_payment).fallback(only_post))
                 .route("/endpoints/{name}/{verb}", post(endpoints::act).fallback(only_post))
                 .route("/reprocess", post(act::reprocess).fallback(only_post))

@@ -15,9 +15,7 @@ use crate::http::admin::guard::Caller;
 use crate::http::admin::page::key;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Key;
-use crate::store::{
-    AcknowledgementRow, EventRow, OrderFilter, OrderRow, OrderSettlement, PaymentRow, Told as ToldTo,
-};
+use crate::store::{AcknowledgementRow, EventRow, OrderRow, OrderSettlement, PaymentRow, Told as ToldTo};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -52,15 +50,9 @@ pub(super) async fn page(
 
 async fn read(desk: &Desk, path: Result<Path<(String, String)>, PathRejection>) -> Result<Told, Problem> {
     let key = key(path, Code::UnknownOrder)?;
-    let filter = OrderFilter {
-        id: Some(key.id.to_string()),
-        source: Some(key.source.to_string()),
-        limit: 1,
-        ..OrderFilter::default()
-    };
     let unknown =
         || Problem::new(Code::UnknownOrder).detail("A payment that names no order goes by its own id.");
-    let order = desk.store.orders(&filter).await?.pop().ok_or_else(unknown)?;
+    let order = desk.store.order(&key).await?.ok_or_else(unknown)?;
     let payments = desk.store.payments_of(&key).await?;
     let timeline = desk.store.timeline(&key).await?;
     let settled = match order.anomalies.is_empty() {
@@ -94,19 +86,7 @@ impl Told {
                 (self.told())
             }
         };
-        let also = Also {
-            json: Some(format!("/api/v1/{}", link::order(source, id))),
-            sql: Some(format!(
-                "select * from v_events where order_id = {} and source = {} order by occurred_at",
-                parts::sql_text(id),
-                parts::sql_text(source)
-            )),
-            cli: Some(format!(
-                "paylatch orders {} --source {}",
-                parts::shell_text(id),
-                parts::shell_text(source)
-            )),
-        };
+        let also = Also::of_one(&link::order(source, id), "order_id", "orders", &self.key);
         Page { title: parts::text(id), place: "orders", also, main }
     }
 

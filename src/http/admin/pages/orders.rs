@@ -12,9 +12,9 @@ use super::{link, parts};
 use crate::http::Problem;
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::{begins, cut, one_of};
+use crate::http::admin::page::{begins, one_of};
 use crate::order::{Id, Status};
-use crate::store::{OrderFilter, OrderRow};
+use crate::store::{List, OrderFilter, OrderRow};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -45,25 +45,23 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
     let names = desk.source_names();
     let of_kind =
         status.is_some() || has_anomaly.is_some() || is_unclaimed.is_some() || asked.after.is_some();
-    let (rows, after) = match of_kind {
+    let list = match of_kind {
         true => by_id(desk, asked, (source, status)).await?,
         false => {
             let of_source = source.and_then(|source| Id::new(source).ok()).map(|source| vec![source]);
-            (desk.store.recent_orders(&of_source.unwrap_or_else(|| names.clone()), ROWS).await?, None)
+            let rows = desk.store.recent_orders(&of_source.unwrap_or_else(|| names.clone()), ROWS).await?;
+            List { rows, after: None, is_cut: false }
         }
     };
     let fields =
         [("source", source), ("status", status), ("anomaly", has_anomaly), ("unclaimed", is_unclaimed)];
-    let more = after.map(|after| {
-        let fields: Vec<_> = fields.iter().copied().chain([("after", Some(after.as_str()))]).collect();
-        link::query("orders", &fields)
-    });
     let main = html! {
         h1 { "Orders" }
         (filters(asked, &names))
         p class="hint" { @if of_kind { "By id." } @else { "Those whose events came last, the newest first; choose a kind to see all of it by id." } }
-        @if rows.is_empty() { p { "No order is like this." } } @else { div data-live="orders" { (parts::orders(&rows)) } }
-        @if let Some(more) = more { p class="more" { a href=(more) { "More" } } }
+        @if list.rows.is_empty() { p { "No order is like this" @if list.is_cut { " among those that were looked at" } "." } }
+        @else { div data-live="orders" { (parts::orders(&list.rows)) } }
+        (parts::more(&list, "orders", &fields, "after"))
     };
     let only_orders: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "unclaimed").collect();
     let also = Also {
@@ -78,7 +76,7 @@ async fn by_id(
     desk: &Desk,
     asked: &Asked,
     (source, status): (Option<&str>, Option<&str>),
-) -> Result<(Vec<OrderRow>, Option<String>), Problem> {
+) -> Result<List<OrderRow>, Problem> {
     let after = given(&asked.after);
     begins(after)?;
     let filter = OrderFilter {
@@ -88,11 +86,9 @@ async fn by_id(
         anomaly: given(&asked.anomaly).map(|word| word == "true"),
         unclaimed: given(&asked.unclaimed).is_some(),
         after: after.map(str::to_owned),
-        limit: ROWS + 1,
+        limit: ROWS,
     };
-    let mut rows = desk.store.orders(&filter).await?;
-    let after = cut(&mut rows, ROWS, |order| format!("{}/{}", order.source, order.order_id));
-    Ok((rows, after))
+    Ok(desk.store.orders(&filter).await?)
 }
 
 fn filters(asked: &Asked, names: &[Id]) -> Markup {

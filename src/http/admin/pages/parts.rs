@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::link;
 use crate::order::{Currency, display_amount};
 use crate::printable::printable;
-use crate::store::{EventRow, OrderRow, PlacedEvent};
+use crate::store::{EventRow, LOOKED_AT_MAX, List, OrderRow, PlacedEvent};
 
 /// What others chose, with what would make it read otherwise escaped.
 pub(super) fn text(text: &str) -> String {
@@ -90,6 +90,17 @@ pub(super) fn events(rows: &[PlacedEvent]) -> Markup {
             } } }
         }
     }
+}
+
+/// Where a list goes on, in its parameter `behind`; and that not all of it was looked at, if that is why it ends here.
+pub(super) fn more<T>(list: &List<T>, page: &str, fields: &[(&str, Option<&str>)], behind: &str) -> Markup {
+    html! { @if let Some(after) = &list.after {
+        @let fields: Vec<_> = fields.iter().copied().chain([(behind, Some(after.as_str()))]).collect();
+        p class="more" {
+            @if list.is_cut { "Looked at " (LOOKED_AT_MAX) ", as far as " code { (text(after)) } ": " }
+            a href=(link::query(page, &fields)) { @if list.is_cut { "look on" } @else { "More" } }
+        }
+    } }
 }
 
 /// What an event says of money.

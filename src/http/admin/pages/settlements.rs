@@ -6,13 +6,13 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::layout::{Also, Page, show};
+use super::layout::{Also, Page, may_act, show};
 use super::parts::given;
-use super::{link, parts};
+use super::{forms, link, parts};
 use crate::http::Problem;
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::{begins, cut, one_of};
+use crate::http::admin::page::{begins, one_of};
 use crate::order::{Settlement, SettlementAnomaly};
 use crate::store::{FindingFilter, FindingRow, SettlementFilter, SettlementRow};
 
@@ -25,7 +25,11 @@ pub(super) struct Asked {
     ledger: Option<String>,
     settlement: Option<String>,
     anomaly: Option<String>,
+    /// What was just done here.
+    done: Option<String>,
     after: Option<String>,
+    /// Where the list of findings goes on.
+    findings_after: Option<String>,
 }
 
 pub(super) async fn page(
@@ -33,11 +37,11 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let page = read(&desk, &asked).await;
+    let page = read(&desk, &caller, &asked).await;
     show(&desk, &caller, page).await
 }
 
-async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
+async fn read(desk: &Desk, caller: &Caller, asked: &Asked) -> Result<Page, Problem> {
     let (settlement, anomaly, after) = (given(&asked.settlement), given(&asked.anomaly), given(&asked.after));
     one_of("settlement", settlement, Settlement::ALL.iter().map(|own| own.as_str()))?;
     one_of("anomaly", anomaly, SettlementAnomaly::ALL.iter().map(|own| own.as_str()))?;
@@ -48,27 +52,24 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
         settlement: owned(settlement),
         anomaly: owned(anomaly),
         after: owned(after),
-        limit: ROWS + 1,
+        limit: ROWS,
     };
-    let mut rows = desk.store.settlements(&filter).await?;
-    let after = cut(&mut rows, ROWS, |row| format!("{}/{}", row.ledger, row.order_id));
-    let findings = desk.store.findings(&FindingFilter { limit: ROWS, ..FindingFilter::default() }).await?;
+    let list = desk.store.settlements(&filter).await?;
+    let behind = owned(given(&asked.findings_after));
+    let findings = FindingFilter { after: behind, limit: ROWS, ..FindingFilter::default() };
+    let findings = desk.store.findings(&findings).await?;
     let fields = [("ledger", given(&asked.ledger)), ("settlement", settlement), ("anomaly", anomaly)];
-    let more = after.map(|after| {
-        link::query(
-            "settlements",
-            &fields.iter().copied().chain([("after", Some(after.as_str()))]).collect::<Vec<_>>(),
-        )
-    });
     let main = html! {
         h1 { "Settlements" }
+        @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
         (filters(asked))
-        @if rows.is_empty() { p { "No order is like this. Your shop states what an order should cost by " code { "PUT /api/v1/expectations/LEDGER/ORDER" } "." } }
-        @else { div data-live="settlements" { (settlements(&rows)) } }
-        @if let Some(more) = &more { p class="more" { a href=(more) { "More" } } }
+        @if list.rows.is_empty() { p { "No order is like this. Your shop states what an order should cost by " code { "PUT /api/v1/expectations/LEDGER/ORDER" } "." } }
+        @else { div data-live="settlements" { (settlements(&list.rows)) } }
+        (parts::more(&list, "settlements", &fields, "after"))
         h2 { "The provider's own record" }
-        @if findings.is_empty() { p { "Nothing disagrees in what was compared. " code { "paylatch reconcile" } " compares a report." } }
-        @else { (disagreements(&findings)) }
+        @if findings.rows.is_empty() { p { "Nothing disagrees in what was compared. " code { "paylatch reconcile" } " compares a report." } }
+        @else { div data-live="findings" { (disagreements(&findings.rows, caller)) } }
+        (parts::more(&findings, "settlements", &fields, "findings_after"))
     };
     let also = Also {
         json: Some(link::query("/api/v1/settlements", &fields)),
@@ -109,7 +110,7 @@ fn settlements(rows: &[SettlementRow]) -> Markup {
     }
 }
 
-fn disagreements(findings: &[FindingRow]) -> Markup {
+fn disagreements(findings: &[FindingRow], caller: &Caller) -> Markup {
     html! {
         table class="rows" {
             thead { tr { th { "finding" } th { "source" } th { "movement" } th { "payment" } th class="number" { "ours" } th class="number" { "theirs" } th { "settled" } th { "seen" } } }
@@ -120,7 +121,7 @@ fn disagreements(findings: &[FindingRow]) -> Markup {
                 td data-label="payment" { @match &own.payment_id { Some(payment) => a class="id" href=(link::query("find", &[("q", Some(payment))])) { (parts::text(payment)) }, None => "–" } }
                 td data-label="ours" class="number" { (own.ours.map_or("–".to_owned(), |minor| parts::money(minor, own.currency.as_deref()))) }
                 td data-label="theirs" class="number" { (own.theirs.map_or("–".to_owned(), |minor| parts::money(minor, own.currency.as_deref()))) }
-                td data-label="settled" { @if own.acknowledged { "yes: " (parts::text(own.acknowledged_note.as_deref().unwrap_or_default())) } @else { "no" } }
+                td data-label="settled" { @if may_act(caller) { (forms::acknowledge_finding(&own.source, &own.reference)) } @else { "no" } }
                 td data-label="seen" { (parts::time(&own.last_seen)) }
             } } }
         }

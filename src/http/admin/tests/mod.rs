@@ -257,6 +257,7 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
         let path = path
             .replace("{source}", "stripe")
             .replace("{id}", "x")
+            .replace("{reference}", "x")
             .replace("{sha256}", "00")
             .replace("{name}", "shop")
             .replace("{ledger}", "stripe")
@@ -264,7 +265,7 @@ async fn every_described_path_is_served_and_with_a_token_only_to_those_who_show_
         methods.as_object().unwrap().keys().map(move |method| (method.to_uppercase(), path.clone()))
     });
     let operations: Vec<_> = operations.collect();
-    assert_eq!(operations.len(), 33);
+    assert_eq!(operations.len(), 34);
     for (method, path) in operations {
         let answer = office.request(&method, &path, "", "").await;
         assert_eq!(statuses(&answer), [401], "{method} {path}");

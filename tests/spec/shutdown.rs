@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::load::under_load;
@@ -121,4 +121,37 @@ async fn while_it_drains_webhooks_are_taken_and_readyz_says_that_no_more_should_
     let status = replica.ended().await;
     assert!(status.success(), "{status}");
     assert!(started.elapsed() > Duration::from_millis(2_900), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_page_and_a_stream_that_are_open_end_with_the_drain_and_do_not_lengthen_it() {
+    let world = Plan::sqlite().set("http.drain_ms", "1000").start().await;
+    let replica = &world.replicas[0];
+    let open = async |path: &str, until: &str| {
+        let mut socket = TcpStream::connect(replica.admin_address()).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        while !String::from_utf8_lossy(&read).contains(until) {
+            assert!(socket.read_buf(&mut read).await.unwrap() > 0, "{}", String::from_utf8_lossy(&read));
+        }
+        socket
+    };
+    let mut opened = [open("/live", "</html>").await, open("/api/v1/live", "\n:").await];
+
+    let started = Instant::now();
+    replica.terminate();
+    replica.says("draining").await;
+    let answer = replica.send(&payment("pi_1").succeeded()).await;
+    assert_eq!(answer.outcome(), "applied", "what watches does not keep a webhook out");
+    for socket in &mut opened {
+        // Closed or reset: either way nothing comes any more.
+        let _ =
+            tokio::time::timeout(Duration::from_secs(3), socket.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+    let status = replica.ended().await;
+
+    assert!(status.success(), "{status}");
+    let took = started.elapsed();
+    assert!((Duration::from_millis(950)..Duration::from_secs(3)).contains(&took), "{took:?}");
 }

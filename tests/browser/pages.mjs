@@ -3,7 +3,8 @@
 //   node pages.mjs PACKAGES BASE PATH..
 //
 // PACKAGES holds playwright-core and axe-core; BASE is the address of a dashboard; the pages are those of PATH.. Prints what is
-// wrong, and ends with 1 if anything is. With PICTURES set, a picture of each page is left in that directory.
+// wrong, and ends with 1 if anything is. With PICTURES set, pictures of each page are left in that directory. One browser looks at
+// several pages at once, and at each in all ways after one load: a window's width and theme change without another.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
@@ -14,6 +15,13 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const pictures = process.env.PICTURES;
 if (pictures) mkdirSync(pictures, { recursive: true });
 
+/** Pages that are looked at at once. */
+const WINDOWS = 4;
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 390, height: 900 };
+/** Twice as large is half as wide. */
+const ZOOMED = { width: 640, height: 450 };
+
 const wrong = [];
 const expect = (holds, what) => { if (!holds) wrong.push(what); };
 
@@ -22,51 +30,78 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--font-render-hinting=none"],
 });
 
-/** A page of its own window, whose errors are what is wrong with it. */
-const visit = async (options, path) => {
-  const context = await browser.newContext({ bypassCSP: true, ...options });
+/** A window, in which every error is what is wrong with the page that it shows. */
+const open = async (options = {}) => {
+  const context = await browser.newContext({ bypassCSP: true, viewport: WIDE, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
-  const where = `${path} ${JSON.stringify(options)}`;
-  page.on("console", (message) => expect(message.type() !== "error", `${where}: ${message.text()}`));
-  page.on("pageerror", (error) => expect(false, `${where}: ${error}`));
-  page.on("request", (request) => expect(request.url().startsWith(base) || request.url().startsWith("data:"), `${where} asks ${request.url()}`));
-  const answer = await page.goto(base + path, { waitUntil: "load" });
-  expect(answer.ok(), `${where}: ${answer.status()}`);
-  return { context, page, where };
+  const where = () => new URL(page.url()).pathname;
+  page.on("console", (message) => expect(message.type() !== "error", `${where()}: ${message.text()}`));
+  page.on("pageerror", (error) => expect(false, `${where()}: ${error}`));
+  page.on("request", (request) => expect(request.url().startsWith(base) || request.url().startsWith("data:"), `${where()} asks ${request.url()}`));
+  return page;
 };
 
-const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const visit = async (page, path) => {
+  const answer = await page.goto(base + path, { waitUntil: "load" });
+  expect(answer.ok(), `${path}: ${answer.status()}`);
+};
+
+const fits = async (page, where) => {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(overflow <= 0, `${where}: wider than the window by ${overflow} px`);
+};
+
+const isAccessible = async (page, where) => {
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  for (const { id, impact, nodes } of violations.filter(({ impact }) => ["serious", "critical"].includes(impact))) {
+    expect(false, `${where}: axe ${impact} ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  }
+};
 
 const name = (path, scheme, width) => `${path.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "") || "overview"}-${scheme}-${width}.png`;
 
-for (const path of paths) {
-  for (const colorScheme of ["light", "dark"]) {
-    for (const width of [1280, 390]) {
-      const { context, page, where } = await visit({ colorScheme, viewport: { width, height: 900 }, reducedMotion: "reduce" }, path);
-      expect(await overflow(page) <= 0, `${where}: wider than the window by ${await overflow(page)} px`);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-      for (const { id, impact, nodes } of violations.filter(({ impact }) => ["serious", "critical"].includes(impact))) {
-        expect(false, `${where}: axe ${impact} ${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-      }
-      if (pictures) await page.screenshot({ path: `${pictures}/${name(path, colorScheme, width)}`, fullPage: true });
-      await context.close();
+/** Looks at a page in both themes and at three widths. Each theme is judged once: light where it is wide, dark where it is narrow. */
+const lookAt = async (page, path) => {
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize(WIDE);
+  await visit(page, path);
+  await page.evaluate(axe);
+  for (const [colorScheme, viewport, isJudged] of [
+    ["light", WIDE, true], ["light", ZOOMED, false], ["light", NARROW, false], ["dark", NARROW, true], ["dark", WIDE, false],
+  ]) {
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(viewport);
+    const where = `${path} in ${colorScheme} at ${viewport.width} px`;
+    await fits(page, where);
+    if (isJudged) await isAccessible(page, where);
+    if (pictures && viewport !== ZOOMED) {
+      await page.screenshot({ path: `${pictures}/${name(path, colorScheme, viewport.width)}`, fullPage: true });
     }
   }
-  // Twice as large is half as wide.
-  const zoomed = await visit({ viewport: { width: 640, height: 450 }, deviceScaleFactor: 2 }, path);
-  expect(await overflow(zoomed.page) <= 0, `${path} at 200 %: wider than the window`);
-  await zoomed.context.close();
+};
 
-  const plain = await visit({ javaScriptEnabled: false, viewport: { width: 1280, height: 900 } }, path);
-  const text = await plain.page.locator("main").innerText();
-  expect(text.trim().length > 20, `${path} without JavaScript says: ${text}`);
-  await plain.context.close();
-}
+const rest = [...paths];
+const lookAtTheRest = async () => {
+  const page = await open();
+  for (let path = rest.shift(); path !== undefined; path = rest.shift()) await lookAt(page, path);
+  await page.context().close();
+};
 
-// By keyboard, where that order is: / leads to the box, and an id to its order; the way back is the page that one came from.
-if (paths.includes("/orders/stripe/ord_1012")) {
-  const { context, page } = await visit({ viewport: { width: 1280, height: 900 } }, "/orders?status=paid");
+const withoutJavaScript = async () => {
+  const page = await open({ javaScriptEnabled: false });
+  for (const path of paths) {
+    await visit(page, path);
+    const text = await page.locator("main").innerText();
+    expect(text.trim().length > 20, `${path} without JavaScript says: ${text}`);
+  }
+  await page.context().close();
+};
+
+/** Where that order is: / leads to the box, and an id to its order; the way back is the page that one came from. */
+const byKeyboard = async () => {
+  if (!paths.includes("/orders/stripe/ord_1012")) return;
+  const page = await open();
+  await visit(page, "/orders?status=paid");
   await page.keyboard.press("/");
   await page.keyboard.type("ord_1012");
   await page.keyboard.press("Enter");
@@ -84,18 +119,21 @@ if (paths.includes("/orders/stripe/ord_1012")) {
     });
     expect(outlined, `what Tab leads to the ${pressed + 1}th time cannot be seen`);
   }
-  await context.close();
-}
+  await page.context().close();
+};
 
-// What somebody is typing is not overwritten by what comes meanwhile.
-{
-  const { context, page } = await visit({ viewport: { width: 1280, height: 900 } }, "/attention");
+/** What somebody is typing is not overwritten by what comes meanwhile. */
+const typing = async () => {
+  if (!paths.includes("/attention")) return;
+  const page = await open();
+  await visit(page, "/attention");
   await page.locator(".find input").fill("half a wo");
   await page.waitForTimeout(6000);
   expect(await page.locator(".find input").inputValue() === "half a wo", "the box was emptied");
-  await context.close();
-}
+  await page.context().close();
+};
 
+await Promise.all([typing(), byKeyboard(), withoutJavaScript(), ...Array.from({ length: WINDOWS }, lookAtTheRest)]);
 await browser.close();
 for (const what of wrong) console.error(what);
 console.log(`${paths.length} pages, ${wrong.length} faults`);

@@ -41,7 +41,6 @@ create table events (
     constraint events_fact_or_claim_of_payment check (payment_id is not null or (kind is null and order_claim is null))
 );
 create index events_payment on events (payment_id, source);
-create index events_with_body on events (received_at) where payload is not null;
 create index events_unmapped on events (source, type) where outcome = 'noted' and reason in ('unmapped type', 'unmapped status');
 create index events_failed on events (outcome) where outcome in ('parked', 'dead');
 
@@ -72,7 +71,6 @@ comment on column events.body_sha256 is 'The digest of its bytes.';
 comment on column events.headers is 'The headers that the provider''s definition reads; never signatures or tokens.';
 comment on column events.payload is 'The exact bytes that were verified; null after a purge.';
 comment on index events_payment is 'The events of a payment, folded together.';
-comment on index events_with_body is 'What a purge has left, in the order in which it goes through it.';
 comment on index events_unmapped is 'Types that nobody decided what they mean.';
 comment on index events_failed is 'Counts and lists what needs a person.';
 

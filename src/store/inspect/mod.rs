@@ -21,6 +21,7 @@ mod acknowledge_cause;
 mod actions;
 mod attention;
 mod audit;
+pub(super) mod by_arrival;
 pub(super) mod clause;
 mod conflicts;
 mod details;
@@ -30,7 +31,6 @@ pub(super) mod list;
 mod purge;
 mod recent;
 pub(super) mod rows;
-mod sources;
 mod stored;
 mod unmapped;
 
@@ -38,7 +38,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::order::{Id, Key, UnixMicros};
+use crate::order::{Key, UnixMicros};
 
 use super::{Database, Store, StoreError, within};
 
@@ -162,22 +162,6 @@ impl Store {
                 .await?))
         };
         within(ANSWER_MAX, rows).await
-    }
-
-    /// When the latest event of a source arrived, of those that are stored.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn last_event_at(&self, source: &Id) -> Result<Option<UnixMicros>, StoreError> {
-        // As the index has it: of an expression, so that no look-up of an event by its id is taken through it.
-        const SQL: &str =
-            "select received_at from events where source || '' = $1 order by received_at desc limit 1";
-        let at = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                sqlx::query_scalar(SQL).bind(source.as_str()).fetch_optional(pool).await?
-            }))
-        };
-        within(ANSWER_MAX, at).await
     }
 
     /// The exact bytes of an event; `None` when it is unknown or its body was purged.

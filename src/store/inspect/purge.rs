@@ -33,8 +33,8 @@ pub struct Purged {
     pub spared: u64,
 }
 
-/// The last row of a step: the next one begins behind it.
-type Place = (UnixMicros, String, String);
+/// The last event of a step: the next one begins behind it.
+type Place = (UnixMicros, String);
 
 impl Store {
     /// What [`Store::purge_payloads`] would do.
@@ -74,34 +74,41 @@ impl Store {
     /// [`StoreError`]; what was cleared until then stays cleared.
     pub async fn purge_payloads(&self, older_than: UnixMicros, by: &By) -> Result<Purged, StoreError> {
         let mut payloads = self.purge_conflicts(older_than, by).await?;
-        let mut from: Place = (UnixMicros(0), String::new(), String::new());
-        while let Some(to) = self.end_of_step(older_than, &from).await? {
-            let is_kept = payloads > 0;
-            let action = |cleared: &u64| purged(older_than, *cleared).filter(|_| !is_kept);
-            payloads += self.purge_step(&from, &to, by, action).await?;
-            from = to;
+        for source in self.stored_sources().await? {
+            let mut from: Place = (UnixMicros(0), String::new());
+            while let Some(to) = self.end_of_step(older_than, &source, &from).await? {
+                let is_kept = payloads > 0;
+                let action = |cleared: &u64| purged(older_than, *cleared).filter(|_| !is_kept);
+                payloads += self.purge_step(&source, (&from, &to), by, action).await?;
+                from = to;
+            }
         }
         Ok(Purged { payloads, ..self.count_payloads(older_than).await? })
     }
 
-    /// Where a step from behind `from` ends; `None` when nothing is left. It finds its rows by an index of bodies, so what
-    /// was purged before costs nothing.
-    async fn end_of_step(&self, older_than: UnixMicros, from: &Place) -> Result<Option<Place>, StoreError> {
+    /// Where a step from behind `from` ends; `None` when nothing is left. It finds its rows by the index of events with a body,
+    /// so what was purged before costs nothing.
+    async fn end_of_step(
+        &self,
+        older_than: UnixMicros,
+        source: &str,
+        from: &Place,
+    ) -> Result<Option<Place>, StoreError> {
         const SQL: &str = "
-            select received_at, event_id, source
-              from (select received_at, event_id, source from events
-                     where payload is not null and received_at < $1 and received_at >= $2
-                       and (received_at, event_id, source) > ($2, $3, $4)
-                     order by received_at, event_id, source
+            select received_at, event_id
+              from (select received_at, event_id from events
+                     where source = $1 and payload is not null and received_at < $2 and received_at >= $3
+                       and (received_at, event_id) > ($3, $4)
+                     order by received_at, event_id
                      limit $5) step
-             order by received_at desc, event_id desc, source desc
+             order by received_at desc, event_id desc
              limit 1";
         let end = async {
             Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL)
+                .bind(source)
                 .bind(older_than)
                 .bind(from.0)
                 .bind(from.1.as_str())
-                .bind(from.2.as_str())
                 .bind(i64::from(PURGE_ROWS))
                 .fetch_optional(pool)
                 .await?))
@@ -111,28 +118,27 @@ impl Store {
 
     async fn purge_step(
         &self,
-        from: &Place,
-        to: &Place,
+        source: &str,
+        (from, to): (&Place, &Place),
         by: &By,
         action: impl Fn(&u64) -> Option<Action>,
     ) -> Result<u64, StoreError> {
         let sql = || {
             sqlx::AssertSqlSafe(format!(
                 "update events as e set payload = null
-                  where payload is not null and received_at >= $1 and received_at <= $4
-                    and (received_at, event_id, source) > ($1, $2, $3)
-                    and (received_at, event_id, source) <= ($4, $5, $6)
+                  where source = $1 and payload is not null and received_at >= $2 and received_at <= $4
+                    and (received_at, event_id) > ($2, $3)
+                    and (received_at, event_id) <= ($4, $5)
                     and not {NEEDS_A_PERSON}"
             ))
         };
         let cleared = async {
             Ok(act_on_either!(self, QUERY_MAX, by, connection => sqlx::query(sql())
+                .bind(source)
                 .bind(from.0)
                 .bind(from.1.as_str())
-                .bind(from.2.as_str())
                 .bind(to.0)
                 .bind(to.1.as_str())
-                .bind(to.2.as_str())
                 .execute(connection)
                 .await?
                 .rows_affected(), action))

@@ -1,10 +1,11 @@
-//! The newest first: events and orders by when they arrived, source by source through the index of arrivals, so that a list
-//! costs the same whatever is stored.
+//! The newest first: events and orders by when they arrived, source by source through the two indexes of arrivals, so that a
+//! list costs the same whatever is stored.
 
 use std::time::Duration;
 
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
+use super::by_arrival::in_both_indexes;
 use super::rows::{EventRow, OrderRow};
 use super::{EVENT_COLUMNS, ORDER_COLUMNS, ROWS_MAX};
 use crate::order::{Id, UnixMicros};
@@ -166,7 +167,7 @@ impl RecentFilter {
     }
 }
 
-/// The newest `limit` events of each source; `None` without a source.
+/// The newest `limit` events of each source in each index; `None` without a source.
 fn newest(columns: &str, filter: &RecentFilter, limit: u32) -> Option<String> {
     let mut parameter = 4;
     let mut next = || {
@@ -183,13 +184,15 @@ fn newest(columns: &str, filter: &RecentFilter, limit: u32) -> Option<String> {
         .sources
         .iter()
         .map(|_| {
-            format!(
-                "select * from (select {columns} from events e
-                  where e.source || '' = ${} and e.received_at >= $1 and e.received_at <= $2
-                    and (e.received_at, e.event_id, e.source) < ($2, $3, $4){conditions}
-                  order by e.received_at desc, e.event_id desc limit {limit}) one",
-                next()
-            )
+            let source = next();
+            in_both_indexes(|condition| {
+                format!(
+                    "select {columns} from events e
+                      where e.source = ${source} and e.{condition} and e.received_at >= $1 and e.received_at <= $2
+                        and (e.received_at, e.event_id, e.source) < ($2, $3, $4){conditions}
+                      order by e.received_at desc, e.event_id desc limit {limit}"
+                )
+            })
         })
         .collect();
     (!of_sources.is_empty()).then(|| of_sources.join(" union all "))

@@ -11,6 +11,7 @@ use crate::order::{
     BothSides, Class, Coverage, Currency, Disagreement, Disagreements, Id, ReportFinding, ReportRow,
     TimeSpan, UnixMicros, reconcile,
 };
+use crate::store::inspect::by_arrival::in_both_indexes;
 use crate::store::{Database, Store, StoreError, within};
 
 /// An event may be stored so long before the provider says that it happened: clocks differ.
@@ -247,17 +248,20 @@ impl Store {
         due: TimeSpan,
         from: &(UnixMicros, String),
     ) -> Result<Vec<(UnixMicros, String, String)>, StoreError> {
-        // As the index of arrivals has the source: of an expression.
-        const SQL: &str = "
-            select e.received_at, e.event_id, e.payment_id from events e
-             where e.source || '' = $1 and e.received_at >= $2 and (e.received_at > $2 or e.event_id > $3)
-               and e.occurred_at >= $4 and e.occurred_at <= $5 and e.payment_id is not null
-               and (e.kind in ('captured', 'refunded', 'dispute_lost') or e.basis = 'presumed')
-               and not exists (select 1 from report_rows r
-                                where r.report_sha256 = $6 and r.source = $1 and r.payment_id = e.payment_id)
-             order by e.received_at, e.event_id limit $7";
+        let due_events = in_both_indexes(|condition| {
+            format!(
+                "select e.received_at, e.event_id, e.payment_id from events e
+                  where e.source = $1 and e.{condition} and e.received_at >= $2 and (e.received_at > $2 or e.event_id > $3)
+                    and e.occurred_at >= $4 and e.occurred_at <= $5 and e.payment_id is not null
+                    and (e.kind in ('captured', 'refunded', 'dispute_lost') or e.basis = 'presumed')
+                    and not exists (select 1 from report_rows r
+                                     where r.report_sha256 = $6 and r.source = $1 and r.payment_id = e.payment_id)
+                  order by e.received_at, e.event_id limit $7"
+            )
+        });
+        let sql = || sqlx::AssertSqlSafe(format!("{due_events} order by received_at, event_id limit $7"));
         let events = async {
-            Ok(on_either!(self, STEP_MAX, pool => sqlx::query_as(SQL)
+            Ok(on_either!(self, STEP_MAX, pool => sqlx::query_as(sql())
                 .bind(file.source.as_str())
                 .bind(from.0)
                 .bind(from.1.as_str())

@@ -8,10 +8,15 @@ use tokio::time::{sleep, timeout};
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{Fault, Proxy};
-use crate::servers::{LockService, Nodes, Redis, until};
+use crate::servers::{LockService, Nodes, Redis, eventually};
 use crate::{TTL, is_busy, keys, locks, renewed, settings, take, take_all};
 
 impl Service for Nodes {}
+
+/// A majority decides, so a lease is told before the last node has heard of it. What a node then forgets must not reach it late.
+async fn every_node_has_it(nodes: &Nodes) {
+    eventually("the vote of every node", || nodes.0.iter().all(|node| node.leases().len() == 1)).await;
+}
 
 every_test!(Nodes::start());
 
@@ -19,6 +24,7 @@ every_test!(Nodes::start());
 async fn a_lease_that_the_service_forgot_is_lost_and_not_revived() {
     let nodes = Nodes::start();
     forgotten(&nodes, async || {
+        every_node_has_it(&nodes).await;
         for node in &nodes.0[1..] {
             node.command(&["FLUSHALL"]).expect("flushed");
         }
@@ -56,7 +62,8 @@ async fn a_key_is_won_by_whoever_finds_a_majority_free_whichever_nodes_those_are
         lease.release().await;
         for node in &nodes.0 {
             let strangers = occupied.iter().any(|occupied| occupied.port == node.port);
-            until("what was not won is given back", || node.leases().len() == usize::from(strangers));
+            eventually("what was not won is given back", || node.leases().len() == usize::from(strangers))
+                .await;
             node.command(&["FLUSHALL"]).expect("flushed");
         }
     }
@@ -118,9 +125,9 @@ async fn a_node_whose_reply_is_cut_has_no_vote_and_leaves_nothing_behind() {
         wire.cut_one_reply_after(0);
         let (lease, busy) = take(&locks, &keys(["order"])).await;
         assert!(busy.is_empty(), "two others granted it");
-        until("the node acted, and its answer was lost", || wire.has_cut());
+        eventually("the node acted, and its answer was lost", || wire.has_cut()).await;
         lease.release().await;
-        until("it is cleaned up", || nodes.0.iter().all(|node| node.leases().is_empty()));
+        eventually("it is cleaned up", || nodes.0.iter().all(|node| node.leases().is_empty())).await;
     }
 }
 
@@ -175,6 +182,7 @@ async fn a_lease_outlives_the_loss_of_one_node_and_not_of_two() {
     let nodes = Nodes::start();
     let (locks, other) = (nodes.contender(), nodes.contender());
     let (lease, _) = take(&locks, &keys(["order"])).await;
+    every_node_has_it(&nodes).await;
     nodes.0[0].command(&["FLUSHALL"]).expect("flushed");
     renewed(&lease, 4).await;
     assert!(!lease.is_lost() && is_busy(&other, "order").await);

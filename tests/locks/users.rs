@@ -3,7 +3,7 @@
 use paylatch::lock::{Attempt, Finding, LockSettings, Locks, Tls};
 
 use crate::authority::{Authority, Issued};
-use crate::servers::{Clients, Cluster, Etcd, LockService, Nodes, Redis, until};
+use crate::servers::{Clients, Cluster, Etcd, LockService, Nodes, Redis, eventually};
 use crate::tls::{are_refused, trusting, work};
 use crate::{keys, locks, renewed, settings, take};
 
@@ -146,5 +146,5 @@ async fn a_majority_of_servers_decides_where_none_may_be_asked_who_it_is() {
     let urls = nodes.urls().iter().map(|url| as_user("paylatch", PASSWORD, url)).collect::<Vec<_>>();
     work(&locks("redlock", &urls), &locks("redlock", &urls)).await;
     assert!(locks("redlock", &urls).health().await.iter().all(|found| matches!(found, Finding::Warning(_))));
-    until("all is released", || nodes.0.iter().all(|node| node.leases().is_empty()));
+    eventually("all is released", || nodes.0.iter().all(|node| node.leases().is_empty())).await;
 }

@@ -112,10 +112,20 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
+/// Waits for what a server does. It stops the test's own tasks meanwhile: for what these do, see [`eventually`].
 pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     let give_up_at = Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(Instant::now() < give_up_at, "waited 20 s until {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits for what tasks of the test itself do.
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < give_up_at, "waited 20 s until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -8,14 +8,14 @@ use super::Locks;
 
 /// Something about the lock service that `paylatch check` should say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
+pub enum HealthProblem {
     /// It works, with a risk.
     Warning(String),
     /// It does not work.
     Failure(String),
 }
 
-impl Finding {
+impl HealthProblem {
     /// The same, of a part of the service.
     pub(super) fn of(self, part: &str) -> Self {
         match self {
@@ -38,8 +38,9 @@ pub struct Held {
 
 impl Locks {
     /// What is wrong or risky about the lock service; empty when all is well. Asks every node, past the breaker.
-    pub async fn health(&self) -> Vec<Finding> {
-        let late = || vec![Finding::Failure(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()))];
+    pub async fn health(&self) -> Vec<HealthProblem> {
+        let late =
+            || vec![HealthProblem::Failure(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()))];
         timeout(INSPECTION_TIMEOUT, self.service.backend().health()).await.unwrap_or_else(|_| late())
     }
 

@@ -45,7 +45,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use inspect::{Finding, HELD_MAX, Held};
+pub use inspect::{HELD_MAX, HealthProblem, Held};
 pub use lease_service::{Lease, NotHeld};
 pub use server_clock::{Clock, Skew};
 

@@ -51,14 +51,14 @@ words!(Anomaly {
 
 /// An anomaly that holds, of an order unless another kind is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding<A = Anomaly> {
+pub struct FoundAnomaly<A = Anomaly> {
     /// Which.
     pub anomaly: A,
-    /// All sums that were compared, as a JSON object: whatever changes in them makes it another finding.
+    /// All sums that were compared, as a JSON object: whatever changes in them makes it news again.
     pub detail: Value,
 }
 
-impl<A: Display> Finding<A> {
+impl<A: Display> FoundAnomaly<A> {
     /// `{"anomaly": .., "detail": {..}}`, as it is stored and shown.
     #[must_use]
     pub fn to_json(&self) -> Value {

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::anomaly::{Anomaly, Finding};
+use super::anomalies::{anomalies, column};
+use super::anomaly::{Anomaly, FoundAnomaly};
 use super::entry::{Entry, Member};
 use super::event::UnixMicros;
 use super::fact::Kind;
-use super::findings::{column, findings};
 use super::money::Currency;
 use super::part::{Part, total};
 use super::payment::{Rank, Sums};
@@ -59,7 +59,7 @@ pub struct Order {
     /// Minor units in disputes that are lost.
     pub lost: i64,
     /// All that a person should look at, in the order of [`Anomaly::ALL`].
-    pub anomalies: Vec<Finding>,
+    pub anomalies: Vec<FoundAnomaly>,
     /// The earliest event that told of one of its payments.
     pub first_event_at: UnixMicros,
     /// The latest.
@@ -86,7 +86,7 @@ impl Order {
             refunded: column(sums.refunded),
             disputed: column(sums.open + sums.lost),
             lost: column(sums.lost),
-            anomalies: findings(&parts, currency, &sums),
+            anomalies: anomalies(&parts, currency, &sums),
             first_event_at,
             last_event_at,
         })
@@ -95,13 +95,13 @@ impl Order {
     /// All anomalies, as they are stored and shown: `[{"anomaly": .., "detail": {..}}]`.
     #[must_use]
     pub fn anomalies_json(&self) -> String {
-        Value::from_iter(self.anomalies.iter().map(Finding::to_json)).to_string()
+        Value::from_iter(self.anomalies.iter().map(FoundAnomaly::to_json)).to_string()
     }
 
     /// The first anomaly that holds.
     #[must_use]
     pub fn anomaly(&self) -> Option<Anomaly> {
-        self.anomalies.first().map(|finding| finding.anomaly)
+        self.anomalies.first().map(|found| found.anomaly)
     }
 }
 

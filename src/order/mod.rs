@@ -4,6 +4,7 @@
 //! claims of a payment fold to sums and a link; the payments of an order fold to its row. Both folds depend on the set
 //! of events only, so shuffled, late or repeated delivery ends in the same rows. [`decide()`] applies this to a batch.
 
+mod anomalies;
 mod anomaly;
 mod coupon;
 mod decide;
@@ -13,7 +14,6 @@ mod entry;
 mod event;
 mod expectation;
 mod fact;
-mod findings;
 mod fold;
 mod id;
 mod ledger;
@@ -30,7 +30,7 @@ mod tally;
 mod tests;
 mod words;
 
-pub use anomaly::{Anomaly, Finding};
+pub use anomaly::{Anomaly, FoundAnomaly};
 pub use coupon::{Redeemed, Redemption};
 pub use decide::{Changes, Decided, Known, Relink, Rewrite, Snapshot, decide};
 pub use decide_again::decide_again;

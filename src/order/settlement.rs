@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::anomaly::Finding;
+use super::anomaly::FoundAnomaly;
 use super::event::UnixMicros;
 use super::expectation::Terms;
 use super::payment::{PaymentFold, Sums};
@@ -71,7 +71,7 @@ pub struct Settled {
     /// What is missing of the expected amount.
     pub due: i64,
     /// All that a person should look at whatever the time, in the order of [`SettlementAnomaly::ALL`].
-    pub anomalies: Vec<Finding<SettlementAnomaly>>,
+    pub anomalies: Vec<FoundAnomaly<SettlementAnomaly>>,
     /// From when on it is an anomaly that nothing was captured.
     pub unpaid_at: Option<UnixMicros>,
 }
@@ -105,11 +105,11 @@ impl Settled {
             Settlement::Underpaid | Settlement::Unpaid | Settlement::Settled => None,
         };
         let elsewhere = held_elsewhere(terms, payments);
-        let unexpected = (!elsewhere.is_empty()).then(|| Finding {
+        let unexpected = (!elsewhere.is_empty()).then(|| FoundAnomaly {
             anomaly: SettlementAnomaly::CurrencyUnexpected,
             detail: json!({ "expected": terms.currency.as_str(), "held": elsewhere }),
         });
-        let compared = found.map(|anomaly| Finding { anomaly, detail: compared(terms, &sums) });
+        let compared = found.map(|anomaly| FoundAnomaly { anomaly, detail: compared(terms, &sums) });
         Self {
             settlement,
             captured: clamped(sums.captured),
@@ -125,10 +125,10 @@ impl Settled {
 
     /// All that a person should look at at this moment.
     #[must_use]
-    pub fn anomalies_at(&self, now: UnixMicros) -> Vec<Finding<SettlementAnomaly>> {
+    pub fn anomalies_at(&self, now: UnixMicros) -> Vec<FoundAnomaly<SettlementAnomaly>> {
         let is_late = self.unpaid_at.is_some_and(|at| at <= now);
         let unpaid = is_late
-            .then(|| Finding { anomaly: SettlementAnomaly::Unpaid, detail: json!({ "due": self.due }) });
+            .then(|| FoundAnomaly { anomaly: SettlementAnomaly::Unpaid, detail: json!({ "due": self.due }) });
         self.anomalies.iter().cloned().chain(unpaid).collect()
     }
 }

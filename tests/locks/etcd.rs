@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paylatch::lock::{Attempt, Finding, Locks};
+use paylatch::lock::{Attempt, HealthProblem, Locks};
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{
@@ -92,5 +92,8 @@ async fn addresses_that_do_not_read_are_refused_without_being_repeated() {
         );
     }
     let found = locks("etcd", &[format!("http://127.0.0.1:{}", free_port())]).health().await;
-    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("not reachable")), "{found:?}");
+    assert!(
+        matches!(&found[..], [HealthProblem::Failure(text)] if text.contains("not reachable")),
+        "{found:?}"
+    );
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use paylatch::lock::{Attempt, Finding, Locks};
+use paylatch::lock::{Attempt, HealthProblem, Locks};
 
 use crate::conformance::{Service, every_test, forgotten};
 use crate::proxy::{
@@ -169,14 +169,20 @@ async fn a_server_that_may_evict_or_is_a_replica_or_is_away_is_found_unfit() {
     let redis = Redis::start_on(free_port(), &["--maxmemory-policy", "allkeys-lru"]);
     let found = redis.contender().health().await;
     assert!(
-        matches!(&found[..], [Finding::Warning(text)] if text.contains("expected noeviction")),
+        matches!(&found[..], [HealthProblem::Warning(text)] if text.contains("expected noeviction")),
         "{found:?}"
     );
     let replica = Redis::start_on(free_port(), &["--replicaof", "127.0.0.1", &redis.port.to_string()]);
     let found = replica.contender().health().await;
-    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("name the master")), "{found:?}");
+    assert!(
+        matches!(&found[..], [HealthProblem::Failure(text)] if text.contains("name the master")),
+        "{found:?}"
+    );
     let found = locks("redis", &[format!("redis://127.0.0.1:{}", free_port())]).health().await;
-    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("not reachable")), "{found:?}");
+    assert!(
+        matches!(&found[..], [HealthProblem::Failure(text)] if text.contains("not reachable")),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]

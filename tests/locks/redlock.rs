@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusBuilder;
-use paylatch::lock::{Attempt, Finding, Locks};
+use paylatch::lock::{Attempt, HealthProblem, Locks};
 use tokio::time::{sleep, timeout};
 
 use crate::conformance::{Service, every_test, forgotten};
@@ -41,7 +41,10 @@ async fn two_nodes_or_one_server_twice_are_refused() {
     let twice = locks("redlock", &[first.url(), format!("redis://localhost:{}", first.port), second.url()]);
     take(&twice, &keys(["order"])).await.0.release().await;
     let found = twice.health().await;
-    assert!(matches!(&found[..], [Finding::Failure(text)] if text.contains("entries 1 and 2")), "{found:?}");
+    assert!(
+        matches!(&found[..], [HealthProblem::Failure(text)] if text.contains("entries 1 and 2")),
+        "{found:?}"
+    );
     second.server.freeze();
     let attempt = twice.acquire_each(&keys(["order"])).await;
     assert!(matches!(attempt, Attempt::Unavailable), "one server under two addresses has one vote");

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use paylatch::lock::{Attempt, Finding, Locks, Tls};
+use paylatch::lock::{Attempt, HealthProblem, Locks, Tls};
 
 use crate::authority::{Authority, Issued};
 use crate::servers::{Clients, TlsRedis, TlsSentinel, until};
@@ -35,7 +35,7 @@ pub(crate) async fn work(locks: &Locks, other: &Locks) {
 pub(crate) async fn are_refused(locks: &Locks) -> String {
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     match &locks.health().await[..] {
-        [Finding::Failure(text)] => text.clone(),
+        [HealthProblem::Failure(text)] => text.clone(),
         other => panic!("expected one failure: {other:?}"),
     }
 }

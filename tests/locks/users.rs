@@ -1,6 +1,6 @@
 //! Lock services that ask who comes: users and passwords, and what a user must be allowed.
 
-use paylatch::lock::{Attempt, Finding, LockSettings, Locks, Tls};
+use paylatch::lock::{Attempt, HealthProblem, LockSettings, Locks, Tls};
 
 use crate::authority::{Authority, Issued};
 use crate::servers::{Clients, Cluster, Etcd, LockService, Nodes, Redis, eventually};
@@ -99,7 +99,7 @@ async fn a_user_of_redis_needs_no_more_than_the_page_says() {
         work(&user(), &user()).await;
         let locks = user();
         let found = locks.health().await;
-        assert!(matches!(&found[..], [Finding::Warning(text)] if text.contains("INFO")), "{found:?}");
+        assert!(matches!(&found[..], [HealthProblem::Warning(text)] if text.contains("INFO")), "{found:?}");
         let (lease, _) = take(&locks, &keys(["order"])).await;
         let held = locks.held().await.expect("a list");
         assert_eq!(held.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["order"]);
@@ -123,7 +123,7 @@ async fn a_user_of_a_cluster_needs_two_commands_more() {
     work(&locks("redis", &urls), &locks("redis", &urls)).await;
     assert_eq!(locks("redis", &urls).held().await, Ok(Vec::new()));
     let found = locks("redis", &urls).health().await;
-    assert!(found.iter().all(|found| matches!(found, Finding::Warning(_))), "{found:?}");
+    assert!(found.iter().all(|found| matches!(found, HealthProblem::Warning(_))), "{found:?}");
 }
 
 #[tokio::test]
@@ -145,6 +145,8 @@ async fn a_majority_of_servers_decides_where_none_may_be_asked_who_it_is() {
     nodes.0.iter().for_each(|node| add_user(node, ENOUGH[1]));
     let urls = nodes.urls().iter().map(|url| as_user("paylatch", PASSWORD, url)).collect::<Vec<_>>();
     work(&locks("redlock", &urls), &locks("redlock", &urls)).await;
-    assert!(locks("redlock", &urls).health().await.iter().all(|found| matches!(found, Finding::Warning(_))));
+    assert!(
+        locks("redlock", &urls).health().await.iter().all(|found| matches!(found, HealthProblem::Warning(_)))
+    );
     eventually("all is released", || nodes.0.iter().all(|node| node.leases().is_empty())).await;
 }

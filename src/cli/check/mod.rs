@@ -15,7 +15,7 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::readings;
 use crate::config::{Needs, Settings};
-use crate::lock::{Clock, Finding, Locks};
+use crate::lock::{Clock, HealthProblem, Locks};
 use crate::store::{Counts, Store};
 
 /// No clock that is right shows an earlier year.
@@ -91,7 +91,7 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
         Ok(locks) => locks,
         Err(problem) => return report.bad("lock", &Failure::new(Exit::Config, "settings", problem)),
     };
-    let findings = locks.health().await;
+    let problems = locks.health().await;
     if locks.answers().await {
         report.good("lock", backend);
     } else {
@@ -102,7 +102,7 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
             &failure.hint("lock.urls says where it is; until it answers, serving is slower, and still right"),
         );
     }
-    for Finding::Warning(found) | Finding::Failure(found) in findings {
+    for HealthProblem::Warning(found) | HealthProblem::Failure(found) in problems {
         report.warn("lock", found);
     }
     for clock in locks.clocks().await {

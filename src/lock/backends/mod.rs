@@ -25,7 +25,7 @@ use self::redlock::Redlock;
 use self::zookeeper::ZooKeeper;
 use super::LockSettings;
 use super::contract::{Failure, Hold, Verb};
-use super::inspect::{Finding, Held};
+use super::inspect::{HealthProblem, Held};
 use super::server_clock::Clock;
 
 /// A lock service.
@@ -115,7 +115,7 @@ impl Backend {
         }
     }
 
-    pub(super) async fn health(&self) -> Vec<Finding> {
+    pub(super) async fn health(&self) -> Vec<HealthProblem> {
         match self {
             Self::Local(_) => Vec::new(),
             Self::Redis(redis) => redis.health().await,

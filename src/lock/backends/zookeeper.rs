@@ -14,7 +14,7 @@ use zookeeper_client::{Acls, Client, CreateMode, Error};
 
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{Finding, HELD_MAX, Held};
+use super::super::inspect::{HELD_MAX, HealthProblem, Held};
 use super::super::server_clock::Clock;
 use super::super::token::Token;
 use super::connection::{Connect, Connection};
@@ -91,14 +91,16 @@ impl ZooKeeper {
         Err(failure)
     }
 
-    pub(super) async fn health(&self) -> Vec<Finding> {
+    pub(super) async fn health(&self) -> Vec<HealthProblem> {
         let asked = async {
             let open = self.connection.open().await?;
             open.list_children(ROOT).await.map_err(|error| failure(&error))
         };
         let unreachable = |failure| match failure {
-            Failure::Refused(reason) => vec![Finding::Failure(format!("ZooKeeper refuses {ROOT}: {reason}"))],
-            other => vec![Finding::Failure(format!("ZooKeeper is not reachable: {other}"))],
+            Failure::Refused(reason) => {
+                vec![HealthProblem::Failure(format!("ZooKeeper refuses {ROOT}: {reason}"))]
+            }
+            other => vec![HealthProblem::Failure(format!("ZooKeeper is not reachable: {other}"))],
         };
         asked.await.map_or_else(unreachable, |_| Vec::new())
     }

@@ -7,7 +7,9 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Decode, FromRow, Row, SqliteConnection, T
 
 use super::row::{Statement, shown};
 use super::{ANSWER_MAX, BY_KEY, OrderSettlement, QUERY_MAX};
-use crate::order::{Entry, Fact, Finding, Id, Ledgers, PaymentFold, Settled, SettlementAnomaly, UnixMicros};
+use crate::order::{
+    Entry, Fact, FoundAnomaly, Id, Ledgers, PaymentFold, Settled, SettlementAnomaly, UnixMicros,
+};
 use crate::store::inspect::{AnomalyRow, OrderFilter, ROWS_MAX};
 use crate::store::postgres::Transaction;
 use crate::store::{Database, Store, StoreError, snapshot, within};
@@ -84,7 +86,7 @@ impl Store {
         let due_at = |statement: &Statement| {
             settled.as_ref().and_then(|settled| settled.unpaid_at).or(statement.terms.due_at)
         };
-        let findings = settled.as_ref().map(|settled| settled.anomalies_at(now)).unwrap_or_default();
+        let anomalies = settled.as_ref().map(|settled| settled.anomalies_at(now)).unwrap_or_default();
         Ok(Some(OrderSettlement {
             expected: known.expectation.as_ref().map(|own| own.row(due_at(own))).transpose()?,
             settlement: settled.as_ref().map(|settled| settled.settlement.to_string()),
@@ -93,7 +95,7 @@ impl Store {
             lost: amount(|settled| settled.lost),
             held: amount(|settled| settled.held),
             due: amount(|settled| settled.due),
-            anomalies: findings.into_iter().map(anomaly_row).collect(),
+            anomalies: anomalies.into_iter().map(anomaly_row).collect(),
             returned_at: known.returned_at.map(shown).transpose()?,
             order: known.order,
             ledger: known.ledger,
@@ -157,8 +159,8 @@ pub(super) fn members(ledgers: &Ledgers) -> String {
     members.collect::<Value>().to_string()
 }
 
-pub(super) fn anomaly_row(finding: Finding<SettlementAnomaly>) -> AnomalyRow {
-    AnomalyRow { anomaly: finding.anomaly.to_string(), detail: finding.detail }
+pub(super) fn anomaly_row(found: FoundAnomaly<SettlementAnomaly>) -> AnomalyRow {
+    AnomalyRow { anomaly: found.anomaly.to_string(), detail: found.detail }
 }
 
 /// A payment's entries, or none.

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 
 use super::known::{Known, Wanted, members};
 use super::{ANSWER_MAX, QUERY_MAX, moment};
-use crate::order::{Finding, Ledgers, Settled};
+use crate::order::{FoundAnomaly, Ledgers, Settled};
 use crate::store::{Database, Store, StoreError, within};
 
 /// Orders of one step.
@@ -205,7 +205,7 @@ pub(super) fn columns(known: &Known) -> Result<[Value; 11], StoreError> {
     let settled = known.settled();
     let number = |of: fn(&Settled) -> i64| json!(settled.as_ref().map_or(0, of));
     let terms = known.expectation.map(|own| own.terms);
-    let anomalies = settled.iter().flat_map(|settled| settled.anomalies.iter().map(Finding::to_json));
+    let anomalies = settled.iter().flat_map(|settled| settled.anomalies.iter().map(FoundAnomaly::to_json));
     let unpaid_at = settled.as_ref().and_then(|settled| settled.unpaid_at);
     Ok([
         json!(known.expectation.map(|own| own.revision)),

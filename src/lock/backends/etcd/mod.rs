@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{Finding, HELD_MAX, Held};
+use super::super::inspect::{HELD_MAX, HealthProblem, Held};
 use super::super::server_clock::Clock;
 use super::super::token::Token;
 use gateway::Gateway;
@@ -113,25 +113,24 @@ impl Etcd {
         Ok(holds.iter().map(|hold| done.get(&hold.token.lease_id()).copied().flatten()).collect())
     }
 
-    pub(super) async fn health(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    pub(super) async fn health(&self) -> Vec<HealthProblem> {
+        let mut problems = Vec::new();
         for member in 0..self.gateway.members() {
             let place = entry(member);
             match self.gateway.call_member::<Alarms>(member, "/v3/maintenance/alarm", &json!({})).await {
-                Ok(alarms) => findings.extend(alarms.alarms.into_iter().map(|alarm| {
-                    Finding::Failure(format!(
+                Ok(alarms) => problems.extend(alarms.alarms.into_iter().map(|alarm| {
+                    HealthProblem::Failure(format!(
                         "{place}: etcd has the alarm {}, and refuses writes",
                         alarm.alarm
                     ))
                 })),
                 // A user of our keys alone may be refused the question.
                 Err(Failure::Refused(reason)) if reason.contains("permission denied") => {}
-                Err(failure) => {
-                    findings.push(Finding::Failure(format!("{place}: etcd is not reachable: {failure}")))
-                }
+                Err(failure) => problems
+                    .push(HealthProblem::Failure(format!("{place}: etcd is not reachable: {failure}"))),
             }
         }
-        findings
+        problems
     }
 
     /// What each member writes over its answers, in whole seconds.

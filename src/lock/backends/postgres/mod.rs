@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Error, Row};
 use tokio::time::timeout;
 
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{Finding, Held};
+use super::super::inspect::{HealthProblem, Held};
 use super::super::server_clock::Clock;
 use super::super::token::Token;
 use crate::secret::Secret;
@@ -71,12 +71,12 @@ impl Postgres {
         Ok(holds.iter().map(|hold| done.get(&hold.key).copied()).collect())
     }
 
-    pub(super) async fn health(&self) -> Vec<Finding> {
+    pub(super) async fn health(&self) -> Vec<HealthProblem> {
         let standby = self.run("select 'standby', 0::bigint where pg_is_in_recovery()".to_owned()).await;
         match standby {
             Ok(rows) if rows.is_empty() => Vec::new(),
-            Ok(_) => vec![Finding::Failure("Postgres is a standby, which takes no leases".to_owned())],
-            Err(failure) => vec![Finding::Failure(format!("Postgres is not reachable: {failure}"))],
+            Ok(_) => vec![HealthProblem::Failure("Postgres is a standby, which takes no leases".to_owned())],
+            Err(failure) => vec![HealthProblem::Failure(format!("Postgres is not reachable: {failure}"))],
         }
     }
 

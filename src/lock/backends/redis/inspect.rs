@@ -10,7 +10,7 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, from_r
 use super::address::{Open, Wire};
 use super::{Redis, failure, script};
 use crate::lock::contract::Failure;
-use crate::lock::inspect::{Finding, HELD_MAX, Held};
+use crate::lock::inspect::{HELD_MAX, HealthProblem, Held};
 use crate::lock::server_clock::Clock;
 use crate::lock::token::Token;
 
@@ -18,19 +18,19 @@ use crate::lock::token::Token;
 type Node = Option<(String, u16)>;
 
 impl Redis {
-    pub(in super::super) async fn health(&self) -> Vec<Finding> {
+    pub(in super::super) async fn health(&self) -> Vec<HealthProblem> {
         let said = async {
-            let mut findings = Vec::new();
+            let mut problems = Vec::new();
             for node in self.masters().await? {
-                findings.extend(match self.info(node.as_ref()).await? {
+                problems.extend(match self.info(node.as_ref()).await? {
                     Some(info) => judge(node.as_ref(), &info),
                     None => vec![unknown(node.as_ref())],
                 });
             }
-            Ok(findings)
+            Ok(problems)
         };
         let unreachable =
-            |failure: Failure| vec![Finding::Failure(format!("Redis is not reachable: {failure}"))];
+            |failure: Failure| vec![HealthProblem::Failure(format!("Redis is not reachable: {failure}"))];
         said.await.unwrap_or_else(unreachable)
     }
 
@@ -135,27 +135,29 @@ fn parsed<T: FromRedisValue>(value: redis::Value) -> RedisResult<T> {
 }
 
 /// What `INFO` of one server tells about its fitness for leases.
-fn judge(node: Option<&(String, u16)>, info: &str) -> Vec<Finding> {
+fn judge(node: Option<&(String, u16)>, info: &str) -> Vec<HealthProblem> {
     let place = place(node);
-    let mut findings = Vec::new();
+    let mut problems = Vec::new();
     if field(info, "role") == Some("slave") {
-        findings
-            .push(Finding::Failure(format!("{place} is a replica, which takes no leases: name the master")));
+        problems.push(HealthProblem::Failure(format!(
+            "{place} is a replica, which takes no leases: name the master"
+        )));
     }
     if let Some(policy) = field(info, "maxmemory_policy").filter(|policy| *policy != "noeviction") {
-        findings.push(Finding::Warning(format!(
+        problems.push(HealthProblem::Warning(format!(
             "{place} has maxmemory-policy {policy}: leases vanish when memory is short; expected noeviction"
         )));
     }
     if let Some(evicted) = field(info, "evicted_keys").filter(|evicted| *evicted != "0") {
-        findings
-            .push(Finding::Warning(format!("{place} has evicted {evicted} keys: leases may be among them")));
+        problems.push(HealthProblem::Warning(format!(
+            "{place} has evicted {evicted} keys: leases may be among them"
+        )));
     }
-    findings
+    problems
 }
 
-fn unknown(node: Option<&(String, u16)>) -> Finding {
-    Finding::Warning(format!(
+fn unknown(node: Option<&(String, u16)>) -> HealthProblem {
+    HealthProblem::Warning(format!(
         "{} does not let this user ask INFO: whether leases may be evicted is not known; expected +info for it",
         place(node)
     ))

@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use self::quorum::{NodeReply, Quorum};
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{Finding, Held};
+use super::super::inspect::{HealthProblem, Held};
 use super::super::meter;
 use super::super::server_clock::Clock;
 use super::redis::Redis;
@@ -112,16 +112,18 @@ impl Redlock {
 /// For people.
 impl Redlock {
     /// What each node says.
-    pub(super) async fn health(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    pub(super) async fn health(&self) -> Vec<HealthProblem> {
+        let mut problems = Vec::new();
         for node in &self.nodes {
             let mut said = node.redis.health().await;
             if let Ok(Some(run_id)) = node.redis.run_id().await {
-                said.extend(node.identify(run_id).err().map(|failure| Finding::Failure(failure.to_string())));
+                said.extend(
+                    node.identify(run_id).err().map(|failure| HealthProblem::Failure(failure.to_string())),
+                );
             }
-            findings.extend(said.into_iter().map(|finding| finding.of(&node.entry())));
+            problems.extend(said.into_iter().map(|problem| problem.of(&node.entry())));
         }
-        findings
+        problems
     }
 
     pub(super) async fn clocks(&self) -> Vec<Clock> {

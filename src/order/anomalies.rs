@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::anomaly::{Anomaly, Finding, listed, name};
+use super::anomaly::{Anomaly, FoundAnomaly, listed, name};
 use super::fact::{Basis, Kind};
 use super::id::Id;
 use super::link::{is_one, rival_orders};
@@ -14,7 +14,7 @@ use super::part::{Part, total};
 use super::payment::{Sums, presumption_holds};
 
 /// All anomalies that hold of an order whose sums are `sums`, in `currency`.
-pub(super) fn findings(parts: &[Part<'_>], currency: Option<Currency>, sums: &Sums) -> Vec<Finding> {
+pub(super) fn anomalies(parts: &[Part<'_>], currency: Option<Currency>, sums: &Sums) -> Vec<FoundAnomaly> {
     let found = [
         (Anomaly::AmountOverflow, overflow(sums)),
         (Anomaly::CurrencyMismatch, currencies(parts, currency)),
@@ -28,7 +28,7 @@ pub(super) fn findings(parts: &[Part<'_>], currency: Option<Currency>, sums: &Su
     ];
     found
         .into_iter()
-        .filter_map(|(anomaly, detail)| detail.map(|detail| Finding { anomaly, detail }))
+        .filter_map(|(anomaly, detail)| detail.map(|detail| FoundAnomaly { anomaly, detail }))
         .collect()
 }
 

@@ -16,7 +16,11 @@ use super::retry::{Part, after};
 
 impl EventLane {
     /// Commits a batch, of which at least its events may be loaded already, and answers every event of it.
-    pub(super) async fn commit(&mut self, batch: Vec<Pending>, loaded: Option<Result<Loaded, StoreError>>) {
+    pub(super) async fn commit_leased(
+        &mut self,
+        batch: Vec<Pending>,
+        loaded: Option<Result<Loaded, StoreError>>,
+    ) {
         let mut parts = VecDeque::from([Part::of(batch).loaded(loaded)]);
         while let Some(mut part) = parts.pop_front() {
             part.events = refuse_late(part.events);

@@ -1,18 +1,17 @@
-//! The lane of events: gather, lease, commit, answer, release.
+//! The lane of events: what it does with a batch is lease, commit, answer, release.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tracing::{Instrument, debug_span};
 
 use crate::backoff::Backoff;
 use crate::lock::{Attempt, Lease, Locks};
 use crate::store::{Session, Store, StoreError};
 
-use super::lane::Lane;
+use super::lane::{Lane, Queue};
 use super::large_orders::LargeOrders;
 use super::loaded::Loaded;
 use super::optimistic_insert::OptimisticInsert;
@@ -24,10 +23,6 @@ const BUSY_RETRY: Backoff = Backoff::new(Duration::from_millis(25), Duration::fr
 
 /// One stream of batches, with a database connection of its own.
 pub(super) struct EventLane {
-    queue: mpsc::Receiver<Pending>,
-    queue_is_open: bool,
-    /// Events whose order is held by another, until they are due again.
-    deferred: Vec<Pending>,
     locks: Locks,
     pub(super) database: Store,
     pub(super) session: Session,
@@ -37,13 +32,19 @@ pub(super) struct EventLane {
 }
 
 impl Lane for EventLane {
-    async fn run(&mut self) {
-        while let Some(gathered) = self.gather().await {
-            let (batch, contradicting) = fold_repeats(gathered);
-            self.deferred.extend(contradicting);
-            let span = span_of(&batch);
-            self.work(batch).instrument(span).await;
+    type Request = Pending;
+
+    fn batch_max(&self) -> usize {
+        self.shared.settings.batch_events_max.max(1)
+    }
+
+    async fn commit(&mut self, gathered: Vec<Pending>, queue: &mut Queue<Pending>) {
+        let (batch, contradicting) = fold_repeats(gathered);
+        for pending in contradicting {
+            queue.defer(pending, Instant::now());
         }
+        let span = span_of(&batch);
+        self.lease_and_commit(batch, queue).instrument(span).await;
     }
 
     fn reopen(&mut self) {
@@ -52,17 +53,9 @@ impl Lane for EventLane {
 }
 
 impl EventLane {
-    pub(super) fn new(
-        queue: mpsc::Receiver<Pending>,
-        store: Store,
-        locks: Locks,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(super) fn new(store: Store, locks: Locks, shared: Arc<Shared>) -> Self {
         let session = store.session();
         Self {
-            queue,
-            queue_is_open: true,
-            deferred: Vec::new(),
             locks,
             database: store,
             session,
@@ -72,55 +65,18 @@ impl EventLane {
         }
     }
 
-    async fn work(&mut self, batch: Vec<Pending>) {
+    async fn lease_and_commit(&mut self, batch: Vec<Pending>, queue: &mut Queue<Pending>) {
         let orders: Vec<Option<String>> =
             batch.iter().map(|pending| Some(pending.lock_key.as_ref()?.to_string())).collect();
         let (leased, loaded) = self.lease_and_load(&batch, &orders).await;
-        let (batch, lease) = self.free_of(batch, &orders, leased);
+        let (batch, lease) = self.free_of(batch, &orders, leased, queue);
         if !batch.is_empty() {
             metrics::histogram!("paylatch_commit_batch_events").record(batch.len() as f64);
-            self.commit(batch, loaded).await;
+            self.commit_leased(batch, loaded).await;
         }
         if let Some(lease) = lease {
             lease.release_in_background().instrument(debug_span!("release")).await;
         }
-    }
-
-    /// Everything that has gathered: what is due again of the deferred events, then what waits in the queue.
-    /// `None` when there will be no more.
-    async fn gather(&mut self) -> Option<Vec<Pending>> {
-        let events_max = self.shared.settings.batch_events_max.max(1);
-        let mut gathered = self.take_due(events_max);
-        while gathered.is_empty() {
-            let next_due =
-                self.deferred.iter().filter_map(|pending| pending.lock_wait.map(|wait| wait.again_at)).min();
-            if !self.queue_is_open && next_due.is_none() {
-                return None;
-            }
-            tokio::select! {
-                biased;
-                taken = self.queue.recv_many(&mut gathered, events_max), if self.queue_is_open => {
-                    self.queue_is_open = taken > 0;
-                }
-                () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {
-                    gathered = self.take_due(events_max);
-                }
-            }
-        }
-        while gathered.len() < events_max
-            && let Ok(pending) = self.queue.try_recv()
-        {
-            gathered.push(pending);
-        }
-        Some(gathered)
-    }
-
-    fn take_due(&mut self, events_max: usize) -> Vec<Pending> {
-        let now = Instant::now();
-        let is_due = |pending: &mut Pending| pending.lock_wait.is_none_or(|wait| wait.again_at <= now);
-        let mut due: Vec<Pending> = self.deferred.extract_if(.., is_due).collect();
-        self.deferred.extend(due.split_off(due.len().min(events_max)));
-        due
     }
 
     /// Asks for the leases of the batch's orders and loads what is stored of them, at once: what another changes before his
@@ -150,17 +106,18 @@ impl EventLane {
     /// The events whose orders are leased; those of busy ones are deferred. Without a lock service the batch goes on without a
     /// lease: the database decides.
     fn free_of(
-        &mut self,
+        &self,
         batch: Vec<Pending>,
         orders: &[Option<String>],
         leased: Option<Attempt>,
+        queue: &mut Queue<Pending>,
     ) -> (Vec<Pending>, Option<Lease>) {
         let Some(Attempt::Acquired { lease, busy }) = leased else { return (batch, None) };
         let busy: HashSet<String> = busy.into_iter().collect();
         let mut free = Vec::with_capacity(batch.len());
         for (pending, order) in batch.into_iter().zip(orders) {
             if order.as_ref().is_some_and(|order| busy.contains(order)) {
-                self.defer(pending);
+                self.defer(pending, queue);
             } else {
                 free.push(pending);
             }
@@ -168,15 +125,14 @@ impl EventLane {
         (free, Some(lease))
     }
 
-    fn defer(&mut self, mut pending: Pending) {
+    fn defer(&self, mut pending: Pending, queue: &mut Queue<Pending>) {
         let now = Instant::now();
         let (since, tries) = pending.lock_wait.map_or((now, 0), |wait| (wait.since, wait.tries));
         if now.duration_since(since) >= self.shared.settings.lock_wait {
             self.locks.gave_up_waiting();
             return pending.answer(Err(Refusal::LockBusy));
         }
-        let again_at = now + BUSY_RETRY.wait(tries);
-        pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1), again_at });
-        self.deferred.push(pending);
+        pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1) });
+        queue.defer(pending, now + BUSY_RETRY.wait(tries));
     }
 }

@@ -72,7 +72,7 @@ pub use self::assign::{Assignment, assign};
 use self::dedup_cache::{DedupCache, Found};
 use self::event_lane::EventLane;
 use self::generations::{EventDigest, Hashes};
-use self::lane::{hand_over, supervised};
+use self::lane::hand_over;
 use self::milestones::Milestones;
 use self::pending::{Answer, Pending, Room};
 pub use self::reader::Reader;
@@ -144,14 +144,12 @@ impl Intake {
         });
         let mut tasks = JoinSet::new();
         let senders = (0..lanes).map(|_| {
-            let (sender, queue) = mpsc::channel(settings.queue_events_max + WEBHOOK_EVENTS_MAX);
-            let lane = EventLane::new(queue, store.clone(), locks.clone(), Arc::clone(&shared));
-            tasks.spawn(supervised(lane));
-            sender
+            let lane = EventLane::new(store.clone(), locks.clone(), Arc::clone(&shared));
+            lane::start(&mut tasks, settings.queue_events_max + WEBHOOK_EVENTS_MAX, lane)
         });
         let lanes = senders.collect();
-        let (redemptions, queue) = mpsc::channel(settings.queue_events_max.max(1));
-        tasks.spawn(supervised(RedemptionLane::new(queue, store.clone())));
+        let redeemer = RedemptionLane::new(store.clone());
+        let redemptions = lane::start(&mut tasks, settings.queue_events_max.max(1), redeemer);
         let intake = Self {
             lanes,
             redemptions,

@@ -46,7 +46,7 @@ pub(super) struct Pending {
     pub(super) lock_key: Option<Key>,
     /// When its sender is told 503, whatever happens.
     pub(super) deadline: Instant,
-    /// Its order was held by another: since when, and when to try again.
+    /// Its order was held by another: since when, and how often it was tried.
     pub(super) lock_wait: Option<LockWait>,
     /// The same event again, delivered while this one waited.
     repeats: Vec<Pending>,
@@ -61,7 +61,6 @@ pub(super) struct Pending {
 pub(super) struct LockWait {
     pub(super) since: Instant,
     pub(super) tries: u32,
-    pub(super) again_at: Instant,
 }
 
 /// What a handler awaits.

@@ -9,7 +9,7 @@ use crate::order::{Redeemed, Redemption};
 use crate::store::{Session, Store, StoreError};
 
 use super::Refusal;
-use super::lane::{Lane, answered, hand_over};
+use super::lane::{Lane, Queue, answered, hand_over};
 
 /// Redemptions that are committed together.
 const BATCH_MAX: usize = 256;
@@ -35,33 +35,20 @@ pub(super) async fn redeem(
     answered(answer, deadline).await
 }
 
-/// The stream of batches of redemptions.
+/// Serves a batch in one call of the database.
 pub(super) struct RedemptionLane {
-    queue: mpsc::Receiver<RedemptionRequest>,
     database: Store,
     session: Session,
 }
 
 impl Lane for RedemptionLane {
-    async fn run(&mut self) {
-        let mut gathered = Vec::with_capacity(BATCH_MAX);
-        while self.queue.recv_many(&mut gathered, BATCH_MAX).await > 0 {
-            self.commit(std::mem::take(&mut gathered)).await;
-        }
+    type Request = RedemptionRequest;
+
+    fn batch_max(&self) -> usize {
+        BATCH_MAX
     }
 
-    fn reopen(&mut self) {
-        self.session = self.database.session();
-    }
-}
-
-impl RedemptionLane {
-    pub(super) fn new(queue: mpsc::Receiver<RedemptionRequest>, database: Store) -> Self {
-        let session = database.session();
-        Self { queue, database, session }
-    }
-
-    async fn commit(&mut self, gathered: Vec<RedemptionRequest>) {
+    async fn commit(&mut self, gathered: Vec<RedemptionRequest>, _queue: &mut Queue<RedemptionRequest>) {
         let (redemptions, waiting) = fold_repeats(gathered);
         match self.redeem(&redemptions).await {
             Ok(redeemed) => {
@@ -77,6 +64,17 @@ impl RedemptionLane {
                 }
             }
         }
+    }
+
+    fn reopen(&mut self) {
+        self.session = self.database.session();
+    }
+}
+
+impl RedemptionLane {
+    pub(super) fn new(database: Store) -> Self {
+        let session = database.session();
+        Self { database, session }
     }
 
     async fn redeem(&mut self, redemptions: &[Redemption]) -> Result<Vec<Redeemed>, StoreError> {

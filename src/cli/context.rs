@@ -1,36 +1,29 @@
-//! What every command starts from: the environment, the settings that were chosen, where to write, and the time.
+//! What every command starts from: the settings as they were chosen, the database, where to write, and the time.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use super::dev::DataDir;
 use super::failure::{Exit, Failure};
+use super::given::{Given, SETTINGS_FILE};
 use super::output::{Output, printable};
-use crate::config::{File, Flag, Layers, Needs, Settings};
+use crate::config::{Needs, Settings};
 use crate::order::UnixMicros;
 use crate::provider::Source;
 use crate::store::Store;
 use crate::telemetry::{Traces, start_logs};
 
-/// Read when nothing else is named.
-const SETTINGS_FILE: &str = "paylatch.toml";
-
 /// What every command starts from.
 pub(super) struct Context {
-    pub(super) environment: BTreeMap<String, String>,
-    /// `--config`.
-    pub(super) config: Option<PathBuf>,
-    /// `--set` and the flags that stand for settings.
-    pub(super) flags: Vec<Flag>,
+    pub(super) given: Given,
     pub(super) output: Output,
 }
 
 impl Context {
     /// The settings for a command that looks at or serves what is configured.
     pub(super) fn settings(&self, needs: Needs) -> Result<Settings, Failure> {
-        Settings::read(self.layers()?, needs).map_err(|mistakes| {
+        Settings::read(self.given.layers()?, needs).map_err(|mistakes| {
             let failure = Failure::from(mistakes);
             match self.settings_file() {
                 Some(_) => failure,
@@ -44,18 +37,18 @@ impl Context {
     /// The settings; those of the `paylatch dev` that runs in this directory, unless a flag names others; also those of one
     /// that ran here, where nothing names a database.
     pub(super) fn settings_or_dev(&self, needs: Needs) -> Result<Settings, Failure> {
-        let Some(data) = DataDir::find().filter(|_| !self.flags_name_a_database()) else {
+        let Some(data) = DataDir::find().filter(|_| !self.given.flags_name_a_database()) else {
             return self.settings(needs);
         };
-        if let Some(layers) = data.layers_of_running(self)? {
+        if let Some(layers) = data.layers_of_running(&self.given)? {
             self.output.note(format_args!("using {}, where `paylatch dev` runs", data.directory()));
             return Ok(Settings::read(layers, needs)?);
         }
-        if self.names_a_database()? {
+        if self.given.names_a_database()? {
             return self.settings(needs);
         }
         self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
-        Ok(Settings::read(data.layers_of_last(self)?, needs)?)
+        Ok(Settings::read(data.layers_of_last(&self.given)?, needs)?)
     }
 
     /// One source of the settings.
@@ -124,45 +117,8 @@ impl Context {
 
     /// Where the settings file is, if there is one.
     pub(super) fn settings_file(&self) -> Option<PathBuf> {
-        let named = self.config.clone().or_else(|| self.variable("PAYLATCH_CONFIG").map(PathBuf::from));
-        named.or_else(|| Path::new(SETTINGS_FILE).exists().then(|| PathBuf::from(SETTINGS_FILE)))
+        self.given.settings_file()
     }
-
-    fn layers(&self) -> Result<Layers, Failure> {
-        let file = self.settings_file().map(|path| read_file(&path)).transpose()?;
-        Ok(Layers { flags: self.flags.clone(), environment: self.environment.clone(), file, dev: None })
-    }
-
-    fn flags_name_a_database(&self) -> bool {
-        self.config.is_some() || self.flags.iter().any(|flag| flag.setting.starts_with("database_url"))
-    }
-
-    fn names_a_database(&self) -> Result<bool, Failure> {
-        let names = ["database_url", "database_url_file"];
-        let in_file = match self.settings_file() {
-            // A file that is no TOML is told of by whoever reads the settings.
-            Some(path) => read_file(&path)?
-                .text
-                .parse::<toml::Table>()
-                .map_or(true, |file| names.iter().any(|name| file.contains_key(*name))),
-            None => false,
-        };
-        let variables = ["PAYLATCH_DATABASE_URL", "PAYLATCH_DATABASE_URL_FILE"];
-        Ok(in_file || variables.iter().any(|name| self.variable(name).is_some()))
-    }
-
-    fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-}
-
-/// Reads a settings file.
-pub(super) fn read_file(path: &Path) -> Result<File, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new(Exit::Config, "settings_file", format!("cannot read {}: {error}", path.display()))
-            .hint("it was named by --config or PAYLATCH_CONFIG, or lies in this directory")
-    })?;
-    Ok(File { path: path.to_owned(), text })
 }
 
 /// This machine's clock.

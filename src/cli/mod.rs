@@ -20,6 +20,7 @@ mod events;
 mod expect;
 mod failure;
 mod fixtures;
+mod given;
 mod healthcheck;
 mod import;
 mod listen;
@@ -229,11 +230,11 @@ pub fn run_bench(
 async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Failure> {
     let accepted = match command {
         Command::Dev(dev) => {
-            context.flags.extend(dev.listen.flags());
+            context.given.flags.extend(dev.listen.flags());
             dev::run(context, &dev).await?
         }
         Command::Serve(serve) => {
-            context.flags.extend(serve.listen.flags());
+            context.given.flags.extend(serve.listen.flags());
             serve::run(context, &serve).await.map(|()| true)?
         }
         Command::Migrate(migrate) => migrate::run(context, &migrate).await.map(|()| true)?,

@@ -8,27 +8,9 @@ use super::{code, is_test, none, sources};
 /// A module by its path from the crate's root: `["lock", "backends"]`.
 type Module = Vec<String>;
 
-/// Those that are there still. Nothing is added here.
-const STILL_THERE: [&str; 2] = [
-    "src/cli/context.rs and src/cli/dev/data_dir.rs name each other",
-    "src/provider/fields/json.rs and src/provider/fields/walk.rs name each other",
-];
-
 #[test]
 fn no_files_name_each_other_in_a_circle() {
-    let found = ours();
-    none(found.into_iter().filter(|circle| !STILL_THERE.contains(&circle.as_str())));
-}
-
-#[test]
-fn a_circle_that_was_parted_is_not_excused_any_more() {
-    let found = ours();
-    none(
-        STILL_THERE
-            .iter()
-            .filter(|circle| !found.contains(&(**circle).to_owned()))
-            .map(|gone| (*gone).to_owned()),
-    );
+    none(ours().into_iter());
 }
 
 fn ours() -> Vec<String> {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::SourceSettings;
 use super::super::definition::Texts;
-use super::json::Scalar;
 use super::selector::{Selector, Selectors};
+use super::values::Scalar;
 use super::view::View;
 
 /// That a selector finds one of some texts. `*` is anything, an empty text is nothing.

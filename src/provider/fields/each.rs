@@ -1,6 +1,8 @@
 //! The events of a webhook that carries several.
 
-use super::json::{FieldReader, Fields, Slot};
+use super::json::FieldReader;
+use super::tree::Slot;
+use super::values::Fields;
 
 /// The most events of one webhook. The largest batches known hold some hundreds.
 pub(in crate::provider) const ITEMS_MAX: usize = 1_000;

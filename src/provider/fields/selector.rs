@@ -4,7 +4,8 @@ use http::HeaderName;
 
 use super::super::SourceSettings;
 use super::super::definition::Texts;
-use super::json::{FieldReader, Slot};
+use super::json::FieldReader;
+use super::tree::Slot;
 
 /// Where one text is.
 #[derive(Debug, Clone)]

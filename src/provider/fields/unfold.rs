@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 
 use super::super::definition::{InsideTable, Written};
 use super::super::signing::replace_part;
-use super::json::{FieldReader, Scalar, Slot};
+use super::json::FieldReader;
+use super::tree::Slot;
+use super::values::Scalar;
 
 /// Compiled `inside` tables.
 #[derive(Debug, Clone, Default)]

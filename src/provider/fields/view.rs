@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use super::super::Webhook;
-use super::json::{Fields, Scalar};
 use super::selector::Selector;
 use super::sorted::sorted;
+use super::values::{Fields, Scalar};
 
 /// A request, opened as far as selectors need it.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{FieldReader, Fields, Node, Scalar};
+use super::tree::{Node, Slot};
+use super::values::{Fields, Scalar};
 
 /// One value of the document, at one node of the tree.
 pub(super) struct Walk<'r, 'f, 'a> {
@@ -20,9 +21,7 @@ impl<'a> DeserializeSeed<'a> for Walk<'_, '_, 'a> {
     fn deserialize<D: Deserializer<'a>>(self, value: D) -> Result<(), D::Error> {
         let Some(slot) = self.node.slot else { return value.deserialize_any(self) };
         let raw = <&RawValue as serde::Deserialize>::deserialize(value)?.get();
-        if let Some(field) = self.fields.0.get_mut(slot) {
-            *field = Some(raw);
-        }
+        self.fields.put(slot, raw);
         if self.node.children.is_empty() {
             return Ok(());
         }
@@ -97,16 +96,12 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a> {
 
 impl<'a> Walk<'_, '_, 'a> {
     fn choose_elements<A: SeqAccess<'a>>(self, mut elements: A) -> Result<(), A::Error> {
-        let mut choices = Vec::new();
-        for (member, value, node) in self.node.chosen() {
-            let mut probe = FieldReader::default();
-            let slot = probe.slot(&format!("/{member}")).map_err(A::Error::custom)?;
-            choices.push((probe, slot, value, node, false));
-        }
+        let choices = self.node.chosen();
+        let mut choices: Vec<_> =
+            choices.map(|(member, value, node)| (only(member), value, node, false)).collect();
         while let Some(element) = elements.next_element::<&RawValue>()? {
-            for (probe, slot, value, node, is_found) in &mut choices {
-                let own = probe.read(element.get().as_bytes()).map(|fields| fields.scalar(*slot));
-                if own != Ok(Scalar::Text(Cow::Borrowed(value))) {
+            for (member, value, node, is_found) in &mut choices {
+                if scalar_of(element.get(), member) != Some(Scalar::Text(Cow::Borrowed(value))) {
                     continue;
                 }
                 // Which of two is meant would be a guess: neither can be read, and the rest of the document can.
@@ -121,6 +116,20 @@ impl<'a> Walk<'_, '_, 'a> {
         }
         Ok(())
     }
+}
+
+/// A tree that asks for one member.
+fn only(member: &str) -> Node {
+    let leaf = Node { slot: Some(Slot(0)), children: Vec::new() };
+    Node { slot: None, children: vec![(member.to_owned(), leaf)] }
+}
+
+/// The one member that `tree` asks for, of an object.
+fn scalar_of<'a>(json: &'a str, tree: &Node) -> Option<Scalar<'a>> {
+    let mut fields = Fields::none(1);
+    let walk = Walk { node: tree, fields: &mut fields };
+    walk.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()?;
+    json.starts_with('{').then(|| fields.scalar(Slot(0)))
 }
 
 /// The name of a member: which child of the node it is, if any.

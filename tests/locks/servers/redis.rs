@@ -33,6 +33,8 @@ impl Redis {
             "--appendonly",
             "no",
         ]);
+        // A master otherwise waits for 5 s whether more replicas come, before it copies itself to the first one.
+        command.args(["--repl-diskless-sync-delay", "0"]);
         command.args(["--logfile", "redis.log"]).args(options).current_dir(directory.path());
         let redis = Self { server: Server::start(command), port, _directory: directory };
         until("redis-server answers", || redis.command(&["PING"]).is_some());

@@ -1,4 +1,4 @@
-//! What has read the stored events: today's definitions and settings, or others.
+//! Tells when stored events were read by other definitions or settings than today's.
 
 use crate::config::Settings;
 use crate::store::Store;

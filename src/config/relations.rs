@@ -1,4 +1,4 @@
-//! What settings must be to each other.
+//! Checks settings against each other: what must be given together, and which limit must be below which.
 
 use std::time::Duration;
 

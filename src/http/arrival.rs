@@ -1,4 +1,5 @@
-//! Where time enters: the machine's clock, which may be set back, and the moment by which a webhook is known.
+//! The two times of a webhook: what the machine's clock says, which may be set back, and the moment of its arrival, which only
+//! rises and which no two webhooks share.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -1,5 +1,5 @@
-//! Bodies that tell what their connection is doing: one that arrives, whether all of it was read, and one that answers,
-//! when it is sent.
+//! Bodies of requests and answers that report to their connection: a request's, whether all of it was read; an answer's, when it
+//! was sent.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a connection is doing, told by whoever moves it on, and read by who has to end some.
+//! What a connection is doing and since when: written as its requests go on, read when connections must be ended to make room.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,4 +1,4 @@
-//! What a provider is told of its webhook, unless it wants something else.
+//! The body of a webhook's 200: its receipts as JSON. Providers that want another body name it in their definition.
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
-//! Once a second: is it still the same database, and what is to be counted? A lane that gives up ends it.
+//! What is done once a second beside the lanes: looks whether the database is still the same server, and writes the counted
+//! duplicates. It ends with the lanes, and with a panic when one of them gives up.
 
 use std::panic::resume_unwind;
 use std::time::Duration;

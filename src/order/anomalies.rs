@@ -1,4 +1,4 @@
-//! The anomalies of an order: all that hold, in the order of their words.
+//! Finds the anomalies of an order: all that hold, in the alphabetical order of their words.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! What the provider's own record and ours disagree in: counted, and compared again, so that it goes when both agree.
+//! Keeps findings of `reconcile` up to date while the server runs: sets their gauges, and compares again, so that a finding closes when
+//! both sides agree.
 
 use std::collections::BTreeMap;
 

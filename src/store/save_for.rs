@@ -1,4 +1,4 @@
-//! The save of what a person does: with what is kept of it, in one transaction.
+//! Saves what a person changed together with the record of who did it, in one transaction.
 
 use sqlx::{Connection, SqliteConnection};
 

@@ -1,4 +1,4 @@
-//! What endpoints are told with, and why one is not told any more.
+//! What the task of an endpoint works with: the database, the relay's settings, a clock; and why the task stopped telling.
 
 use std::sync::Arc;
 use std::time::Duration;

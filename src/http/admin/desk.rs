@@ -1,4 +1,4 @@
-//! What the pages and the API look at, and what they act by.
+//! The shared state of the admin listener's handlers: the store, the sources, the health, the limits of bodies.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What would load without a word and lose money: refused when a definition is read.
+//! Refuses definitions that could be loaded, but would lose money without an error.
 
 use super::{Definition, FamilyTable, Proof, RuleTable, Texts};
 use crate::order::{Basis, Kind};

@@ -1,4 +1,5 @@
-//! What decides a race, keeps every look-up short, and refuses what no row may hold.
+//! Checks the constraints and indexes that a schema must have: unique keys decide races, indexes keep look-ups short, checks refuse
+//! rows that cannot be.
 
 use super::super::migrations::{MIGRATIONS, made};
 use super::super::transaction::Transaction;

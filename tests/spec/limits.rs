@@ -1,7 +1,5 @@
 //! Nothing hangs and nothing grows without bound: what is refused, in which order, and how it is said.
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
 use futures_util::future::select_all;
 use http::Method;
@@ -59,7 +57,6 @@ async fn a_full_queue_is_said_at_once() {
     let reply = world.proxies[0].hold_reply_to(&webhooks[0].id);
     let others = async {
         reply.is_there().await;
-        let started = Instant::now();
         let mut others: Vec<_> = webhooks[1..].iter().map(|webhook| Box::pin(world.send(webhook))).collect();
         let mut refused = Vec::new();
         while others.len() > QUEUED_MAX {
@@ -67,16 +64,19 @@ async fn a_full_queue_is_said_at_once() {
             refused.push(answer);
             others = rest;
         }
-        let waited = started.elapsed();
         reply.release();
-        (refused, waited)
+        refused
     };
-    let (first, (refused, waited)) = tokio::join!(world.send(&webhooks[0]), others);
+    let (first, refused) = tokio::join!(world.send(&webhooks[0]), others);
 
     assert_eq!(first.status, 200);
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
     for answer in &refused {
         assert_eq!(answer.status, 503);
+        assert_eq!(
+            answer.json()["code"],
+            "queue_full",
+            "not the deadline, and not the commit that was waited for"
+        );
         assert!(answer.header("retry-after").is_some());
         is_a_problem(answer);
     }

@@ -186,5 +186,6 @@ async fn streams_need_their_token_are_bounded_in_number_and_end_when_the_server_
         viewer.has_ended().await;
     }
     assert!(world.replicas[0].ended().await.success());
-    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    // Half of what work in flight is given.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }

@@ -128,11 +128,9 @@ async fn bodies_that_are_announced_and_not_sent_take_no_memory() {
     let mut idle = Vec::new();
     for _ in 0..40 {
         let mut socket = world.connect().await;
-        let head = format!("POST /length HTTP/1.1\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n");
-        socket.write_all(head.as_bytes()).await.unwrap();
+        world.begin_body(&mut socket, BODY_BYTES_MAX).await;
         idle.push(socket);
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let request = post(&format!("Content-Length: {BODY_BYTES_MAX}\r\n"), &"x".repeat(BODY_BYTES_MAX));
     assert_eq!(statuses(&world.exchange(&request).await), [200]);
 }

@@ -91,6 +91,16 @@ impl World {
         socket.connect(self.address).await.unwrap()
     }
 
+    /// Begins a request, and waits until the server wants its body.
+    async fn begin_body(&self, socket: &mut TcpStream, length: usize) {
+        let head =
+            format!("POST /length HTTP/1.1\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 25];
+        timeout(PATIENCE, socket.read_exact(&mut answer)).await.expect("an answer").unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
     /// Sends `bytes` and reads until the server closes.
     pub(super) async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
         let mut socket = self.connect().await;
@@ -217,20 +227,22 @@ async fn shutdown_answers_what_is_in_work_and_closes_what_is_idle() {
 
 #[tokio::test]
 async fn work_of_a_handler_that_runs_apart_ends_although_its_client_hangs_up() {
-    let stored = Arc::new(Semaphore::new(0));
-    let store = async |Extension(stored): Extension<Arc<Semaphore>>| {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let [begun, may_end, stored] = [(); 3].map(|()| Arc::new(Semaphore::new(0)));
+    let work = (Arc::clone(&begun), Arc::clone(&may_end), Arc::clone(&stored));
+    let store = async |Extension(work): Extension<(Arc<Semaphore>, Arc<Semaphore>, Arc<Semaphore>)>| {
+        let (begun, may_end, stored) = work;
+        begun.add_permits(1);
+        may_end.acquire().await.unwrap().forget();
         stored.add_permits(1);
     };
-    let app =
-        Router::new().route("/store", get(store)).layer(Extension(Arc::clone(&stored))).layer(from_fn(apart));
+    let app = Router::new().route("/store", get(store)).layer(Extension(work)).layer(from_fn(apart));
     let world = World::serving(app).await;
     for _ in 0..100 {
         let mut socket = world.connect().await;
         socket.write_all(b"GET /store HTTP/1.1\r\n\r\n").await.unwrap();
-        // Closed once the server has it: the work takes longer than the way there.
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        timeout(PATIENCE, begun.acquire()).await.expect("the server has it").unwrap().forget();
     }
+    may_end.add_permits(100);
     let all = stored.acquire_many(100);
     timeout(PATIENCE, all).await.expect("100 of 100 went on to their end").unwrap().forget();
 }

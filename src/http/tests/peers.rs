@@ -34,10 +34,9 @@ async fn a_peer_whose_requests_are_in_work_has_no_more_connections_than_its_shar
     let mut busy = Vec::new();
     for _ in 0..2 {
         let mut socket = world.connect_from(2).await;
-        socket.write_all(b"POST /length HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf").await.unwrap();
+        world.begin_body(&mut socket, 9).await;
         busy.push(socket);
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(ask(&world, 2, ASK).await.0, Vec::<u16>::new(), "closed without an answer");
     assert_eq!(ask(&world, 3, ASK).await.0, [200]);
 }
@@ -70,6 +69,7 @@ async fn refusals_beyond_a_client_s_ration_are_answered_late_and_what_is_right_a
 
     let more = async { futures_util::future::join_all((0..40).map(|_| ask(&world, 2, REFUSED))).await };
     let right = async {
+        // In the middle of the others, which are held back for a second.
         tokio::time::sleep(Duration::from_millis(200)).await;
         timeout(Duration::from_millis(700), ask(&world, 2, ASK)).await.expect("at once").0
     };

@@ -1,5 +1,6 @@
 //! Group commit over a real store: what one process promises. Two replicas and faults are in `tests/spec`.
 
+mod races;
 mod redelivery;
 mod simulation;
 

@@ -24,6 +24,7 @@ const FAULTS: Faults = Faults {
     lands_later: 0.05,
     unchecked: false,
     hidden_failover: false,
+    orders_at_once: None,
 };
 const SECONDS: u64 = 10;
 

@@ -13,6 +13,10 @@ const ASKED: &str = "
     select count(*) from pg_stat_activity
      where datname = current_database() and state = 'active' and query like '%from orders%' and pid <> pg_backend_pid()";
 
+/// Those that wait for another's lock.
+const WAITING: &str = "
+    select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+
 #[tokio::test]
 async fn lists_that_wait_keep_neither_webhooks_nor_the_check_waiting() {
     let world = World::new(On::Postgres).await;
@@ -30,7 +34,9 @@ async fn lists_that_wait_keep_neither_webhooks_nor_the_check_waiting() {
             )
         })
         .collect();
-    sleep(Duration::from_millis(300)).await;
+    while world.number(WAITING).await < 2 {
+        sleep(Duration::from_millis(5)).await;
+    }
 
     let began = Instant::now();
     world.store.check().await.unwrap();

@@ -1,5 +1,6 @@
 //! A private Postgres for one test process, gone with it; a database of its own for every test.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -45,7 +46,7 @@ pub(super) fn option_env_now(name: &str) -> Option<String> {
 fn start() -> String {
     const SCRIPT: &str = r#"
         set -e
-        "$1/initdb" -D "$2" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null
+        cp -Rp "$4" "$2"
         "$1/postgres" -D "$2" -c port="$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$2" \
             -c max_connections=200 >"$2/log" 2>&1 &
         echo started
@@ -55,31 +56,58 @@ fn start() -> String {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // A port that was just given back may be given to us while its last server's files are still being removed.
     let directory = std::env::temp_dir().join(format!("paylatch-postgres-{port}-{}", std::process::id()));
-    let shell = ["sh", "-c", SCRIPT, "sh"];
-    let mut command = if nix::unistd::geteuid().is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).args(shell);
-        command
-    } else {
-        let mut command = Command::new(shell[0]);
-        command.args(&shell[1..]);
-        command
-    };
-    let mut child = command
-        .arg(binaries())
-        .arg(&directory)
-        .arg(port.to_string())
-        .current_dir("/")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("a shell to start Postgres with");
+    let mut command = as_postgres("sh");
+    command.args(["-c", SCRIPT, "sh"]).arg(binaries()).arg(&directory).arg(port.to_string()).arg(template());
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell to start Postgres with");
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    assert_eq!(line.trim(), "started", "initdb failed");
+    assert_eq!(line.trim(), "started", "the template was not copied");
     std::mem::forget(child); // Its input must stay open as long as this process lives.
     await_port(port);
     format!("postgres://postgres@127.0.0.1:{port}/postgres")
+}
+
+/// A cluster that is made once for these binaries, to be copied: making one takes longer than most tests. Of several processes
+/// that make it at once, the first to be done is heard.
+fn template() -> PathBuf {
+    let (of, user) = (binaries().display().to_string().replace('/', "-"), nix::unistd::geteuid());
+    let template = std::env::temp_dir().join(format!("paylatch-store{of}-{user}"));
+    if !template.is_dir() {
+        let own = template.with_file_name(format!("paylatch-store{of}-{user}-{}", std::process::id()));
+        let mut initdb = as_postgres(binaries().join("initdb"));
+        initdb.args([
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--wal-segsize=1",
+            "-D",
+        ]);
+        let made = initdb.arg(&own).stdout(Stdio::null()).status().expect("initdb runs");
+        assert!(made.success(), "initdb fails");
+        if std::fs::rename(&own, &template).is_err() {
+            std::fs::remove_dir_all(&own).expect("what nobody needs goes");
+        }
+    }
+    template
+}
+
+/// By its own user where this one is root.
+fn as_postgres(program: impl AsRef<OsStr>) -> Command {
+    let mut command = if nix::unistd::geteuid().is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/");
+    command
 }
 
 fn binaries() -> PathBuf {

@@ -185,8 +185,8 @@ pub(super) async fn what_the_database_refuses_stays_as_it_was(on: On) {
 /// Lanes write the same orders while events are replaced; whoever is slower reads again.
 #[tokio::test]
 async fn replacing_beside_servers_ends_in_the_same_rows() {
+    let world = World::new(On::Postgres).await;
     for seed in 0..12_i64 {
-        let world = World::new(On::Postgres).await;
         let now: Vec<Event> = (0..4)
             .map(|n| {
                 stated(
@@ -227,6 +227,9 @@ async fn replacing_beside_servers_ends_in_the_same_rows() {
         tokio::join!(lane, operator);
 
         is_clean(&world, &[now, arriving].concat()).await;
+        world
+            .sql("delete from events; delete from payments; delete from orders; delete from conflicts")
+            .await;
     }
 }
 

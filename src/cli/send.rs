@@ -118,7 +118,11 @@ impl Send {
                 Err(why) => problem = why,
             }
         }
-        Err(Failure::new(Exit::Usage, "not_to_be_had", format!("a {type_name} cannot be sent so: {problem}"))
-            .hint("leave out what cannot be had, or write a file and `paylatch replay` it"))
+        Err(Failure::new(
+            Exit::Usage,
+            "unsupported_change",
+            format!("a {type_name} cannot be sent so: {problem}"),
+        )
+        .hint("leave out what cannot be had, or write a file and `paylatch replay` it"))
     }
 }

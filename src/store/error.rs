@@ -13,8 +13,8 @@ pub enum StoreError {
     /// Somebody was faster, or what was not loaded is known: load, decide and save again.
     #[error("stale: {0} moved since it was read")]
     Stale(String),
-    /// Our own tables and functions refuse the data (SQLSTATE class 22, or 23 save a key that exists): sending it again will
-    /// not help.
+    /// Our own tables and functions refuse the data (SQLSTATE class 22, or 23 but for 23505, a key that exists): sending it
+    /// again will not help.
     #[error("refused ({code}): {message}")]
     Refused {
         /// SQLSTATE, or SQLite's code.
@@ -30,7 +30,7 @@ pub enum StoreError {
     #[error("database unavailable: {0}")]
     Unavailable(String),
     /// The connection was lost or no answer came in time: it may have been done.
-    #[error("no answer of the database: {0}")]
+    #[error("the database did not answer: {0}")]
     Unknown(String),
     /// It answers, and is asked too much at once, or took too long over one question.
     #[error("the database is busy: {0}")]

@@ -90,7 +90,11 @@ fn source(providers: &Providers, secret: Secret) -> Result<Source, Failure> {
     let name =
         Id::new("listen").map_err(|error| Failure::new(Exit::Failed, "wrong_id", error.to_string()))?;
     Source::new(SourceSettings::new(name, SIGNED_AS, vec![secret]), providers).map_err(|mistakes| {
-        let failure = Failure::new(Exit::Usage, "wrong_secret", "the secret is none of Standard Webhooks");
+        let failure = Failure::new(
+            Exit::Usage,
+            "wrong_secret",
+            "the secret is not written as Standard Webhooks writes them",
+        );
         mistakes.into_iter().fold(failure, |failure, (_, problem)| failure.fact(problem))
     })
 }

@@ -38,7 +38,7 @@ create table settlements ( -- What came of each expectation: a cache of expectat
     stale      integer not null default 1 constraint settlements_stale_boolean check (stale in (0, 1)), -- What was said of it since is not in here yet.
     marks      integer not null default 0, -- How often something was said of it: who settled it from fewer writes nothing.
     revision   integer, -- The revision of the expectation that counts; null if none was stated.
-    settlement text constraint settlements_settlement_known check (settlement in ('unpaid', 'underpaid', 'settled', 'overpaid')), -- What came of it; null if nothing is expected, or it is not settled yet.
+    settlement text constraint settlements_settlement_known check (settlement = 'unpaid' or settlement = 'underpaid' or settlement = 'settled' or settlement = 'overpaid'), -- What came of it; null if nothing is expected, or it is not settled yet.
     currency   text, -- ISO 4217 code of the amounts: that of the expectation.
     expected   integer not null default 0, -- Minor units that are expected.
     captured   integer not null default 0, -- Minor units captured by all payments of the ledger's sources, less captures that failed.

@@ -7,7 +7,7 @@ create table endpoints ( -- Where the merchant's application is told which order
     name          text not null constraint endpoints_pkey primary key constraint endpoints_name check (length(name) between 1 and 255), -- Its name in the settings.
     cursor        integer not null constraint endpoints_cursor_not_negative check (cursor >= 0), -- The last entry of order_changes up to which everything was told, or has a row in announcement_waits.
     epoch         integer not null constraint endpoints_epoch_positive check (epoch > 0), -- The epoch that it was told of: when another one begins, all orders are told again.
-    state         text not null constraint endpoints_state_known check (state in ('closed', 'half', 'open', 'paused')), -- closed: it is told. open: it takes nothing, and is tried at probe_at. half: it is being tried. paused: by a person, or by its own answer 410.
+    state         text not null constraint endpoints_state_known check (state = 'closed' or state = 'half' or state = 'open' or state = 'paused'), -- closed: it is told. open: it takes nothing, and is tried at probe_at. half: it is being tried. paused: by a person, or by its own answer 410.
     since         text not null constraint endpoints_since_length check (length(since) = 27), -- When the state began.
     failures      integer not null default 0 constraint endpoints_failures_not_negative check (failures >= 0), -- Attempts in a row that it took nothing of.
     probe_at      text constraint endpoints_probe_at_length check (length(probe_at) = 27), -- When it is tried next, while it is open.
@@ -26,7 +26,7 @@ create table announcement_waits ( -- Orders that an endpoint has still to be tol
     endpoint    text not null, -- The endpoint's name.
     order_id    text not null, -- The order.
     source      text not null, -- The order's source.
-    reason      text not null constraint announcement_waits_reason_known check (reason in ('refused', 'failed', 'slow', 'provisional', 'resend')), -- refused: by its answer. failed: there was none. slow: the answer is still awaited. provisional: no event has named the order yet. resend: a person asked for it.
+    reason      text not null constraint announcement_waits_reason_known check (reason = 'refused' or reason = 'failed' or reason = 'slow' or reason = 'provisional' or reason = 'resend'), -- refused: by its answer. failed: there was none. slow: the answer is still awaited. provisional: no event has named the order yet. resend: a person asked for it.
     version     integer not null, -- The latest version that is known to wait; what is told is the order as it is then.
     attempts    integer not null constraint announcement_waits_attempts_not_negative check (attempts >= 0), -- How often it was tried.
     due_at      text not null constraint announcement_waits_due_at_length check (length(due_at) = 27), -- When it is tried next.

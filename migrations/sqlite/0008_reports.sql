@@ -21,7 +21,7 @@ create table report_rows ( -- Rows of reports, each once in however many files: 
     report_sha256    blob not null constraint report_rows_report_sha256_length check (length(report_sha256) = 32), -- The file that it first came in.
     definition_sha256 blob not null constraint report_rows_definition_sha256_length check (length(definition_sha256) = 32), -- The definition by which it was read.
     type             text not null constraint report_rows_type_length check (length(type) <= 255), -- The provider's name for what it tells.
-    kind             text constraint report_rows_kind_known check (kind in ('captured', 'capture_failed', 'refunded', 'refund_failed', 'disputed', 'dispute_won', 'dispute_lost')), -- What happened to money; null of a type that no rule knows.
+    kind             text constraint report_rows_kind_known check (kind = 'captured' or kind = 'capture_failed' or kind = 'refunded' or kind = 'refund_failed' or kind = 'disputed' or kind = 'dispute_won' or kind = 'dispute_lost'), -- What happened to money; null of a type that no rule knows.
     payment_id       text constraint report_rows_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's payment.
     reference        text constraint report_rows_reference_length check (length(reference) between 1 and 255), -- The movement of money.
     reference_2      text constraint report_rows_reference_2_length check (length(reference_2) between 1 and 255), -- What our events may call it instead.
@@ -47,8 +47,8 @@ create index report_rows_unknown on report_rows (type, source) where kind is nul
 create table findings ( -- What the provider's reports and our events disagree in. A finding goes when both sides agree.
     reference           text not null constraint findings_reference_length check (length(reference) between 1 and 255), -- The movement of money; of an unknown type its name, of a changed row its id.
     source              text not null constraint findings_source_length check (length(source) between 1 and 255), -- The configured account of the provider.
-    kind                text not null constraint findings_kind_known check (kind in ('', 'captured', 'refunded', 'disputed')), -- What the movement is; empty of an unknown type and of a row without meaning.
-    finding             text not null constraint findings_finding_known check (finding in ('missing_here', 'not_in_report', 'amount_differs', 'currency_differs', 'order_differs', 'unknown_type', 'row_changed')), -- missing_here: no event told us. not_in_report: only we know. amount_differs, currency_differs, order_differs: both know, and differ. unknown_type: no rule knows it. row_changed: it came again with other numbers.
+    kind                text not null constraint findings_kind_known check (kind = '' or kind = 'captured' or kind = 'refunded' or kind = 'disputed'), -- What the movement is; empty of an unknown type and of a row without meaning.
+    finding             text not null constraint findings_finding_known check (finding = 'missing_here' or finding = 'not_in_report' or finding = 'amount_differs' or finding = 'currency_differs' or finding = 'order_differs' or finding = 'unknown_type' or finding = 'row_changed'), -- missing_here: no event told us. not_in_report: only we know. amount_differs, currency_differs, order_differs: both know, and differ. unknown_type: no rule knows it. row_changed: it came again with other numbers.
     payment_id          text constraint findings_payment_id_length check (length(payment_id) between 1 and 255), -- The provider's payment.
     ours                integer, -- Our amount, in minor units.
     theirs              integer, -- The report's.

@@ -88,8 +88,7 @@ pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failur
 }
 
 async fn tell_unmapped(output: Output, store: &Store, events: &Events) -> Result<(), Failure> {
-    let mut types = store.unmapped_types().await?;
-    types.retain(|unmapped| events.source.as_ref().is_none_or(|source| *source == unmapped.source));
+    let types = store.unmapped_types(events.source.as_deref(), u32::MAX).await?;
     match events.json {
         true => output.json(&types),
         false => output.line(unmapped_table(&types)),

@@ -167,7 +167,7 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
 
 /// Whether every type that came is mapped, or listed in its source's `ignore_types`.
 async fn check_types(report: &mut Report, store: &Store, settings: &Settings, production: bool) {
-    let unmapped = match store.unmapped_types().await {
+    let unmapped = match store.unmapped_types(None, u32::MAX).await {
         Ok(unmapped) => unmapped,
         Err(error) => return report.bad("types", &error.into()),
     };

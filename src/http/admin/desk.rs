@@ -1,9 +1,9 @@
 //! The shared state of the admin listener's handlers: the store, the sources, the health, the limits of bodies.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::origin::PublicOrigin;
 use crate::http::body::BodyLimits;
@@ -16,6 +16,10 @@ use crate::telemetry::Metrics;
 
 /// How long a count of what needs a person is shown before it is counted again.
 const COUNTED_FOR: Duration = Duration::from_secs(10);
+/// How long a page waits for a count before it shows the one before.
+const AWAITED_FOR: Duration = Duration::from_millis(25);
+/// The same while there is none before.
+const FIRST_AWAITED_FOR: Duration = Duration::from_millis(500);
 /// The largest form or body, in bytes: an id and a note, with every character escaped.
 const BODY_BYTES_MAX: usize = 32 * 1024;
 /// All of them that are being read, in bytes.
@@ -46,7 +50,19 @@ pub(super) struct Desk {
     /// Whether people have to log in.
     pub(super) has_login: bool,
     pub(super) bodies: BodyLimits,
-    counted: Arc<Mutex<Option<(Instant, Counts)>>>,
+    counted: Arc<Mutex<Counted>>,
+    counting: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// How much needs a person.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    /// As it was counted last.
+    counts: Option<Counts>,
+    /// When that was; `None` when it is to be counted again.
+    at: Option<Instant>,
+    /// How often something was settled.
+    changes: u64,
 }
 
 /// What a desk is made of.
@@ -75,25 +91,43 @@ impl Desk {
             has_login,
             bodies: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
             counted: Arc::default(),
+            counting: Arc::default(),
         }
     }
 
-    /// How much needs a person, as it was lately; `None` if it could not be counted.
+    /// How much needs a person, as it was lately; `None` if it was not counted yet. A count that takes long goes on behind the
+    /// page, which then shows the one before.
     pub(super) async fn needs(&self) -> Option<Counts> {
-        let lately = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
-        match lately {
-            Some((at, counts)) if at.elapsed() < COUNTED_FOR => Some(counts),
-            Some(_) | None => {
-                let counts = self.store.counts(received_now()).await.ok()?;
-                *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), counts));
-                Some(counts)
-            }
+        let last = *self.lock();
+        if last.at.is_some_and(|at| at.elapsed() < COUNTED_FOR) {
+            return last.counts;
         }
+        let patience = if last.counts.is_some() { AWAITED_FOR } else { FIRST_AWAITED_FOR };
+        let desk = self.clone();
+        let _ = timeout(patience, tokio::spawn(async move { desk.count().await })).await;
+        self.lock().counts
+    }
+
+    /// Counts, unless that is being done.
+    async fn count(&self) {
+        let Ok(_one_at_a_time) = self.counting.try_lock() else { return };
+        let (changes, at) = (self.lock().changes, Instant::now());
+        let Ok(counts) = self.store.counts(received_now()).await else { return };
+        let mut counted = self.lock();
+        counted.counts = Some(counts);
+        // What was settled meanwhile may not be in it.
+        counted.at = (counted.changes == changes).then_some(at);
     }
 
     /// Something was settled: the next one who looks is to see it.
     pub(super) fn count_again(&self) {
-        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut counted = self.lock();
+        counted.at = None;
+        counted.changes += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The names of the configured sources, sorted.

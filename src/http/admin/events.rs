@@ -45,7 +45,7 @@ pub(super) struct Which {
 pub(super) struct Events {
     /// By id and source.
     events: Vec<EventRow>,
-    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 5,000 rows are looked at
+    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 2,000 rows are looked at
     /// for what few of them are.
     after: Option<String>,
 }

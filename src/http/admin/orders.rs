@@ -39,7 +39,7 @@ pub(super) struct Which {
 pub(super) struct Orders {
     /// By id and source.
     orders: Vec<OrderRow>,
-    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 5,000 rows are looked at
+    /// Where the next list begins; null at the end. A list may be short, or empty, and yet go on: at most 2,000 rows are looked at
     /// for what few of them are.
     after: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
 /// Failures beyond these are not looked at: so many have few causes.
-const FAILURES_MAX: u32 = 10_000;
+const FAILURES_MAX: u32 = 5_000;
 /// Causes that are told.
 const CAUSES_MAX: u32 = 200;
 
@@ -26,7 +26,7 @@ pub struct FailureCause {
     /// The provider's name for what happened; null where it could not be read, and of conflicts.
     #[serde(rename = "type")]
     pub type_name: Option<String>,
-    /// How many; of all causes together at most 10,000 are counted.
+    /// How many; of all causes together at most 5,000 are counted.
     pub events: i64,
     /// When the first arrived.
     #[schema(format = DateTime)]

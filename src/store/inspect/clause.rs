@@ -15,7 +15,9 @@ pub(in crate::store) struct Sequence {
 #[derive(Debug)]
 pub(in crate::store) struct Clause<'f> {
     sequence: Sequence,
-    tables: Vec<&'static str>,
+    tables: Vec<String>,
+    /// Tables that rows are only looked up in once they are found.
+    joined: Vec<&'static str>,
     /// What an index finds, however many rows there are.
     finds: Vec<(String, Vec<&'f str>)>,
     /// What every row that was found has to be looked at for.
@@ -30,13 +32,19 @@ pub(in crate::store) struct Bound<'f> {
 
 impl<'f> Clause<'f> {
     /// Of these tables; the one that says most comes first: SQLite joins in this order.
-    pub(in crate::store) fn new(sequence: Sequence, tables: Vec<&'static str>) -> Self {
-        Self { sequence, tables, finds: Vec::new(), filters: Vec::new() }
+    pub(in crate::store) fn new(sequence: Sequence, tables: Vec<String>) -> Self {
+        Self { sequence, tables, joined: Vec::new(), finds: Vec::new(), filters: Vec::new() }
     }
 
     /// Only rows that an index finds by this.
     pub(in crate::store) fn find(&mut self, condition: impl Into<String>, values: &[&'f str]) {
         self.finds.push((condition.into(), values.to_vec()));
+    }
+
+    /// Only rows that have one in this table, by this.
+    pub(in crate::store) fn join(&mut self, table: &'static str, condition: impl Into<String>) {
+        self.joined.push(table);
+        self.filter(condition, &[]);
     }
 
     /// Only rows that are so once they are looked at.
@@ -88,12 +96,14 @@ impl<'f> Clause<'f> {
 
     /// The rows that an index finds.
     pub(super) fn found(&self) -> Bound<'f> {
-        self.bound(self.finds.iter())
+        self.bound(self.tables.join(" cross join "), self.finds.iter())
     }
 
     /// Those of them that pass.
     pub(super) fn passing(&self) -> Bound<'f> {
-        self.bound(self.finds.iter().chain(&self.filters))
+        let tables = self.tables.iter().map(String::as_str).chain(self.joined.iter().copied());
+        let tables = tables.collect::<Vec<_>>().join(" cross join ");
+        self.bound(tables, self.finds.iter().chain(&self.filters))
     }
 
     fn compared(&self, operator: &str) -> String {
@@ -101,12 +111,15 @@ impl<'f> Clause<'f> {
         format!("({}) {operator} ({places})", self.sequence())
     }
 
-    fn bound<'c>(&'c self, conditions: impl Iterator<Item = &'c (String, Vec<&'f str>)>) -> Bound<'f>
+    fn bound<'c>(
+        &'c self,
+        tables: String,
+        conditions: impl Iterator<Item = &'c (String, Vec<&'f str>)>,
+    ) -> Bound<'f>
     where
         'f: 'c,
     {
-        let (mut sql, mut values) =
-            (format!("from {} where 1 = 1", self.tables.join(" cross join ")), Vec::new());
+        let (mut sql, mut values) = (format!("from {tables} where 1 = 1"), Vec::new());
         for (condition, texts) in conditions {
             let mut parts = condition.split('$');
             sql.push_str(" and ");

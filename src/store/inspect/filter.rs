@@ -48,30 +48,29 @@ pub struct EventFilter {
 impl OrderFilter {
     pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         // What nobody claims goes by its payment's id: the index of such payments is in the order of the list.
-        let (columns, tables): (&[&str], _) = match self.unclaimed {
-            true => (&["p.payment_id", "p.source"], vec!["payments p", "orders"]),
-            false => (&["orders.order_id", "orders.source"], vec!["orders"]),
+        let (columns, table): (&[&str; 2], _) = match self.unclaimed {
+            true => (&["p.payment_id", "p.source"], "payments p"),
+            false => (&["orders.order_id", "orders.source"], "orders"),
         };
-        let mut clause = Clause::new(Sequence { columns, in_cursor: &[1, 0] }, tables);
+        let [id_is, source_is] = columns.map(|column| format!("{column} = $"));
+        let sequence = Sequence { columns, in_cursor: &[1, 0] };
+        let mut clause = Clause::new(sequence, vec![table.to_owned()]);
         if self.unclaimed {
-            clause.find(
-                "p.link = 'provisional' and orders.order_id = p.payment_id and orders.source = p.source",
-                &[],
-            );
+            clause.find("p.link = 'provisional'", &[]);
+            clause.join("orders", "orders.order_id = p.payment_id and orders.source = p.source");
             clause.filter("(captured > 0 or refunded > 0 or disputed > 0)", &[]);
         }
         match self.anomaly {
-            Some(true) => clause.find("anomaly is not null", &[]),
+            Some(true) if !self.unclaimed => clause.find("anomaly is not null", &[]),
+            Some(true) => clause.filter("anomaly is not null", &[]),
             Some(false) => clause.filter("anomaly is null", &[]),
             None => {}
         }
         clause.filter_by("status = $", self.status.as_deref());
         match (self.id.as_deref(), self.source.as_deref()) {
-            (Some(id), Some(source)) => {
-                clause.find("orders.order_id = $ and orders.source = $", &[id, source])
-            }
-            (Some(id), None) => clause.find("orders.order_id = $", &[id]),
-            (None, source) => clause.filter_by("orders.source = $", source),
+            (Some(id), Some(source)) => clause.find(format!("{id_is} and {source_is}"), &[id, source]),
+            (Some(id), None) => clause.find(id_is, &[id]),
+            (None, source) => clause.filter_by(&source_is, source),
         }
         clause.behind(self.after.as_deref())?;
         Ok(clause)
@@ -83,12 +82,12 @@ impl EventFilter {
     pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         let mut tables = Vec::new();
         if self.order.is_some() {
-            tables.push("payments p");
+            tables.push("payments p".to_owned());
         }
         if self.outcome.as_deref() == Some("conflict") {
-            tables.push("(select distinct event_id, source from conflicts) c");
+            tables.push("(select distinct event_id, source from conflicts) c".to_owned());
         }
-        tables.push("events e");
+        tables.push("events e".to_owned());
         let sequence = Sequence { columns: &["e.event_id", "e.source"], in_cursor: &[1, 0] };
         let mut clause = Clause::new(sequence, tables);
         if let Some(order) = self.order.as_deref() {

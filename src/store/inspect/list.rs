@@ -10,7 +10,7 @@ use super::{ANSWER_MAX, QUERY_MAX, ROWS_MAX};
 use crate::store::{Database, Store, StoreError, within};
 
 /// Rows that are looked at for one part of a list, whether they pass its filters or not.
-pub const LOOKED_AT_MAX: u32 = 5_000;
+pub const LOOKED_AT_MAX: u32 = 2_000;
 
 /// A part of a list.
 #[derive(Debug, Clone)]

@@ -24,18 +24,30 @@ pub struct UnmappedType {
 }
 
 impl Store {
-    /// The unmapped types of stored events, by source and type.
+    /// The unmapped types of stored events, of all sources or of one, by source and type. Of so many events the rest is not
+    /// counted.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn unmapped_types(&self) -> Result<Vec<UnmappedType>, StoreError> {
-        const SQL: &str = "
-            select source, type, reason, count(*), max(received_at) from events
-             where outcome = 'noted' and reason in ('unmapped type', 'unmapped status')
-             group by source, type, reason order by source, type, reason limit 1000";
+    pub async fn unmapped_types(
+        &self,
+        source: Option<&str>,
+        events_max: u32,
+    ) -> Result<Vec<UnmappedType>, StoreError> {
+        let of_source = if source.is_some() { "and source = $1" } else { "" };
+        let sql = || {
+            sqlx::AssertSqlSafe(format!(
+                "select source, type, reason, count(*), max(received_at)
+                   from (select source, type, reason, received_at from events
+                          where outcome = 'noted' and reason in ('unmapped type', 'unmapped status') {of_source}
+                          limit {events_max}) unmapped
+                  group by source, type, reason order by source, type, reason limit 1000"
+            ))
+        };
         let read = async {
-            let rows: Vec<(String, String, String, i64, UnixMicros)> =
-                on_either!(self, QUERY_MAX, pool => sqlx::query_as(SQL).fetch_all(pool).await?);
+            let rows: Vec<(String, String, String, i64, UnixMicros)> = on_either!(self, QUERY_MAX, pool => {
+                source.iter().fold(sqlx::query_as(sql()), |list, source| list.bind(*source)).fetch_all(pool).await?
+            });
             let rows = rows.into_iter().map(|(source, type_name, reason, events, at)| {
                 let last_received_at = rfc3339(at).map_err(|error| StoreError::Unknown(error.to_string()))?;
                 Ok(UnmappedType { source, type_name, reason, events, last_received_at })

@@ -51,6 +51,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "reports",
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),
     },
+    Migration {
+        version: 15,
+        name: "failed_events_by_id",
+        sql: include_str!("../../../migrations/postgres/0015_failed_events_by_id.sql"),
+    },
 ];
 
 /// Whether one of them makes the table, the constraint or the function of this name.

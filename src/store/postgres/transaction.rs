@@ -67,8 +67,9 @@ impl Transactions {
             return Err(StoreError::Busy("others are looking at the data now".to_owned()));
         };
         let limit = limit.as_millis();
+        // Compiling a plan costs more than any question here may take.
         let begin = format!(
-            "{begin}; {} set local statement_timeout to {limit}; set local lock_timeout to {limit}; \
+            "{begin}; {} set local jit to off; set local statement_timeout to {limit}; set local lock_timeout to {limit}; \
              set local idle_in_transaction_session_timeout to {limit}; set local timezone to 'UTC'; \
              select pg_backend_pid()",
             self.search_path

@@ -36,6 +36,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "reports",
         sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),
     },
+    Migration {
+        version: 12,
+        name: "failed_events_by_id",
+        sql: include_str!("../../../migrations/sqlite/0012_failed_events_by_id.sql"),
+    },
 ];
 
 /// Whether one of them makes the table or the constraint of this name.

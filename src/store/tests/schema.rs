@@ -84,7 +84,7 @@ async fn what_a_later_version_made_wider_or_added_is_not_refused() {
     world.sql("alter table orders add column settled_at text").await;
     world.store.check().await.unwrap();
     world.sql("create table payouts (payout_id text primary key)").await;
-    world.sql("drop index events_failed; create index events_failed on events (outcome)").await;
+    world.sql("drop index events_failed_by_id; create index events_failed_by_id on events (outcome)").await;
     world.sql("insert into paylatch_migrations (version, name, sha256) values (9000, 'later', x'00')").await;
     assert_eq!(world.store.check().await.unwrap(), Schema { unknown_migrations: 1 });
 }

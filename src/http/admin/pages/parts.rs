@@ -97,7 +97,7 @@ pub(super) fn more<T>(list: &List<T>, page: &str, fields: &[(&str, Option<&str>)
     html! { @if let Some(after) = &list.after {
         @let fields: Vec<_> = fields.iter().copied().chain([(behind, Some(after.as_str()))]).collect();
         p class="more" {
-            @if list.is_cut { "Looked at " (LOOKED_AT_MAX) ", as far as " code { (text(after)) } ": " }
+            @if list.is_cut { "Looked as far as " code { (text(after)) } ", at " (LOOKED_AT_MAX) " rows: " }
             a href=(link::query(page, &fields)) { @if list.is_cut { "look on" } @else { "More" } }
         }
     } }

@@ -14,7 +14,7 @@ use crate::http::admin::sources::{SourceState, read};
 use crate::http::{Code, Problem};
 use crate::order::Id;
 use crate::provider::Source;
-use crate::store::{PlacedEvent, RecentFilter, UnmappedType};
+use crate::store::{LOOKED_AT_MAX, PlacedEvent, RecentFilter, UnmappedType};
 use crate::telemetry::values;
 
 /// Events that are shown.
@@ -46,8 +46,7 @@ async fn told(desk: &Desk, name: &str) -> Result<Told, Problem> {
     let state = read(desk, std::slice::from_ref(&name)).await?.pop().ok_or_else(unknown)?;
     let filter = RecentFilter { sources: vec![name.clone()], limit: LATEST, ..RecentFilter::default() };
     let events = desk.store.recent_events(&filter).await?;
-    let unmapped =
-        desk.store.unmapped_types().await?.into_iter().filter(|own| own.source == name.as_str()).collect();
+    let unmapped = desk.store.unmapped_types(Some(name.as_str()), LOOKED_AT_MAX).await?;
     let counted = desk.metrics.render();
     let of_source = |metric: &str, label: &str| -> Vec<(String, f64)> {
         let own = format!("source=\"{name}\"");

@@ -52,8 +52,8 @@ pub use expectations::{ExpectationRow, LedgerCount, OrderSettlement, SettlementF
 pub use inspect::{
     AcknowledgementRow, ActionRow, AnomalyRow, Audit, Conflict, ConflictRow, Counts, DIFFERENCES_MAX,
     Difference, EventAcknowledgementRow, EventFilter, EventRow, FailureCause, Found, LOOKED_AT_MAX, List,
-    OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged, ROWS_MAX, RecentFilter,
-    SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
+    OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged, ROWS_MAX, Recent,
+    RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,

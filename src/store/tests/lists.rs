@@ -1,9 +1,10 @@
 //! Lists: of however many rows, a part of one looks at few.
 
 use super::inspection::shop;
-use super::world::{On, World};
+use super::world::{On, World, id};
 use crate::store::{
-    EventFilter, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, SettlementFilter, StoreError,
+    EventFilter, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, Recent, RecentFilter, SettlementFilter,
+    StoreError,
 };
 
 /// So many that a part ends twice before the last of them, in which something else is.
@@ -79,6 +80,21 @@ pub(super) async fn a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses
         FindingFilter { finding: Some("amount_differs".into()), limit: 50, ..FindingFilter::default() };
     let read = async |after| store.findings(&FindingFilter { after, ..findings.clone() }).await;
     assert_eq!(parts(read).await, twice_cut);
+
+    // By arrival all of them came in one moment.
+    let sources = vec![id("shop")];
+    let mut recent =
+        RecentFilter { sources, type_name: Some("rare".into()), limit: 50, ..RecentFilter::default() };
+    let mut found = Vec::new();
+    loop {
+        let Recent { events, looked_to } = store.recent_events(&recent).await.unwrap();
+        found.push(events.len());
+        recent.before = looked_to;
+        if recent.before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [1, 0, 0], "ids come down");
 
     // What an index finds is not looked for, and a part that is full is not cut.
     let of_one = OrderFilter { id: Some("order1".into()), ..orders.clone() };

@@ -14,7 +14,7 @@ use crate::http::admin::guard::Caller;
 use crate::http::admin::page::{cut, invalid, one_of};
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Outcome, UnixMicros};
-use crate::store::{EventFilter, List, Place, PlacedEvent, RecentFilter};
+use crate::store::{EventFilter, List, Place, PlacedEvent, Recent, RecentFilter};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -93,7 +93,7 @@ async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Prob
         before: given(&asked.before).map(place).transpose()?,
         limit: ROWS + 1,
     };
-    let mut rows = desk.store.recent_events(&filter).await?;
+    let Recent { events: mut rows, looked_to } = desk.store.recent_events(&filter).await?;
     let after = cut(&mut rows, ROWS, |row| {
         show_place(&row.event.received_at, &row.event.event_id, &row.event.source)
     });
@@ -101,7 +101,10 @@ async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Prob
         Some(hours) => format!("The newest first, of the last {}.", parts::count(hours, "hour")),
         None => "The newest first.".to_owned(),
     };
-    let list = List { rows, after, is_cut: false };
+    let list = match looked_to {
+        Some(place) if after.is_none() => List { rows, after: Some(place.written()), is_cut: true },
+        Some(_) | None => List { rows, after, is_cut: false },
+    };
     Ok(Listed { list, how, hours: hours.map(|hours| hours.to_string()) })
 }
 

@@ -26,7 +26,7 @@ async fn read(desk: &Desk) -> Result<Page, Problem> {
     let names = desk.source_names();
     let states = sources::read(desk, &names).await?;
     let filter = RecentFilter { sources: names.clone(), limit: LATEST, ..RecentFilter::default() };
-    let events = desk.store.recent_events(&filter).await?;
+    let events = desk.store.recent_events(&filter).await?.events;
     let orders = desk.store.recent_orders(&names, LATEST).await?;
     let needs = desk.needs().await;
     let main = html! {

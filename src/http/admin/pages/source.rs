@@ -45,7 +45,7 @@ async fn told(desk: &Desk, name: &str) -> Result<Told, Problem> {
     let source = desk.sources.all().into_iter().find(|source| *source.name() == name).ok_or_else(unknown)?;
     let state = read(desk, std::slice::from_ref(&name)).await?.pop().ok_or_else(unknown)?;
     let filter = RecentFilter { sources: vec![name.clone()], limit: LATEST, ..RecentFilter::default() };
-    let events = desk.store.recent_events(&filter).await?;
+    let events = desk.store.recent_events(&filter).await?.events;
     let unmapped = desk.store.unmapped_types(Some(name.as_str()), LOOKED_AT_MAX).await?;
     let counted = desk.metrics.render();
     let of_source = |metric: &str, label: &str| -> Vec<(String, f64)> {

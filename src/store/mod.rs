@@ -51,9 +51,9 @@ pub use error::StoreError;
 pub use expectations::{ExpectationRow, LedgerCount, OrderSettlement, SettlementFilter, SettlementRow};
 pub use inspect::{
     AcknowledgementRow, ActionRow, AnomalyRow, Audit, Conflict, ConflictRow, Counts, DIFFERENCES_MAX,
-    Difference, EventAcknowledgementRow, EventFilter, EventRow, FailureCause, Found, LOOKED_AT_MAX, List,
-    OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged, ROWS_MAX, Recent,
-    RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
+    Difference, EventAcknowledgementRow, EventFilter, EventRow, FAILURES_MAX, FailureCause, Found,
+    LOOKED_AT_MAX, List, OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged,
+    ROWS_MAX, Recent, RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,

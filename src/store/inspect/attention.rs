@@ -9,8 +9,8 @@ use crate::order::UnixMicros;
 use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
-/// Failures beyond these are not looked at: so many have few causes.
-const FAILURES_MAX: u32 = 5_000;
+/// Failures of one outcome beyond these are not looked at: so many have few causes.
+pub const FAILURES_MAX: u32 = 2_000;
 /// Causes that are told.
 const CAUSES_MAX: u32 = 200;
 
@@ -26,7 +26,7 @@ pub struct FailureCause {
     /// The provider's name for what happened; null where it could not be read, and of conflicts.
     #[serde(rename = "type")]
     pub type_name: Option<String>,
-    /// How many; of all causes together at most 5,000 are counted.
+    /// How many; of one outcome at most 2,000 are counted.
     pub events: i64,
     /// When the first arrived.
     #[schema(format = DateTime)]
@@ -56,10 +56,18 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn failure_causes(&self) -> Result<Vec<FailureCause>, StoreError> {
+        // Each outcome for itself: however many events are parked, what is in conflict is told.
+        let open = ["parked", "dead", "conflict"].map(|outcome| {
+            format!(
+                "select * from (select * from v_failures where outcome = '{outcome}' and acknowledged_at is null
+                  limit {FAILURES_MAX}) {outcome}"
+            )
+        });
         let sql = || {
+            let open = open.join(" union all ");
             sqlx::AssertSqlSafe(format!(
                 "select source, outcome, reason, type, count(*), min(received_at), max(received_at), min(event_id)
-                   from (select * from v_failures where acknowledged_at is null limit {FAILURES_MAX}) open
+                   from ({open}) open
                   group by source, outcome, reason, type
                   order by count(*) desc, source, outcome, reason, type limit {CAUSES_MAX}"
             ))

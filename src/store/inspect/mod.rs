@@ -45,7 +45,7 @@ use super::{Database, Store, StoreError, within};
 pub use acknowledge::{AcknowledgementRow, EventAcknowledgementRow};
 pub use acknowledge_cause::SettledCause;
 pub use actions::ActionRow;
-pub use attention::{FailureCause, OpenAnomaly};
+pub use attention::{FAILURES_MAX, FailureCause, OpenAnomaly};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
 pub use conflicts::Conflict;
 pub use details::{ConflictRow, PaymentRow};

@@ -3,8 +3,8 @@
 use super::inspection::shop;
 use super::world::{On, World, id};
 use crate::store::{
-    EventFilter, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, Recent, RecentFilter, SettlementFilter,
-    StoreError,
+    EventFilter, FAILURES_MAX, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, Recent, RecentFilter,
+    SettlementFilter, StoreError,
 };
 
 /// So many that a part ends twice before the last of them, in which something else is.
@@ -107,4 +107,24 @@ pub(super) async fn a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses
     let read = parts(read).await;
     assert_eq!(read.iter().map(|(rows, _)| rows).sum::<usize>(), ROWS as usize, "each once");
     assert!(read.iter().all(|(_, is_cut)| !is_cut), "{read:?}");
+}
+
+pub(super) async fn however_many_events_are_parked_what_is_in_conflict_is_told(on: On) {
+    let (world, _) = shop(on).await;
+    let many = FAILURES_MAX + 100;
+    let parked = format!(
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < {many})
+         insert into events (event_id, source, type, outcome, reason, occurred_at, received_at, facts_sha256, body_sha256)
+         select 'parked-' || cast(100000 + i as text), source, 'odd', 'parked', 'why', occurred_at, received_at, facts_sha256, body_sha256
+           from n cross join events where event_id = 'e1'"
+    );
+    world.sql(&parked).await;
+    let conflict = "insert into conflicts (event_id, source, body_sha256, received_at)
+                    select event_id, source, facts_sha256, received_at from events where event_id = 'e1'";
+    world.sql(conflict).await;
+
+    let causes = world.store.failure_causes().await.unwrap();
+    let of =
+        |outcome: &str| causes.iter().filter(|own| own.outcome == outcome).map(|own| own.events).sum::<i64>();
+    assert_eq!((of("parked"), of("conflict")), (i64::from(FAILURES_MAX), 1));
 }

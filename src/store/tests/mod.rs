@@ -35,7 +35,10 @@ use inspection::{
     orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
     what_needs_a_person_is_counted,
 };
-use lists::a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses_none;
+use lists::{
+    a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses_none,
+    however_many_events_are_parked_what_is_in_conflict_is_told,
+};
 use replacement::{
     a_dead_event_takes_its_id_unless_another_has_it, a_parked_event_that_can_be_read_now_is_applied,
     a_payment_and_an_order_go_with_the_last_event_that_told_of_them,
@@ -68,6 +71,7 @@ over_both! {
     a_timeline_shows_every_event_of_an_order;
     events_are_paged_and_filtered;
     a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses_none;
+    however_many_events_are_parked_what_is_in_conflict_is_told;
     what_needs_a_person_is_counted;
     an_audit_finds_every_wrong_row_and_repairs_it;
     a_purge_clears_bodies_and_keeps_what_tells_duplicates;

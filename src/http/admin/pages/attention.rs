@@ -11,7 +11,7 @@ use super::{forms, link, parts};
 use crate::http::admin::attention::{Attention, read};
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::store::{FailureCause, OpenAnomaly};
+use crate::store::{FAILURES_MAX, FailureCause, OpenAnomaly};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -47,6 +47,7 @@ fn listed(attention: &Attention, caller: &Caller) -> Markup {
     html! {
         @if !attention.failures.is_empty() {
             h2 { "Events that could not be used" }
+            @for outcome in cut(&attention.failures) { p class="note" { "More than " (FAILURES_MAX) " are " (outcome) ": only so many were looked at." } }
             ul class="cases" { @for cause in &attention.failures { (failure(cause, caller)) } }
         }
         @if !attention.anomalies.is_empty() {
@@ -77,10 +78,18 @@ fn failure(cause: &FailureCause, caller: &Caller) -> Markup {
             p class="hint" { (advice(outcome)) " First " (parts::time(&cause.first_at)) ", last " (parts::time(&cause.last_at)) "." }
             @if may_act(caller) { div class="acts" {
                 @if outcome != "conflict" { (forms::rehearse(&kind, if *events == 1 { "it" } else { "all of them" })) }
-                (forms::acknowledge_cause(&link::event(source, &cause.event_id), outcome, &format!("Acknowledge {}", parts::count(*events, "event"))))
+                (forms::acknowledge_cause(&link::event(source, &cause.event_id), outcome, if *events == 1 { "Acknowledge it" } else { "Acknowledge all of them" }))
             } }
         }
     }
+}
+
+/// The outcomes of which not all failures were looked at.
+fn cut(causes: &[FailureCause]) -> impl Iterator<Item = &'static str> {
+    ["parked", "dead", "conflict"].into_iter().filter(|outcome| {
+        let of_outcome = causes.iter().filter(|cause| cause.outcome == *outcome);
+        of_outcome.map(|cause| cause.events).sum::<i64>() >= i64::from(FAILURES_MAX)
+    })
 }
 
 fn advice(outcome: &str) -> &'static str {

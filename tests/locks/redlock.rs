@@ -161,6 +161,9 @@ async fn every_vote_is_counted_and_timed() {
     take(&locks, &keys(["probe"])).await.0.release().await;
     nodes.0[2].command(&["SET", "paylatch:lock:order", "stranger"]).expect("set");
     let (lease, _) = take(&locks, &keys(["order"])).await;
+    // Two votes were enough: the third may be under way yet, and a frozen node has none.
+    let third = "paylatch_redlock_vote_total{node=\"2\",vote=\"no\"}";
+    eventually("the vote of the third", || counted.render().contains(third)).await;
     nodes.0[1].server.freeze();
     nodes.0[2].server.freeze();
     assert!(matches!(locks.acquire_each(&keys(["other"])).await, Attempt::Unavailable));

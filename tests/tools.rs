@@ -149,6 +149,10 @@ fn lists_of_events_as_other_providers_answer_them_are_taken_in_and_what_was_take
         let rest = machine.json(&rest);
         let duplicates = rest["outcomes"]["duplicate"].as_u64().unwrap();
         assert!((1..5).contains(&duplicates), "only the last one was read again: {rest}");
+        let all = bodies.len().to_string();
+        let none =
+            [&["import", "--source", provider, "export.json", "--skip", &all], settings.as_slice()].concat();
+        assert_eq!(machine.json(&none)["outcomes"], serde_json::json!({}), "nothing is left");
     }
 }
 

@@ -326,6 +326,9 @@ async fn old_reports_are_cleared_but_for_what_an_open_finding_rests_on() {
         assert!(world.cli(&purge).await.status.success());
         assert_eq!((world.count("report_rows").await, world.count("reports").await), (1, 1));
         assert_eq!(world.database.rows("select row_id from report_rows").await[0]["row_id"], "txn_pi_2");
+        reconcile(&world, &files, "a.csv", &text, &["--json"]).await;
+        assert_eq!(world.count("report_rows").await, 2, "the same bytes are read again for what was cleared");
+        assert!(world.cli(&purge).await.status.success());
 
         world.send(&lost.webhook).await;
         world.cli(&["reconcile", "--findings"]).await;
@@ -334,7 +337,7 @@ async fn old_reports_are_cleared_but_for_what_an_open_finding_rests_on() {
             assert_eq!(world.count(table).await, 0, "{table}");
         }
         let actions = world.database.rows("select action from operator_actions").await;
-        assert!(actions.iter().all(|action| action["action"] == "purge_reports") && actions.len() == 2);
+        assert!(actions.iter().all(|action| action["action"] == "purge_reports") && actions.len() == 3);
     }
 }
 

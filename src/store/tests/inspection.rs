@@ -267,3 +267,41 @@ pub(super) async fn an_anomaly_that_a_person_settled_is_not_counted_until_there_
     world.store.acknowledge(&order, &clerk(None)).await.unwrap();
     assert_eq!(world.store.acknowledgements(Some(&order)).await.unwrap().len(), 2, "each with its sums");
 }
+
+/// An event, and two other bodies that came under its id.
+async fn two_conflicts(on: On) -> (World, [Event; 3]) {
+    let world = World::new(on).await;
+    let events = [1, 2, 3].map(|at| fact("e1", "pay1", Kind::Captured, at, Some(("order1", 1))));
+    for event in &events {
+        deliver(&mut world.store.session(), &[event]).await;
+    }
+    (world, events)
+}
+
+pub(super) async fn each_body_in_conflict_is_settled_by_itself(on: On) {
+    let (world, [event, second, third]) = two_conflicts(on).await;
+    let conflicts = async || world.store.counts(crate::http::received_now()).await.unwrap().conflicts;
+    for (body, left) in [(&second, 1), (&third, 0)] {
+        let (body, by) = (&body.evidence().body_sha256, clerk(None));
+        assert_eq!(world.store.acknowledge_event(event.key(), Some(body), &by).await.unwrap(), 1);
+        assert_eq!(conflicts().await, left);
+    }
+}
+
+pub(super) async fn a_purge_spares_bodies_in_conflict_until_they_are_settled_and_then_leaves_none(on: On) {
+    let (world, events) = two_conflicts(on).await;
+    let later = UnixMicros(events.iter().map(|event| event.evidence().received_at.0).max().unwrap() + 1);
+    let purge = async || world.store.purge_payloads(later, &clerk(None)).await.unwrap();
+    assert_eq!(purge().await, Purged { payloads: 0, spared: 3 });
+    world.store.acknowledge_event(events[0].key(), None, &clerk(None)).await.unwrap();
+    assert_eq!(purge().await, Purged { payloads: 3, spared: 0 });
+    assert_eq!(world.store.raw(events[0].key()).await.unwrap(), None);
+}
+
+pub(super) async fn an_event_of_which_nobody_noted_who_read_it_is_read_again(on: On) {
+    let (world, _) = shop(on).await;
+    world.sql("update events set read_by = null where event_id = 'e1'").await;
+    let unread = EventFilter { unread: vec![("shop".to_owned(), 1)], ..EventFilter::default() };
+    let found = world.store.stored_events(&unread).await.unwrap();
+    assert_eq!(found.rows.iter().map(|stored| stored.key.id.as_str()).collect::<Vec<_>>(), ["e1"]);
+}

@@ -29,11 +29,12 @@ use coupons::{
 use inspection::{
     a_failure_that_a_person_settled_is_not_counted_until_there_is_another,
     a_purge_clears_bodies_and_keeps_what_tells_duplicates,
+    a_purge_spares_bodies_in_conflict_until_they_are_settled_and_then_leaves_none,
     a_purged_body_is_kept_again_and_only_the_bytes_that_it_was, a_timeline_shows_every_event_of_an_order,
     an_anomaly_that_a_person_settled_is_not_counted_until_there_is_another,
-    an_audit_finds_every_wrong_row_and_repairs_it, events_are_paged_and_filtered,
-    orders_are_paged_and_filtered, views_show_amounts_in_the_currency_s_decimals,
-    what_needs_a_person_is_counted,
+    an_audit_finds_every_wrong_row_and_repairs_it, an_event_of_which_nobody_noted_who_read_it_is_read_again,
+    each_body_in_conflict_is_settled_by_itself, events_are_paged_and_filtered, orders_are_paged_and_filtered,
+    views_show_amounts_in_the_currency_s_decimals, what_needs_a_person_is_counted,
 };
 use lists::{
     a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses_none,
@@ -76,6 +77,9 @@ over_both! {
     an_audit_finds_every_wrong_row_and_repairs_it;
     a_purge_clears_bodies_and_keeps_what_tells_duplicates;
     a_purged_body_is_kept_again_and_only_the_bytes_that_it_was;
+    a_purge_spares_bodies_in_conflict_until_they_are_settled_and_then_leaves_none;
+    each_body_in_conflict_is_settled_by_itself;
+    an_event_of_which_nobody_noted_who_read_it_is_read_again;
     views_show_amounts_in_the_currency_s_decimals;
     a_coupon_is_redeemed_in_order_until_it_is_sold_out;
     coupons_of_one_batch_are_counted_each_for_itself;

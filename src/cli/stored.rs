@@ -1,4 +1,4 @@
-//! A stored event as the webhook that it came in.
+//! Makes the webhook again that a stored event came in.
 
 use http::Uri;
 

@@ -1,4 +1,4 @@
-//! What is allowed, yet probably not meant.
+//! Settings that are allowed but are probably a mistake: warned of, not refused.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Spans of time as people write them.
+//! Spans of time as people write them: `90d`, `12h`, `30s`.
 
 use std::time::Duration;
 

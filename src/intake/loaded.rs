@@ -1,4 +1,4 @@
-//! What a load gives to a batch.
+//! What was loaded for a batch, and under which epoch of the database.
 
 use foldhash::HashSet;
 

@@ -1,4 +1,4 @@
-//! What locks count. Labels name the backend and the result, never a key.
+//! The metrics of locks. Labels name the backend and the result, never a key.
 
 use std::time::Duration;
 

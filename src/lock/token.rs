@@ -1,4 +1,4 @@
-//! What proves that a key is ours.
+//! The token that is stored with a key and proves whose it is.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Limits that people look at.
+//! The limits that the health page shows, each with the gauge of how much of it is in use.
 
 use super::ADMIN_CONNECTIONS_MAX;
 use crate::config::Settings;

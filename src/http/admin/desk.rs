@@ -15,7 +15,7 @@ use crate::store::{Counts, Store};
 use crate::telemetry::Metrics;
 
 /// How long a count of what needs a person is shown before it is counted again.
-const COUNTED_FOR: Duration = Duration::from_secs(10);
+const COUNTED_FOR: Duration = Duration::from_secs(30);
 /// How long a page waits for a count before it shows the one before.
 const AWAITED_FOR: Duration = Duration::from_millis(25);
 /// The same while there is none before.

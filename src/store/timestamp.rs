@@ -74,3 +74,21 @@ impl<'r> Decode<'r, Sqlite> for UnixMicros {
         Ok(Self(text.parse::<Timestamp>()?.as_microsecond()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{UnixMicros, rfc3339};
+
+    #[test]
+    fn every_moment_that_is_one_can_be_written() {
+        let last = 253_402_207_200_999_999;
+        for micros in [0, 1, last - 1, last] {
+            let text = rfc3339(UnixMicros::new(micros).unwrap()).unwrap();
+            assert_eq!(text.len(), 27, "{text}");
+            assert_eq!(text.parse::<jiff::Timestamp>().unwrap().as_microsecond(), micros);
+        }
+        for beyond in [last + 1, 253_402_300_799_999_999, -1] {
+            assert_eq!(UnixMicros::new(beyond), None);
+        }
+    }
+}

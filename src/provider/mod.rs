@@ -32,6 +32,7 @@ pub use self::diagnosis::{Cause, Diagnosis};
 use self::facts::FactReader;
 pub use self::registry::{BadDefinition, Providers};
 pub use self::report::{BadReport, Bounded, Line, Report, Taken};
+pub(crate) use self::report::{CsvHeader, CsvLines};
 pub use self::settings::{CustomerClaims, Mode, SourceSettings};
 pub use self::signature::Certificates;
 use self::signature::Scheme;

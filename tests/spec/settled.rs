@@ -413,6 +413,43 @@ async fn the_command_line_states_what_the_api_does() {
 }
 
 #[tokio::test]
+async fn expectations_are_stated_from_a_csv_by_the_names_of_its_header_and_never_by_a_guess() {
+    let world = shop(Plan::sqlite()).start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("orders.csv");
+    let state = async |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let stated = world.cli(&["expect", "--file", file.to_str().unwrap()]).await;
+        let told = [stated.stdout, stated.stderr].concat();
+        (stated.status.code(), String::from_utf8_lossy(&told).trim().to_owned())
+    };
+    // A byte order mark, CRLF, quotes with commas and line breaks in them, other columns, another order of them.
+    let exported = "\u{feff}note,currency,\"amount_decimal\",order,ledger,closed\r\n\
+                    \"=cmd|' /C calc'!A0, \"\"quoted\"\"\r\n\",USD,10.00,order-1,shop,\r\n\
+                    ,JPY,500,order-2,shop,true\r\n";
+    assert_eq!(state(exported).await, (Some(0), "0 conflict, 0 held, 2 stated, 0 superseded".to_owned()));
+    assert_eq!(world.verdict("order-1").await, verdict("unpaid", 0, 1_000, &[]));
+    let minor = "order,ledger,amount,currency,revision\norder-1,shop,700,USD,2\n\norder-1,shop,700,USD,2\n";
+    assert_eq!(state(minor).await, (Some(0), "0 conflict, 1 held, 1 stated, 0 superseded".to_owned()));
+    assert_eq!(world.verdict("order-1").await, verdict("unpaid", 0, 700, &[]));
+
+    let open_quote = format!("order,ledger,amount,currency\n\"{}", "x".repeat(1 << 20));
+    for (text, problem) in [
+        ("order,ledger,amount,currency\norder-3,shop,10.00,USD\n", "line 2: amount: expected a whole number"),
+        ("order,ledger,amount,currency\norder-3,shop,10\n", "line 2: it has 3 cells, the header 4"),
+        ("order,ledger,currency\norder-3,shop,USD\n", "no column amount"),
+        (
+            "order,ledger,amount,amount_decimal,currency\norder-3,shop,10,0.10,USD\n",
+            "both amount and amount_decimal",
+        ),
+        (&open_quote, "is a quote left open?"),
+    ] {
+        let (code, told) = state(text).await;
+        assert!(code == Some(1) && told.contains(problem), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn settlements_that_were_tampered_with_are_found_and_put_right() {
     for world in on_each_database().await {
         world.expect("order-1", &usd(1_000)).await;

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 pub use self::bounded::Bounded;
 use self::columns::Columns;
 use self::csv::LineKind;
+pub(crate) use self::csv::{Header as CsvHeader, Lines as CsvLines};
 use self::rules::Rules;
 use super::Mistake;
 use super::definition::{Definition, ReportFormat, ReportTable};

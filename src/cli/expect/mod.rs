@@ -1,6 +1,7 @@
 //! `paylatch expect`: states what an order should cost.
 
-use std::io::{BufRead, BufReader, Read, stdin};
+mod file;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,17 +9,9 @@ use serde_json::json;
 
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::output::Output;
 use super::settlement::settlement_table;
 use crate::config::{Needs, parse_age};
-use crate::http::NewExpectation;
 use crate::order::{BadAmount, Currency, Expectation, Id, Ledgers, Stated, Terms, UnixMicros, minor_units};
-use crate::store::Store;
-
-/// Lines of a file that are stated at once.
-const LINES_AT_ONCE: usize = 1_000;
-/// The longest line of a file, in bytes.
-const LINE_BYTES_MAX: u64 = 16 * 1024;
 
 #[derive(Args)]
 pub(super) struct Expect {
@@ -47,7 +40,8 @@ pub(super) struct Expect {
     /// The order was canceled: nothing is due any more.
     #[arg(long)]
     close: bool,
-    /// States what a file says instead: a line of JSON for each order, as `POST /api/v1/expectations` takes it; - is stdin.
+    /// States what a file says instead: a line of JSON for each order, as `POST /api/v1/expectations` takes it, or a CSV whose
+    /// header names the same fields, or `amount_decimal` such as 100.00 for `amount`; - is stdin.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["order", "ledger", "revision", "tolerance_under", "tolerance_over", "due", "close"])]
     file: Option<PathBuf>,
     /// Print the result as JSON.
@@ -61,7 +55,7 @@ pub(super) async fn run(context: &Context, expect: &Expect) -> Result<bool, Fail
     let store = context.reached_store(&settings).await?;
     let ledgers = settings.ledgers();
     if let Some(file) = &expect.file {
-        return state_file(context.output, expect.json, &store, &ledgers, file).await;
+        return file::state(context.output, expect.json, &store, &ledgers, file).await;
     }
     let expectation = expectation(expect, &ledgers)?;
     let stated = store.state(std::slice::from_ref(&expectation)).await?;
@@ -133,59 +127,6 @@ fn the_ledger(named: Option<&str>, ledgers: &Ledgers) -> Result<Id, Failure> {
         Failure::new(Exit::Usage, "unknown_ledger", problem)
             .hint(format_args!("choose one: --ledger {}", names.join(" or --ledger ")))
     })
-}
-
-/// States line after line, so many at once; tells whether none is in conflict. What was stated before a line that cannot be
-/// read stays: the file can be stated again as a whole.
-async fn state_file(
-    output: Output,
-    json: bool,
-    store: &Store,
-    ledgers: &Ledgers,
-    file: &PathBuf,
-) -> Result<bool, Failure> {
-    let unreadable = |error| {
-        Failure::new(Exit::Failed, "unreadable_file", format!("cannot read {}: {error}", file.display()))
-    };
-    let reader: Box<dyn Read> = match file.to_str() {
-        Some("-") => Box::new(stdin()),
-        _ => Box::new(std::fs::File::open(file).map_err(unreadable)?),
-    };
-    let mut reader = BufReader::new(reader);
-    let (mut n, mut counts, mut lines) = (0_u64, [0_u64; 4], Vec::new());
-    loop {
-        let mut line = Vec::new();
-        let length = reader.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(unreadable)?;
-        n += 1;
-        if !line.trim_ascii().is_empty() {
-            lines.push(read_line(&line, n, ledgers)?);
-        }
-        if lines.len() == LINES_AT_ONCE || length == 0 {
-            for stated in store.state(&lines).await? {
-                counts[Stated::ALL.iter().position(|own| *own == stated).unwrap_or_default()] += 1;
-            }
-            lines.clear();
-        }
-        if length == 0 {
-            break;
-        }
-    }
-    let told: serde_json::Map<_, _> =
-        Stated::ALL.iter().zip(counts).map(|(stated, count)| (stated.to_string(), count.into())).collect();
-    if json {
-        output.json(&told);
-    } else {
-        let told: Vec<String> = told.iter().map(|(word, count)| format!("{count} {word}")).collect();
-        output.line(told.join(", "));
-    }
-    Ok(told.get("conflict").is_some_and(|count| count == 0))
-}
-
-fn read_line(line: &[u8], n: u64, ledgers: &Ledgers) -> Result<Expectation, Failure> {
-    let wrong = |what: String| Failure::new(Exit::Failed, "unreadable_file", format!("line {n}: {what}"));
-    let expectation = NewExpectation::read(line).map_err(wrong)?;
-    the_ledger(Some(expectation.ledger.as_str()), ledgers)?;
-    Ok(expectation)
 }
 
 fn usage(problem: impl Into<String>) -> Failure {

@@ -1,11 +1,14 @@
 //! `PgBouncer` in transaction mode, which hands each transaction to another session: everything works through it.
 
+use std::time::Duration;
+
 use http::Method;
+use tokio::time::sleep;
 
 use crate::database::Database;
 use crate::lock_servers::PgBouncer;
 use crate::replica::{Replica, Settings, run, write_settings};
-use crate::servers::Postgres;
+use crate::servers::{Postgres, eventually};
 use crate::webhooks::{SECRET, payment};
 
 #[tokio::test]
@@ -14,16 +17,7 @@ async fn a_pooler_in_transaction_mode_is_enough_for_the_server_and_every_command
     let mut postgres = Postgres::start().await;
     let database = postgres.create_database().await;
     let pooler = PgBouncer::before_database(database.get_port(), database.get_database().unwrap());
-    let settings: Settings = [
-        ("database_url", format!("'{}'", pooler.url())),
-        ("database_schema", "'paylatch'".to_owned()),
-        ("lock.backend", "'local'".to_owned()),
-        ("sources.stripe.provider", "'stripe'".to_owned()),
-        ("sources.stripe.secrets", format!("['{SECRET}']")),
-        ("sources.stripe.mode", "'test'".to_owned()),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    let settings = settings(&pooler);
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("paylatch.toml");
     write_settings(&settings, &config);
@@ -60,6 +54,59 @@ async fn a_pooler_in_transaction_mode_is_enough_for_the_server_and_every_command
     let left = "select count(*) from pg_locks where locktype = 'advisory'";
     let left = Database::postgres(database).number(left).await;
     assert_eq!(left, 0, "no session keeps a lock that its next user would not know of");
+}
+
+/// A source whose database is behind the pooler.
+fn settings(pooler: &PgBouncer) -> Settings {
+    [
+        ("database_url", format!("'{}'", pooler.url())),
+        ("database_schema", "'paylatch'".to_owned()),
+        ("lock.backend", "'local'".to_owned()),
+        ("sources.stripe.provider", "'stripe'".to_owned()),
+        ("sources.stripe.secrets", format!("['{SECRET}']")),
+        ("sources.stripe.mode", "'test'".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+#[tokio::test]
+#[ignore = "run by scripts/test --all"]
+async fn a_pooler_that_hides_a_failover_does_not_hide_what_it_lost() {
+    let mut postgres = Postgres::start_private().await;
+    let database = postgres.create_database().await;
+    let pooler = PgBouncer::before_database(database.get_port(), database.get_database().unwrap());
+    let settings = settings(&pooler);
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("paylatch.toml");
+    write_settings(&settings, &config);
+    let migrated = run(directory.path(), Some(&config), &["migrate", "--wait-for", "20s"]).await;
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+
+    // A standby as of now, made as a backup is.
+    postgres.crash();
+    let copy = postgres.copy_data();
+    postgres.start_again().await;
+    let replica = Replica::start(&settings).await;
+    let lost = payment("pi_lost").of_order("order-lost").succeeded();
+    let outcome = async || {
+        let accepted = eventually("it is accepted", async || {
+            replica.try_send(&lost).await.ok().filter(|answer| answer.status.is_success())
+        });
+        accepted.await.outcome()
+    };
+    assert_eq!(outcome().await, "applied");
+    assert_eq!(outcome().await, "duplicate");
+    sleep(Duration::from_millis(1_200)).await;
+
+    // The standby takes its place; the connections to the pooler stay open.
+    postgres.crash();
+    postgres.replace_data(&copy);
+    postgres.start_again().await;
+    sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(outcome().await, "applied", "it was lost, and is stored again");
+    let stored = "select count(*) from paylatch.events where event_id = '".to_owned() + &lost.id + "'";
+    assert_eq!(Database::postgres(database).number(&stored).await, 1);
 }
 
 #[tokio::test]

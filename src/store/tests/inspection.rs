@@ -305,3 +305,28 @@ pub(super) async fn an_event_of_which_nobody_noted_who_read_it_is_read_again(on:
     let found = world.store.stored_events(&unread).await.unwrap();
     assert_eq!(found.rows.iter().map(|stored| stored.key.id.as_str()).collect::<Vec<_>>(), ["e1"]);
 }
+
+/// Where the server was built with lz4: pglz costs more than the rest of an insert.
+#[tokio::test]
+async fn bodies_of_some_kilobytes_are_compressed_by_lz4_where_the_server_has_it() {
+    let world = World::new(On::Postgres).await;
+    let has =
+        "select (enumvals @> '{lz4}')::int::int8 from pg_settings where name = 'default_toast_compression'";
+    if world.number(has).await == 0 {
+        eprintln!("SKIPPED: this Postgres was built without lz4, so nothing is compressed by it");
+        return;
+    }
+    let event = Event::new(
+        crate::order::Key { id: id("large"), source: id("shop") },
+        ("test".to_owned(), UnixMicros(1)),
+        About::default(),
+        Statement::Noted("large".to_owned()),
+        None,
+        super::world::evidence(format!("{{\"lines\": [{}]}}", "\"a line of an order\", ".repeat(400))),
+    );
+    deliver(&mut world.store.session(), &[&event]).await;
+    let compressed = "select coalesce(pg_column_compression(payload), 'not') || ' ' || (pg_column_size(payload) < 4000)::text
+                        from events";
+    assert_eq!(world.texts(compressed).await, ["lz4 true"]);
+    assert_eq!(world.store.raw(event.key()).await.unwrap(), Some(event.evidence().body.clone()));
+}

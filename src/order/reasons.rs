@@ -6,6 +6,9 @@ use super::event::{Outcome, Receipt};
 pub const UNMAPPED_TYPE: &str = "unmapped type";
 /// The same of a known type with a status that no rule fits.
 pub const UNMAPPED_STATUS: &str = "unmapped status";
+/// Why an event is noted that tells of a refund which may still fail. Every definition says it in these words: what waits is
+/// found by them, also by an index.
+pub const REFUND_NOT_DONE: &str = "the refund is not done yet";
 /// What begins the reason of an event whose field for the merchant's order holds something that is no id.
 pub const UNUSABLE_ORDER: &str = "the order's id";
 

@@ -27,7 +27,7 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
     "braintree": "01-transaction_settled.xml" "02-transaction_disbursed.xml"
         "03-transaction_settlement_declined.xml" "04-dispute_opened.xml" "05-transaction_settled.xml"
         "06-dispute_won.xml" "07-check.xml" "08-transaction_settled.xml" "09-transaction_settled.xml"
-        "10-refund_failed.xml";
+        "10-refund_failed.xml" "11-transaction_retried.xml";
     "btcpay": "01-InvoiceCreated.json" "02-InvoiceReceivedPayment.json" "03-InvoicePaymentSettled.json"
         "04-InvoicePaymentSettled.json" "05-InvoiceSettled.json" "06-InvoiceExpired.json"
         "07-InvoiceSettled.json" "08-InvoiceInvalid.json";

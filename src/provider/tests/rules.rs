@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::facts::{fixtures_of, orders_of};
 use super::*;
-use crate::order::{Kind, Statement, Status};
+use crate::order::{Kind, REFUND_NOT_DONE, Statement, Status};
 
 fn stripe() -> Source {
     source(settings("stripe"))
@@ -398,4 +398,36 @@ proptest! {
         let webhook = Webhook { path_and_query: "/", headers: &headers, body: &body };
         prop_assert_eq!(source.verify(&webhook, NOW).unwrap().events(UnixMicros(1)).len(), 1);
     }
+}
+
+#[test]
+fn a_refund_that_is_not_done_is_noted_in_the_words_that_money_that_waits_is_found_by() {
+    let mut noting = Vec::new();
+    for (name, definition) in &providers().definitions {
+        for rule in definition.facts.families.iter().flat_map(|family| &family.rules) {
+            let Some(noted) = &rule.noted else { continue };
+            let types = rule.types.0.join(" ").to_lowercase();
+            let says = noted.contains("refund")
+                && ["not done", "pending", "yet"].iter().any(|word| noted.contains(word));
+            if says || (types.contains("refund") && types.contains("pending")) {
+                assert_eq!(noted, REFUND_NOT_DONE, "{name}: {types}");
+                noting.push(name.as_str());
+            }
+        }
+    }
+    noting.dedup();
+    let expected = [
+        "adyen",
+        "cashfree",
+        "checkout-com",
+        "flutterwave-v4",
+        "globalpayments",
+        "mollie",
+        "paystack",
+        "payu-eu",
+        "razorpay",
+        "square",
+        "stripe",
+    ];
+    assert_eq!(noting, expected);
 }

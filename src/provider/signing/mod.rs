@@ -1,5 +1,6 @@
 //! Signs as the provider would, for replay and development.
 
+mod frame;
 mod insert;
 mod sample;
 

@@ -140,3 +140,26 @@ fn a_certificate_that_is_saved_while_the_server_runs_is_known_from_then_on() {
     copy("CERT-TEST.pem", "CERT-TEST.pem");
     assert_eq!(verify(&source, &sent, "{}"), Err("signature_mismatch"), "it is known, and did not sign this");
 }
+
+#[test]
+fn an_event_that_came_with_others_is_sent_again_alone_by_its_exact_bytes() {
+    for mode in [None, Some(Mode::Live), Some(Mode::Test)] {
+        for (provider, fixture) in [("adyen", 0), ("gocardless", 0)] {
+            let source =
+                source(SourceSettings { mode: mode.filter(|_| provider == "adyen"), ..settings(provider) });
+            let (_, body) = super::facts::fixtures_of(provider).remove(fixture);
+            let event = events_of(&source, &body).remove(0);
+            let framed = source.framed(&event.evidence().body).unwrap();
+            let signed = source.sign_again("/webhooks/x", "{}", &framed, NOW);
+            let sent = headers(&signed.headers);
+            let webhook = Webhook { path_and_query: "/webhooks/x", headers: &sent, body: &signed.body };
+            let again = source.verify(&webhook, NOW).unwrap().events(UnixMicros(1));
+            assert_eq!(again.len(), 1, "{provider}");
+            assert_eq!(again[0].key(), event.key(), "{provider}");
+            if provider == "gocardless" {
+                assert_eq!(again[0].evidence().body, event.evidence().body, "nothing is signed inside it");
+            }
+        }
+    }
+    assert!(source(settings("stripe")).framed(b"{}").is_none());
+}

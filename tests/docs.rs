@@ -64,7 +64,7 @@ fn the_answers_page_lists_every_code_with_its_status() {
 
 #[test]
 fn the_settings_page_lists_every_setting_with_its_default() {
-    let tables = ["settings", "admin", "announce", "database", "http", "lock", "intake", "traces"];
+    let tables = ["settings", "admin", "announce", "database", "http", "lock", "intake", "traces", "waiting"];
     let tables: String = tables.iter().map(|table| read(&format!("src/config/{table}.rs"))).collect();
     let settings = quoted(&tables, "reader.", "(\"");
     let source = quoted(&read("src/config/sources.rs"), "at", "(\"");
@@ -159,13 +159,14 @@ fn the_locks_page_lists_every_metric_of_locks() {
     assert_eq!(table("locks.md", "Watching it").into_iter().collect::<BTreeSet<_>>(), known);
 }
 
-const SETTINGS_HEADINGS: [&str; 9] = [
+const SETTINGS_HEADINGS: [&str; 10] = [
     "The service",
     "Limits of the listener",
     "Locks",
     "Being told",
     "Endpoints",
     "Limits of the work",
+    "Money that waits",
     "Logs",
     "Traces",
     "Sources",

@@ -83,6 +83,21 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
+fn who_imports_is_kept() {
+    let machine = Machine::new("");
+    assert_eq!(machine.json(&["actions"]), serde_json::json!([]), "nobody used it before");
+    machine.import();
+    let by = ["--by", "ann", "--note", "after the outage", "--skip", "1"];
+    machine.json(&[["import", "--source", "stripe", "events.json"].as_slice(), &by].concat());
+    let actions = machine.json(&["actions"]);
+    assert_eq!(actions.as_array().unwrap().len(), 2, "each for itself");
+    let action = &actions[0];
+    assert_eq!((&action["action"], &action["actor"]), (&"import_events".into(), &"ann".into()), "{action}");
+    assert_eq!((&action["source"], &action["target"]), (&"stripe".into(), &"events.json".into()), "{action}");
+    assert_eq!((&action["note"], &action["after"]["skip"]), (&"after the outage".into(), &1.into()));
+}
+
+#[test]
 fn an_export_is_taken_in_once_and_marked_as_imported() {
     let machine = Machine::new("");
 

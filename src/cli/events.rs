@@ -7,7 +7,7 @@ use super::actions::acting;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::listing::{
-    ROWS_SHOWN, acknowledgement, events_table, one_of, read_list, stored_id, unmapped_table,
+    ROWS_SHOWN, acknowledgement, events_table, one_of, read_list, stored_id, types_table, unmapped_table,
 };
 use super::output::{Output, printable};
 use crate::config::Needs;
@@ -36,6 +36,10 @@ pub(super) struct Events {
     /// Instead of events, the types that no definition decides, with how many events of each are stored.
     #[arg(long, conflicts_with_all = ["event_id", "order", "payment", "type_name", "outcome", "after"])]
     unmapped: bool,
+    /// Instead of events, the types that came, with when the latest of each arrived: one that stopped may be switched off at the
+    /// provider. Up to a minute behind.
+    #[arg(long, conflicts_with_all = ["event_id", "order", "payment", "type_name", "outcome", "unmapped", "after"])]
+    types: bool,
     /// Events after this one.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
@@ -72,6 +76,9 @@ pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failur
     if events.unmapped {
         return tell_unmapped(context.output, &store, events).await;
     }
+    if events.types {
+        return tell_types(context.output, &store, events).await;
+    }
     let rows = read(&store, events).await?;
     match (&events.event_id, events.json) {
         (Some(id), json) => {
@@ -92,6 +99,15 @@ async fn tell_unmapped(output: Output, store: &Store, events: &Events) -> Result
     match events.json {
         true => output.json(&types),
         false => output.line(unmapped_table(&types)),
+    }
+    Ok(())
+}
+
+async fn tell_types(output: Output, store: &Store, events: &Events) -> Result<(), Failure> {
+    let types = store.type_arrivals(events.source.as_deref()).await?;
+    match events.json {
+        true => output.json(&types),
+        false => output.line(types_table(&types)),
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::output::{printable, table};
 use crate::order::{Currency, Id, display_amount};
 use crate::store::{
     AcknowledgementRow, AnomalyRow, EventRow, List, OrderFilter, OrderRow, ROWS_MAX, Store, StoreError,
-    UnmappedType,
+    TypeArrival, UnmappedType,
 };
 
 /// Only these words, which a mistake is answered with.
@@ -86,6 +86,14 @@ pub(super) fn unmapped_table(types: &[UnmappedType]) -> String {
         cells.iter().map(|cell| printable(cell)).collect()
     });
     table(&header, cells)
+}
+
+/// A line for each type, with when it was last heard of.
+pub(super) fn types_table(types: &[TypeArrival]) -> String {
+    let cells = types.iter().map(|own| {
+        [&own.source, &own.type_name, &own.last_received_at].iter().map(|cell| printable(cell)).collect()
+    });
+    table(&["source", "type", "last"], cells)
 }
 
 /// A line for each event.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use tokio::time::{Instant, sleep};
 
+use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::Failure;
 use crate::config::{Needs, parse_age};
@@ -18,6 +19,8 @@ pub(super) struct Migrate {
     /// Wait so long for a database that does not answer yet, such as 60s.
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
     wait_for: Option<Duration>,
+    #[command(flatten)]
+    acts_by: ActsBy,
 }
 
 /// Applies what is missing and says what it was.
@@ -27,7 +30,8 @@ pub(super) async fn run(context: &Context, migrate: &Migrate) -> Result<(), Fail
     if let Some(wait) = migrate.wait_for {
         wait_until_reached(&store, wait).await?;
     }
-    let applied = store.migrate().await?;
+    let by = migrate.acts_by.read(context)?;
+    let applied = store.migrate_by(Some(&by)).await?;
     for migration in &applied {
         context.output.line(format_args!("applied {migration}"));
     }

@@ -1,16 +1,20 @@
 //! `paylatch orders`: what is paid for, and how it came to be so.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::actions::acting;
-use super::context::Context;
-use super::failure::Failure;
+use super::context::{Context, now_micros};
+use super::failure::{Exit, Failure};
 use super::listing::{ROWS_SHOWN, one_of, orders_table, read_list};
 use super::one_order;
 use super::settlement::settlements_table;
-use crate::config::Needs;
+use crate::config::{Needs, parse_age};
 use crate::order::{Settlement, Status};
-use crate::store::{AcknowledgementRow, OrderFilter, OrderRow, SettlementFilter, SettlementRow, Store};
+use crate::store::{
+    AcknowledgementRow, OrderFilter, OrderRow, SettlementFilter, SettlementRow, Store, WaitingSince, WaitsFor,
+};
 
 #[derive(Args)]
 pub(super) struct Orders {
@@ -28,8 +32,14 @@ pub(super) struct Orders {
     /// Orders that no event names: their payment's id stands in for it. `paylatch payments assign` says where they belong.
     #[arg(long)]
     unclaimed: bool,
+    /// Orders whose money waits: for a refund to be done, for an authorization to be captured, for a dispute to be decided.
+    #[arg(long, value_name = "FOR", value_parser = one_of(WaitsFor::ALL.iter().map(|what| what.as_str())))]
+    waiting: Option<String>,
+    /// Only those that have waited for longer than this, such as 14d.
+    #[arg(long, value_name = "AGE", requires = "waiting")]
+    longer_than: Option<String>,
     /// Orders of which something is expected, by what came of it.
-    #[arg(long, value_parser = one_of(Settlement::ALL.iter().map(|word| word.as_str())), conflicts_with_all = ["id", "source", "status", "anomaly", "unclaimed"])]
+    #[arg(long, value_parser = one_of(Settlement::ALL.iter().map(|word| word.as_str())), conflicts_with_all = ["id", "source", "status", "anomaly", "unclaimed", "waiting"])]
     settlement: Option<String>,
     /// Orders after this one; after LEDGER/ID with --settlement.
     #[arg(long, value_name = "SOURCE/ID")]
@@ -95,10 +105,20 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
         status: orders.status.clone(),
         anomaly: orders.anomaly.then_some(true),
         unclaimed: orders.unclaimed,
+        waiting: waiting(orders)?,
         ..OrderFilter::default()
     };
     let part = async |after, limit| store.orders(&OrderFilter { after, limit, ..filter.clone() }).await;
     read_list(orders.limit, orders.after.clone(), part).await
+}
+
+/// What they wait for, and since before when.
+fn waiting(orders: &Orders) -> Result<Option<WaitingSince>, Failure> {
+    let Some(what) = orders.waiting.as_deref().and_then(WaitsFor::from_word) else { return Ok(None) };
+    let age = orders.longer_than.as_deref().map_or(Ok(Duration::ZERO), parse_age);
+    let age = age
+        .map_err(|expected| Failure::new(Exit::Usage, "wrong_flag", format!("--longer-than: {expected}")))?;
+    Ok(Some(WaitingSince::longer_than(what, age, now_micros())))
 }
 
 async fn settlements(

@@ -8,6 +8,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use super::actions::acting;
 use super::context::Context;
 use super::failure::Failure;
 use super::output::{Output, Tone, block};
@@ -37,7 +38,8 @@ pub(super) async fn run(context: &Context, serve: &Serve) -> Result<(), Failure>
     let hangups = signal(SignalKind::hangup());
     let store = context.store(&settings)?;
     if serve.migrate {
-        for migration in store.migrate().await? {
+        let by = acting(context, None, None)?;
+        for migration in store.migrate_by(Some(&by)).await? {
             info!(%migration, "applied");
         }
     }

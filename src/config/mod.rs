@@ -25,6 +25,7 @@ mod sources;
 mod tests;
 mod traces;
 mod typed;
+mod waiting;
 
 pub use advice::Advice;
 pub use age::parse_age;

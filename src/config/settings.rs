@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use super::advice::Advice;
 use super::reader::{Reader, Resolved};
-use super::{admin, announce, database, http, intake, lock, sources, traces};
+use super::{admin, announce, database, http, intake, lock, sources, traces, waiting};
 use crate::announce::RelaySettings;
 use crate::http::{AdminSettings, AnnounceSettings, HttpSettings};
 use crate::intake::IntakeSettings;
 use crate::lock::LockSettings;
 use crate::order::Ledgers;
 use crate::provider::Source;
-use crate::store::StoreSettings;
+use crate::store::{StoreSettings, WaitingLimits};
 use crate::telemetry::{LogFormat, TraceSettings};
 
 /// All settings, checked.
@@ -36,6 +36,8 @@ pub struct Settings {
     pub announce: AnnounceSettings,
     /// The endpoints that are told of them.
     pub relay: RelaySettings,
+    /// After how long money that waits needs a person.
+    pub waiting: WaitingLimits,
     /// How logs look.
     pub log_format: LogFormat,
     /// Which logs appear, as `tracing` writes it.
@@ -79,6 +81,7 @@ impl Settings {
         let (lock, lock_wait) = lock::take(reader, store.as_ref());
         let intake = intake::take(reader, lock_wait, store.as_ref());
         let (announce, relay) = announce::take(reader);
+        let waiting = waiting::take(reader);
         let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
         let log_format = reader.choice("log.format", &formats);
         let log_format = log_format.unwrap_or_else(|| {
@@ -99,6 +102,7 @@ impl Settings {
             intake,
             announce,
             relay,
+            waiting,
             log_format,
             log_filter,
             traces,

@@ -12,8 +12,8 @@ use bytes::Bytes;
 pub struct UnixMicros(pub i64);
 
 impl UnixMicros {
-    /// 9999-12-30T22:00:00.999999Z, the last moment that every store and every reader can hold, in whatever zone it is shown.
-    const MAX: i64 = 253_402_207_200_999_999;
+    /// 9999-12-30T22:00:00Z, the last moment that every store and every reader can hold, in whatever zone it is shown.
+    const MAX: i64 = 253_402_207_200_000_000;
 
     /// A moment between 1970 and 9999.
     #[must_use]

@@ -79,7 +79,13 @@ impl Paylatch {
         let sources = Sources::new(by_name(&settings.sources));
         let ((intake, lanes), checks) = {
             let _beside_the_lanes = lane_runtime.enter();
-            let checks = keep_checking(store.clone(), locks.clone(), health.clone(), sources.clone());
+            let checks = keep_checking(
+                store.clone(),
+                locks.clone(),
+                health.clone(),
+                sources.clone(),
+                settings.waiting,
+            );
             let intake = Intake::start(&settings.intake, &locks, &store, sources.reader());
             (intake, tokio::spawn(checks))
         };

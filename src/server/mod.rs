@@ -3,6 +3,7 @@
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
+mod arrivals;
 mod change_log;
 mod counted;
 mod embedded;
@@ -16,6 +17,8 @@ mod settlements;
 mod signals;
 mod silence;
 pub mod supervisor;
+mod upkeep;
+mod waiting;
 mod watch;
 
 use std::future::Future;
@@ -30,9 +33,7 @@ use tracing::{error, info, warn};
 
 use crate::announce::Relay;
 use crate::config::Settings;
-use crate::http::{
-    self, AnnounceSettings, AnswerObserver, Database, Health, ListenerOptions, Rejections, Sources, Streams,
-};
+use crate::http::{self, AnswerObserver, Database, Health, ListenerOptions, Rejections, Sources, Streams};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::store::{Store, StoreError};
@@ -45,6 +46,7 @@ use self::limits::limits;
 pub use self::reload::ReloadHandle;
 pub(crate) use self::reload::by_name;
 use self::signals::Signals;
+use self::upkeep::keep_up;
 use self::watch::keep_checking;
 
 /// From the first signal to the end, beside `http.drain_ms`.
@@ -175,7 +177,7 @@ impl Server {
             let _beside_the_lanes = self.lane_runtime.enter();
             let checks = {
                 let (locks, sources) = (self.locks.clone(), self.sources.clone());
-                keep_checking(self.store.clone(), locks, self.health.clone(), sources)
+                keep_checking(self.store.clone(), locks, self.health.clone(), sources, self.settings.waiting)
             };
             let reader = self.sources.reader();
             let intake = Intake::start(&self.settings.intake, &self.locks, &self.store, reader);
@@ -201,6 +203,7 @@ impl Server {
             locks: self.locks.clone(),
             rejections,
             limits,
+            waiting: self.settings.waiting,
         });
         let settings = self.settings.http;
         let public_options = ListenerOptions {
@@ -268,12 +271,6 @@ impl Running {
             }
         }
     }
-}
-
-/// What is looked after now and then. Never returns.
-async fn keep_up(metrics: Metrics, store: Store, sources: Sources, announce: AnnounceSettings) {
-    let settlements = settlements::keep(store.clone(), sources);
-    tokio::join!(metrics.keep(), change_log::keep(store, announce), settlements);
 }
 
 /// A database that is away now may be there later; one that must not be used may not.

@@ -1,5 +1,6 @@
 //! Keeps settlements while the server runs: a moment behind the webhooks, and in nobody's way.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use metrics::gauge;
@@ -8,7 +9,8 @@ use tracing::debug;
 
 use super::change_log;
 use super::counted::{Counted, Known};
-use crate::http::Sources;
+use crate::http::{Sources, received_now};
+use crate::order::Id;
 use crate::store::{LedgerCount, Store};
 
 /// How often it is looked for what changed.
@@ -39,11 +41,14 @@ pub(super) async fn keep(store: Store, sources: Sources) {
 pub(super) struct Gauges {
     with_anomaly: Known,
     with_due: Known,
+    /// Ledgers in which something was stated: that never ends.
+    stated: BTreeSet<Id>,
 }
 
 impl Gauges {
     /// Sets them. They keep their last values while the database is away.
-    pub(super) async fn tell(&mut self, store: &Store) {
+    pub(super) async fn tell(&mut self, store: &Store, sources: &Sources) {
+        self.tell_unexpected(store, sources).await;
         let counted = (
             store.settlement_anomalies().await,
             store.settlement_due().await,
@@ -58,6 +63,25 @@ impl Gauges {
                 .set(sum as f64);
         }
         gauge!("paylatch_expectation_conflicts").set(conflicts as f64);
+    }
+
+    /// Of a ledger in which nothing is stated nothing is unexpected.
+    async fn tell_unexpected(&mut self, store: &Store, sources: &Sources) {
+        let mut counts: BTreeMap<Id, i64> = BTreeMap::new();
+        for source in sources.all() {
+            let ledger = source.ledger();
+            if !self.stated.contains(ledger) {
+                match store.is_stated_in(ledger).await {
+                    Ok(true) => self.stated.insert(ledger.clone()),
+                    Ok(false) | Err(_) => continue,
+                };
+            }
+            let Ok(count) = store.unexpected(source.name(), ledger, received_now()).await else { return };
+            *counts.entry(ledger.clone()).or_default() += count;
+        }
+        for (ledger, count) in counts {
+            gauge!("paylatch_orders_unexpected", "ledger" => ledger.to_string()).set(count as f64);
+        }
     }
 }
 

@@ -9,11 +9,11 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use super::record::Record;
-use super::{ServerError, endpoints, settlements, silence};
+use super::{ServerError, endpoints, settlements, silence, waiting};
 use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
-use crate::store::{Counts, Schema, Store, StoreError};
+use crate::store::{Counts, Schema, Store, StoreError, WaitingLimits};
 
 /// How often the database and the lock service are looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
@@ -29,12 +29,13 @@ pub(super) async fn keep_checking(
     locks: Locks,
     health: Health,
     sources: Sources,
+    waiting: WaitingLimits,
 ) -> ServerError {
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
     let mut unknown_migrations = 0;
     let (mut with_unclaimed, mut settlements) = (BTreeSet::new(), settlements::Gauges::default());
-    let mut record = Record::default();
+    let (mut record, mut waiting) = (Record::default(), waiting::Gauge::new(waiting));
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
@@ -51,7 +52,8 @@ pub(super) async fn keep_checking(
             count(&store, &mut with_unclaimed).await;
             silence::tell(&store, &sources).await;
             record.tell(&store, &sources).await;
-            settlements.tell(&store).await;
+            settlements.tell(&store, &sources).await;
+            waiting.tell(&store).await;
         }
         if was_ready && tick % LAG_EVERY_TICKS == 0 {
             endpoints::tell(&store, received_now()).await;

@@ -1,12 +1,17 @@
 //! What people did: each change of theirs is kept in the transaction that makes it, and never altered afterwards.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use sqlx::SqliteConnection;
 
-use super::StoreError;
+use super::migration::Migration;
 use super::postgres::Statements;
+use super::{Database, Store, StoreError, within};
 use crate::order::{Id, UnixMicros, words};
 
+/// The longest that keeping an action by itself may take.
+const KEEP_MAX: Duration = Duration::from_secs(10);
 /// The longest note, in characters.
 const NOTE_CHARS_MAX: usize = 4000;
 
@@ -70,6 +75,10 @@ pub enum ActionKind {
     ResendOrder,
     /// How far it was told is forgotten.
     ForgetEndpoint,
+    /// A file of events was begun to be taken in.
+    ImportEvents,
+    /// A migration was applied to a database that was in use.
+    ApplyMigration,
 }
 
 words!(ActionKind {
@@ -91,6 +100,8 @@ words!(ActionKind {
     ResyncEndpoint = "resync_endpoint",
     ResendOrder = "resend_order",
     ForgetEndpoint = "forget_endpoint",
+    ImportEvents = "import_events",
+    ApplyMigration = "apply_migration",
 });
 
 /// One change that somebody made.
@@ -169,6 +180,33 @@ impl By {
             self.note.clone(),
             self.request_id.clone(),
         ]
+    }
+}
+
+impl Action {
+    /// A migration was applied.
+    pub(super) fn applied(migration: &Migration) -> Self {
+        Self {
+            kind: ActionKind::ApplyMigration,
+            source: None,
+            target: migration.title(),
+            before: None,
+            after: None,
+        }
+    }
+}
+
+impl Store {
+    /// Keeps what somebody begins to do: what is done by many transactions is kept before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep(&self, by: &By, action: &Action) -> Result<(), StoreError> {
+        let keep = async {
+            act_on_either!(self, KEEP_MAX, by, _connection => (), |(): &()| Some(action.clone()));
+            Ok(())
+        };
+        within(KEEP_MAX, keep).await
     }
 }
 

@@ -8,6 +8,7 @@ mod from_row;
 mod actions;
 mod announce;
 mod applied;
+mod arrivals;
 mod bodies;
 mod coupons;
 mod epoch;
@@ -45,15 +46,17 @@ pub use announce::{
     Told, Wait, WaitFilter, WaitReason, WaitRow, Waiting,
 };
 pub use applied::Schema;
+pub use arrivals::TypeArrival;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use expectations::{ExpectationRow, LedgerCount, OrderSettlement, SettlementFilter, SettlementRow};
 pub use inspect::{
-    AcknowledgementRow, ActionRow, AnomalyRow, Audit, Conflict, ConflictRow, Counts, DIFFERENCES_MAX,
-    Difference, EventAcknowledgementRow, EventFilter, EventRow, FAILURES_MAX, FailureCause, Found,
-    LOOKED_AT_MAX, List, OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged,
-    ROWS_MAX, Recent, RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
+    AcknowledgementRow, ActionRow, AnomalyRow, Audit, CommonPayments, Conflict, ConflictRow, Counts,
+    DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter, EventRow, FAILURES_MAX, FailureCause,
+    Found, LOOKED_AT_MAX, List, OpenAnomaly, OrderFilter, OrderRow, PaymentRow, Place, PlacedEvent, Purged,
+    ROWS_MAX, Recent, RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType, WaitingCount,
+    WaitingLimits, WaitingSince, WaitsFor,
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,
@@ -167,9 +170,17 @@ impl Store {
     /// # Errors
     /// When the database is away, or an applied migration was edited.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+        self.migrate_by(None).await
+    }
+
+    /// The same for somebody; in a database that was in use it is kept who did it.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn migrate_by(&self, by: Option<&By>) -> Result<Vec<String>, StoreError> {
         match &self.database {
-            Database::Postgres(own) => own.migrate().await,
-            Database::Sqlite(own) => own.migrate().await,
+            Database::Postgres(own) => own.migrate(by).await,
+            Database::Sqlite(own) => own.migrate(by).await,
         }
     }
 

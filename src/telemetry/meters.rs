@@ -143,7 +143,15 @@ pub const METERS: &[Meter] = &[
         "paylatch_payments_unclaimed",
         "Payments whose money moved and that no event names an order for, by source.",
     ),
+    gauge(
+        "paylatch_orders_waiting",
+        "Orders whose refund, authorization or dispute waits for longer than `[waiting]` allows, by source and what they wait for.",
+    ),
     gauge("paylatch_settlements", "Orders that are not paid as the merchant expects, by ledger and anomaly."),
+    gauge(
+        "paylatch_orders_unexpected",
+        "Orders that are paid and of which nothing is expected, of the newest 2,000 events of each source that are older than 15 min; only of ledgers in which something is expected.",
+    ),
     gauge(
         "paylatch_settlement_due_minor",
         "What is missing of unpaid and underpaid orders, in minor units, by ledger and currency.",

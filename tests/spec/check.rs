@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::lock_servers::{LockService, Nodes, Redis};
-use crate::webhooks::payment;
+use crate::webhooks::{SECRET, payment};
 use crate::world::{Plan, World};
 
 #[tokio::test]
@@ -70,6 +70,26 @@ async fn a_type_that_nobody_mapped_is_listed_and_fails_the_production_check_unti
             settings.insert("sources.stripe.ignore_types".into(), "['payment_intent.brand_*']".into());
         });
         assert_eq!(types().await["ok"], true);
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_configured_as_two_sources_is_warned_of() {
+    for plan in [Plan::postgres(), Plan::sqlite()] {
+        let second = [("provider", "'stripe'".to_owned()), ("secrets", format!("['{SECRET}']"))];
+        let world =
+            second.iter().fold(plan, |plan, (key, value)| plan.set(&format!("sources.second.{key}"), value));
+        let world = world.start().await;
+        let paid = payment("pi_1").of_order("order-1").succeeded();
+        world.outcomes(&[&paid]).await;
+        assert_eq!(warnings(&world.cli(&["check"]).await), [""; 0]);
+
+        let again =
+            world.replicas[0].post("/webhooks/second", &paid.signed(), paid.body.clone()).await.unwrap();
+        assert_eq!(again.outcome(), "applied");
+        let told = warnings(&world.cli(&["check"]).await);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("1 of the latest payments of") && told[0].contains("pi_1"), "{told:?}");
     }
 }
 

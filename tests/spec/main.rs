@@ -71,6 +71,7 @@ mod proxy;
 mod receiver;
 mod replica;
 mod servers;
+mod waiting;
 mod webhooks;
 mod world;
 

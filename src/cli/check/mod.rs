@@ -1,7 +1,9 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
+mod common_payments;
 mod report;
 mod told;
+mod waiting;
 
 use std::time::Duration;
 
@@ -9,8 +11,10 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::common_payments::check_common;
 use self::report::Report;
 use self::told::check_told;
+use self::waiting::check_waiting;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::readings;
@@ -62,6 +66,8 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_silence(&mut report, &store, &settings, check.production).await;
             check_record(&mut report, &store, check.production).await;
             check_settlements(&mut report, &store, check.production).await;
+            check_waiting(&mut report, &store, &settings).await;
+            check_common(&mut report, &store, &settings).await;
             check_told(&mut report, &store, &settings, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),

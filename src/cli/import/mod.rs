@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
+use super::actions::ActsBy;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::{Output, printable, table};
@@ -24,6 +25,7 @@ use crate::lock::Locks;
 use crate::order::{Event, Receipt, Statement};
 use crate::provider::Source;
 use crate::server::by_name;
+use crate::store::{Action, ActionKind, By};
 
 /// How many events are handed over at once: one batch.
 const EVENTS_AT_ONCE: usize = 256;
@@ -46,6 +48,8 @@ pub(super) struct Import {
     /// Pass over so many documents, which an import that stopped took in.
     #[arg(long, value_name = "N", default_value_t = 0)]
     skip: u64,
+    #[command(flatten)]
+    acts_by: ActsBy,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -83,7 +87,15 @@ pub(super) async fn run(context: &Context, import: &Import) -> Result<bool, Fail
         let (source, skip) = (source.clone(), import.skip);
         move || read(&source, file, skip, &sender)
     });
-    let taken = take_in(context, &settings, import, batches).await?;
+    let by = import.acts_by.read(context)?;
+    let begun = Action {
+        kind: ActionKind::ImportEvents,
+        source: Some(source.name().clone()),
+        target: import.file.display().to_string(),
+        before: None,
+        after: Some(json!({ "skip": import.skip })),
+    };
+    let taken = take_in(context, &settings, import, (&by, &begun), batches).await?;
     let read = reading.await.map_err(|error| unreadable(import, &error.to_string()))?;
     let found = read.map_err(|problem| {
         unreadable(import, &problem)
@@ -142,6 +154,7 @@ async fn take_in(
     context: &Context,
     settings: &Settings,
     import: &Import,
+    (by, begun): (&By, &Action),
     mut batches: mpsc::Receiver<Batch>,
 ) -> Result<Taken, Failure> {
     let wrong = |problem| Failure::new(Exit::Config, "settings", problem);
@@ -149,6 +162,7 @@ async fn take_in(
     let store = context.reached_store(settings).await?;
     store.claim()?;
     store.check().await?;
+    store.keep(by, begun).await?;
     let sources = Sources::new(by_name(&settings.sources));
     let (intake, lanes) = Intake::start(&settings.intake, &locks, &store, sources.reader());
     let mut taken = Taken { documents: import.skip, ..Taken::default() };

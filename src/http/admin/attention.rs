@@ -5,8 +5,9 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Problem;
-use crate::store::{FailureCause, OpenAnomaly, OrderFilter, OrderRow, Store};
+use super::desk::Desk;
+use crate::http::{Problem, received_now};
+use crate::store::{FailureCause, OpenAnomaly, OrderFilter, OrderRow, WaitingCount};
 
 /// Anomalies, and orders without a name, that are told.
 const TOLD_MAX: u32 = 100;
@@ -20,27 +21,34 @@ pub(super) struct Attention {
     pub(super) anomalies: Vec<OpenAnomaly>,
     /// Orders that hold or held money and that no event names: their payment's id stands in. At most 100.
     pub(super) unclaimed: Vec<OrderRow>,
+    /// Orders whose refund, authorization or dispute waits for longer than the settings allow, by source.
+    pub(super) waiting: Vec<WaitingCount>,
 }
 
 impl Attention {
     pub(super) fn is_empty(&self) -> bool {
-        self.failures.is_empty() && self.anomalies.is_empty() && self.unclaimed.is_empty()
+        self.failures.is_empty()
+            && self.anomalies.is_empty()
+            && self.unclaimed.is_empty()
+            && self.waiting.is_empty()
     }
 }
 
-/// What needs a person: failed events by cause, anomalies, and money that no order claims.
+/// What needs a person: failed events by cause, anomalies, money that no order claims, and money that waits for too long.
 #[utoipa::path(get, path = "/api/v1/attention", tag = "attention", security((), ("token" = [])), responses(
     (status = 200, description = "What nobody has settled", body = Attention),
 ))]
-pub(super) async fn list(State(store): State<Store>) -> Result<Json<Attention>, Problem> {
-    read(&store).await.map(Json)
+pub(super) async fn list(State(desk): State<Desk>) -> Result<Json<Attention>, Problem> {
+    read(&desk).await.map(Json)
 }
 
-pub(super) async fn read(store: &Store) -> Result<Attention, Problem> {
+pub(super) async fn read(desk: &Desk) -> Result<Attention, Problem> {
     let unclaimed = OrderFilter { unclaimed: true, limit: TOLD_MAX, ..OrderFilter::default() };
+    let store = &desk.store;
     Ok(Attention {
         failures: store.failure_causes().await?,
         anomalies: store.open_anomalies(TOLD_MAX).await?,
         unclaimed: store.orders(&unclaimed).await?.rows,
+        waiting: store.waiting(&desk.waiting, received_now()).await?,
     })
 }

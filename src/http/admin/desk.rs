@@ -1,17 +1,19 @@
 //! The shared state of the admin listener's handlers: the store, the sources, the health, the limits of bodies.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
 use super::origin::PublicOrigin;
+use super::page::one_of;
 use crate::http::body::BodyLimits;
 use crate::http::rejections::Rejections;
-use crate::http::{Health, Sources, received_now};
+use crate::http::{Health, Problem, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Id;
-use crate::store::{Counts, Store};
+use crate::store::{Counts, Store, WaitingLimits};
 use crate::telemetry::Metrics;
 
 /// How long a count of what needs a person is shown before it is counted again.
@@ -46,6 +48,8 @@ pub(super) struct Desk {
     pub(super) locks: Locks,
     pub(super) metrics: Metrics,
     pub(super) limits: Arc<[Limit]>,
+    /// After how long money that waits needs a person.
+    pub(super) waiting: WaitingLimits,
     pub(super) public: Arc<PublicOrigin>,
     /// Whether people have to log in.
     pub(super) has_login: bool,
@@ -74,11 +78,12 @@ pub(super) struct Parts {
     pub(super) locks: Locks,
     pub(super) metrics: Metrics,
     pub(super) limits: Vec<Limit>,
+    pub(super) waiting: WaitingLimits,
 }
 
 impl Desk {
     pub(super) fn new(parts: Parts, public: PublicOrigin, has_login: bool) -> Self {
-        let Parts { store, sources, rejections, health, locks, metrics, limits } = parts;
+        let Parts { store, sources, rejections, health, locks, metrics, limits, waiting } = parts;
         Self {
             store,
             sources,
@@ -87,6 +92,7 @@ impl Desk {
             locks,
             metrics,
             limits: limits.into(),
+            waiting,
             public: Arc::new(public),
             has_login,
             bodies: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
@@ -128,6 +134,16 @@ impl Desk {
 
     fn lock(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses a filter by a source that is neither configured nor stored: its list would be empty, and seem true.
+    pub(super) async fn filter_by_source(&self, name: Option<&str>) -> Result<(), Problem> {
+        let mut names: BTreeSet<String> = self.source_names().iter().map(ToString::to_string).collect();
+        if name.is_none_or(|name| names.contains(name)) {
+            return Ok(());
+        }
+        names.extend(self.store.stored_sources().await?);
+        one_of("source", name, names.iter().map(String::as_str))
     }
 
     /// The names of the configured sources, sorted.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
+use super::desk::Desk;
 use super::page;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
@@ -56,12 +57,13 @@ pub(super) struct Events {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(store): State<Store>,
+    State(desk): State<Desk>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Events>, Problem> {
     let which = page::query(which)?;
     let rows = page::rows(which.limit)?;
     page::begins(which.after.as_deref())?;
+    desk.filter_by_source(which.source.as_deref()).await?;
     page::one_of("outcome", which.outcome.as_deref(), Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
     let filter = EventFilter {
         unread: Vec::new(),
@@ -74,7 +76,7 @@ pub(super) async fn list(
         after: which.after,
         limit: rows,
     };
-    let List { rows: events, after, .. } = store.events(&filter).await?;
+    let List { rows: events, after, .. } = desk.store.events(&filter).await?;
     Ok(Json(Events { events, after }))
 }
 

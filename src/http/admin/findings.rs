@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
+use super::desk::Desk;
 use super::page;
 use crate::http::Problem;
 use crate::http::problem::Body;
 use crate::order::Disagreement;
-use crate::store::{FindingFilter, FindingRow, List, Store};
+use crate::store::{FindingFilter, FindingRow, List};
 
 /// Which findings.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -49,12 +50,13 @@ pub(super) struct Findings {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(store): State<Store>,
+    State(desk): State<Desk>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Findings>, Problem> {
     let which = page::query(which)?;
     let rows = page::rows(which.limit)?;
     page::begins(which.after.as_deref())?;
+    desk.filter_by_source(which.source.as_deref()).await?;
     page::one_of("finding", which.finding.as_deref(), Disagreement::ALL.iter().map(|word| word.as_str()))?;
     let filter = FindingFilter {
         source: which.source,
@@ -64,7 +66,7 @@ pub(super) async fn list(
         after: which.after,
         limit: rows,
     };
-    let List { rows: findings, after, .. } = store.findings(&filter).await?;
+    let List { rows: findings, after, .. } = desk.store.findings(&filter).await?;
     Ok(Json(Findings { findings, after }))
 }
 

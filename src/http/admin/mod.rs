@@ -57,7 +57,7 @@ use super::{Health, Sources};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::secret::Secret;
-use crate::store::Store;
+use crate::store::{Store, WaitingLimits};
 use crate::telemetry::Metrics;
 
 /// Who may ask the admin listener.
@@ -122,6 +122,8 @@ pub struct Admin {
     pub rejections: Rejections,
     /// Limits, with how much of them is in use.
     pub limits: Vec<Limit>,
+    /// After how long money that waits needs a person.
+    pub waiting: WaitingLimits,
 }
 
 #[cfg(test)]
@@ -145,6 +147,7 @@ impl Admin {
             locks,
             rejections: Rejections::default(),
             limits: Vec::new(),
+            waiting: WaitingLimits::of_tests(),
         }
     }
 }
@@ -163,10 +166,19 @@ pub fn admin(admin: Admin) -> Router {
         locks,
         rejections,
         limits,
+        waiting,
     } = admin;
     let guard = Arc::new(Guard::new(&settings, announce.token.clone()));
-    let parts =
-        Parts { store: store.clone(), sources, rejections, health, locks, metrics: metrics.clone(), limits };
+    let parts = Parts {
+        store: store.clone(),
+        sources,
+        rejections,
+        health,
+        locks,
+        metrics: metrics.clone(),
+        limits,
+        waiting,
+    };
     let desk = Desk::new(parts, guard.public.clone(), guard.has_login());
     let announcing = Announcing { store: store.clone(), poll: announce.poll, streams: streams.clone() };
     Router::new()
@@ -176,8 +188,6 @@ pub fn admin(admin: Admin) -> Router {
         .route("/api/v1/live", get(live::live).fallback(only_get).with_state(streams))
         .merge(
             Router::new()
-                .route("/api/v1/orders", get(orders::list).fallback(only_get))
-                .route("/api/v1/events", get(events::list).fallback(only_get))
                 .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
                 .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
                 .route(
@@ -185,14 +195,11 @@ pub fn admin(admin: Admin) -> Router {
                     get(events::raw_conflict).fallback(only_get),
                 )
                 .route("/api/v1/actions", get(actions::list).fallback(only_get))
-                .route("/api/v1/findings", get(findings::list).fallback(only_get))
-                .route("/api/v1/attention", get(attention::list).fallback(only_get))
                 .route("/api/v1/find", get(find::list).fallback(only_get))
                 .with_state(store.clone()),
         )
         .merge(payments::routes(store.clone()))
         .merge(expectations::routes(&desk))
-        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get).with_state(desk.clone()))
         .merge(endpoints::routes(store.clone()))
         .merge(coupons::routes(store, intake))
         .merge(acknowledgements::routes(&desk))
@@ -201,12 +208,24 @@ pub fn admin(admin: Admin) -> Router {
         .merge(viewer::routes())
         .route("/openapi.json", get(description::openapi).fallback(only_get))
         .merge(pages::routes(&desk, &guard))
-        .route("/api/v1/sources", get(sources::list).fallback(only_get).with_state(desk.clone()))
-        .route("/api/v1/rejections", get(rejections::list).fallback(only_get).with_state(desk))
+        .merge(lists(&desk))
         .route_layer(from_fn_with_state(settings.proxy_user_header, acting))
         .route_layer(from_fn_with_state(guard, guard::guard))
         .fallback(nothing_here)
         .layer(map_response(private))
+}
+
+/// Lists, and the order, for which the settings are asked, too.
+fn lists(desk: &Desk) -> Router {
+    Router::new()
+        .route("/api/v1/orders", get(orders::list).fallback(only_get))
+        .route("/api/v1/events", get(events::list).fallback(only_get))
+        .route("/api/v1/findings", get(findings::list).fallback(only_get))
+        .route("/api/v1/attention", get(attention::list).fallback(only_get))
+        .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
+        .route("/api/v1/sources", get(sources::list).fallback(only_get))
+        .route("/api/v1/rejections", get(rejections::list).fallback(only_get))
+        .with_state(desk.clone())
 }
 
 /// All metrics, for Prometheus.

@@ -1,5 +1,7 @@
 //! `/api/v1/orders`: orders, and one order with everything that was said about it.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -12,7 +14,9 @@ use super::page;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
-use crate::store::{EventRow, ExpectationRow, List, OrderFilter, OrderRow, OrderSettlement, Store, Told};
+use crate::store::{
+    EventRow, ExpectationRow, List, OrderFilter, OrderRow, OrderSettlement, Told, WaitingSince, WaitsFor,
+};
 
 /// Which orders.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -26,6 +30,12 @@ pub(super) struct Which {
     status: Option<String>,
     /// With an anomaly (`true`), or without (`false`).
     anomaly: Option<bool>,
+    /// Whose money waits for this: for a refund to be done, an authorization to be captured, a dispute to be decided.
+    #[param(schema_with = waiting_words, required = false)]
+    waiting: Option<String>,
+    /// With `waiting`: for longer than so many seconds.
+    #[param(minimum = 0)]
+    longer_than_s: Option<u32>,
     /// Behind this row: `after` of the list before.
     #[param(pattern = "/")]
     after: Option<String>,
@@ -65,12 +75,13 @@ pub(super) struct OrderWithTimeline {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(store): State<Store>,
+    State(desk): State<Desk>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Orders>, Problem> {
     let which = page::query(which)?;
     let rows = page::rows(which.limit)?;
     page::begins(which.after.as_deref())?;
+    desk.filter_by_source(which.source.as_deref()).await?;
     page::one_of("status", which.status.as_deref(), Status::ALL.iter().map(|status| status.as_str()))?;
     let filter = OrderFilter {
         id: None,
@@ -78,10 +89,11 @@ pub(super) async fn list(
         status: which.status,
         anomaly: which.anomaly,
         unclaimed: false,
+        waiting: waiting(which.waiting.as_deref(), which.longer_than_s)?,
         after: which.after,
         limit: rows,
     };
-    let List { rows: orders, after, .. } = store.orders(&filter).await?;
+    let List { rows: orders, after, .. } = desk.store.orders(&filter).await?;
     Ok(Json(Orders { orders, after }))
 }
 
@@ -110,6 +122,21 @@ pub(super) async fn one(
         None => (None, Vec::new()),
     };
     Ok(Json(OrderWithTimeline { order, timeline, settlement, expectations, told }))
+}
+
+/// What the money of the orders of a list waits for, and since before when.
+fn waiting(what: Option<&str>, longer_than_s: Option<u32>) -> Result<Option<WaitingSince>, Problem> {
+    page::one_of("waiting", what, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
+    let age = Duration::from_secs(longer_than_s.unwrap_or_default().into());
+    match what.and_then(WaitsFor::from_word) {
+        Some(what) => Ok(Some(WaitingSince::longer_than(what, age, received_now()))),
+        None if longer_than_s.is_some() => Err(page::invalid("longer_than_s: expected waiting beside it")),
+        None => Ok(None),
+    }
+}
+
+fn waiting_words() -> Object {
+    page::described(WaitsFor::ALL.iter().map(|what| what.as_str()))
 }
 
 fn status_words() -> Object {

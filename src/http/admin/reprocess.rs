@@ -115,6 +115,7 @@ pub(super) async fn create(State(desk): State<Desk>, request: Request) -> Result
 /// Reads a step's events again.
 pub(super) async fn step(desk: &Desk, acting: &Acting, chosen: &Chosen) -> Result<Step, Problem> {
     let by = chosen.by(acting)?;
+    desk.filter_by_source(chosen.source.as_deref()).await?;
     let mut filter = chosen.filter()?;
     let mut step = Step { dry_run: chosen.dry_run, ..Step::default() };
     let mut session = desk.store.session();

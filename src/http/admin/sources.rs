@@ -11,6 +11,7 @@ use super::desk::Desk;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, UnixMicros};
 use crate::provider::Source;
+use crate::store::TypeArrival;
 
 /// Arrivals that a source's rhythm is read from, at most and at least.
 const ARRIVALS_MAX: u32 = 60;
@@ -40,6 +41,8 @@ pub(super) struct SourceState {
     pub(super) silent_after_s: Option<i64>,
     /// `heard`, `silent`, or `nothing_yet`.
     pub(super) state: &'static str,
+    /// When each type of its events last came, by type; one that stopped may be switched off at the provider.
+    pub(super) types: Vec<TypeArrival>,
     /// Webhooks that this process refused.
     pub(super) refused: u64,
     /// Why it refused the last of them.
@@ -65,12 +68,14 @@ pub(super) async fn list(State(desk): State<Desk>) -> Result<Json<SourceList>, P
 /// How these sources are; names of none are left out.
 pub(super) async fn read(desk: &Desk, names: &[Id]) -> Result<Vec<SourceState>, Problem> {
     let (arrivals, sources) = (desk.store.arrivals(names, ARRIVALS_MAX).await?, desk.sources.all());
+    let types = desk.store.type_arrivals(None).await?;
     let now = received_now();
     let states = names.iter().filter_map(|name| {
         let source = sources.iter().find(|source| source.name() == name)?;
         let own =
             arrivals.iter().filter(|(of, _)| of == name.as_str()).map(|(_, at)| *at).collect::<Vec<_>>();
-        Some(state(desk, source, &own, now))
+        let types = types.iter().filter(|own| own.source == name.as_str()).cloned().collect();
+        Some(SourceState { types, ..state(desk, source, &own, now) })
     });
     Ok(states.collect())
 }
@@ -102,6 +107,7 @@ fn state(desk: &Desk, source: &Source, arrivals: &[UnixMicros], now: UnixMicros)
         usually_every_s,
         silent_after_s,
         state,
+        types: Vec::new(),
         refused: count,
         refused_for: latest.map(|latest| latest.cause.unwrap_or(latest.reason)),
         source: name,

@@ -423,6 +423,7 @@ fn a_refund_that_is_not_done_is_noted_in_the_words_that_money_that_waits_is_foun
         "flutterwave-v4",
         "globalpayments",
         "mollie",
+        "paddle",
         "paystack",
         "payu-eu",
         "razorpay",

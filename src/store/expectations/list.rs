@@ -43,7 +43,7 @@ pub struct LedgerCount {
 impl SettlementFilter {
     fn clause(&self) -> Result<Clause<'_>, StoreError> {
         let sequence = Sequence { columns: &["s.order_id", "s.ledger"], in_cursor: &[1, 0] };
-        let mut clause = Clause::new(sequence, vec!["settlements s".to_owned()]);
+        let mut clause = Clause::new(sequence, &["settlements s"]);
         // Not those that were not looked at yet.
         clause.filter("s.settlement is not null", &[]);
         clause.filter_by("s.ledger = $", self.ledger.as_deref());

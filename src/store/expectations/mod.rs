@@ -8,6 +8,7 @@ mod known;
 mod list;
 mod row;
 mod settle;
+mod unexpected;
 
 use std::collections::HashSet;
 use std::time::Duration;

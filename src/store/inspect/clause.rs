@@ -32,8 +32,15 @@ pub(in crate::store) struct Bound<'f> {
 
 impl<'f> Clause<'f> {
     /// Of these tables; the one that says most comes first: SQLite joins in this order.
-    pub(in crate::store) fn new(sequence: Sequence, tables: Vec<String>) -> Self {
+    pub(in crate::store) fn new(sequence: Sequence, tables: &[&str]) -> Self {
+        let tables = tables.iter().map(|table| (*table).to_owned()).collect();
         Self { sequence, tables, joined: Vec::new(), finds: Vec::new(), filters: Vec::new() }
+    }
+
+    /// Only rows that are in this, too, which says more than any other table.
+    pub(in crate::store) fn lead_by(&mut self, table: String, on: &str) {
+        self.tables.insert(0, table);
+        self.find(on, &[]);
     }
 
     /// Only rows that an index finds by this.

@@ -1,6 +1,7 @@
 //! What lists of orders and events can be filtered by, and which of it an index finds.
 
 use super::clause::{Clause, Sequence};
+use super::waiting::WaitingSince;
 use crate::store::StoreError;
 
 /// Which orders; a filter that is `None` lets all through.
@@ -16,6 +17,8 @@ pub struct OrderFilter {
     pub anomaly: Option<bool>,
     /// Only those that hold or held money and that no event names: their payment's id stands in for the order.
     pub unclaimed: bool,
+    /// Only those whose money waits for this, since before that.
+    pub waiting: Option<WaitingSince>,
     /// After this row: `source/id` of the last one seen.
     pub after: Option<String>,
     /// How many rows, at most [`ROWS_MAX`](super::ROWS_MAX).
@@ -54,11 +57,15 @@ impl OrderFilter {
         };
         let [id_is, source_is] = columns.map(|column| format!("{column} = $"));
         let sequence = Sequence { columns, in_cursor: &[1, 0] };
-        let mut clause = Clause::new(sequence, vec![table.to_owned()]);
+        let mut clause = Clause::new(sequence, &[table]);
         if self.unclaimed {
             clause.find("p.link = 'provisional'", &[]);
             clause.join("orders", "orders.order_id = p.payment_id and orders.source = p.source");
             clause.filter("(captured > 0 or refunded > 0 or disputed > 0)", &[]);
+        }
+        if let Some(waiting) = self.waiting {
+            let on = "orders.order_id = w.of_order and orders.source = w.of_source";
+            clause.lead_by(format!("({}) w", waiting.sql()?), on);
         }
         match self.anomaly {
             Some(true) if !self.unclaimed => clause.find("anomaly is not null", &[]),
@@ -82,14 +89,14 @@ impl EventFilter {
     pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         let mut tables = Vec::new();
         if self.order.is_some() {
-            tables.push("payments p".to_owned());
+            tables.push("payments p");
         }
         if self.outcome.as_deref() == Some("conflict") {
-            tables.push("(select distinct event_id, source from conflicts) c".to_owned());
+            tables.push("(select distinct event_id, source from conflicts) c");
         }
-        tables.push("events e".to_owned());
+        tables.push("events e");
         let sequence = Sequence { columns: &["e.event_id", "e.source"], in_cursor: &[1, 0] };
-        let mut clause = Clause::new(sequence, tables);
+        let mut clause = Clause::new(sequence, &tables);
         if let Some(order) = self.order.as_deref() {
             clause.find("e.payment_id = p.payment_id and e.source = p.source and p.order_id = $", &[order]);
         }

@@ -23,6 +23,7 @@ mod attention;
 mod audit;
 pub(super) mod by_arrival;
 pub(super) mod clause;
+mod common_payments;
 mod conflicts;
 mod details;
 mod filter;
@@ -33,6 +34,7 @@ mod recent;
 pub(super) mod rows;
 mod stored;
 mod unmapped;
+mod waiting;
 
 use std::time::Duration;
 
@@ -47,6 +49,7 @@ pub use acknowledge_cause::SettledCause;
 pub use actions::ActionRow;
 pub use attention::{FAILURES_MAX, FailureCause, OpenAnomaly};
 pub use audit::{Audit, DIFFERENCES_MAX, Difference};
+pub use common_payments::CommonPayments;
 pub use conflicts::Conflict;
 pub use details::{ConflictRow, PaymentRow};
 pub use filter::{EventFilter, OrderFilter};
@@ -58,6 +61,7 @@ pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub use stored::StoredEvent;
 pub(super) use stored::{STORED_COLUMNS, stored};
 pub use unmapped::UnmappedType;
+pub use waiting::{WaitingCount, WaitingLimits, WaitingSince, WaitsFor};
 
 /// The most rows that one call answers, whatever its `limit`.
 pub const ROWS_MAX: u32 = 1000;

@@ -11,6 +11,7 @@ use super::check;
 use super::migrations::made;
 use super::transaction::Transaction;
 use crate::store::StoreError;
+use crate::store::actions::{Action, By, keep_postgres};
 use crate::store::applied::{self, Applied, IS_UNRELEASED, KEEP};
 use crate::store::migration::Migration;
 
@@ -35,22 +36,33 @@ const TABLE: &str = "
     comment on column paylatch_migrations.sha256 is 'The digest of its text: an applied migration is never edited.';
     comment on column paylatch_migrations.applied_at is 'When it was applied.'";
 
-/// Applies what is missing, and says what that was.
+/// Applies what is missing, and says what that was; in a database that was in use it is kept who did it.
 pub(super) async fn migrate(
     own: &Postgres,
     migrations: &'static [Migration],
+    by: Option<&By>,
 ) -> Result<Vec<String>, StoreError> {
     let mut done = Vec::new();
-    while let Some(applied) = apply_next(own, migrations).await? {
+    let by = if by.is_some() && was_in_use(own).await? { by } else { None };
+    while let Some(applied) = apply_next(own, migrations, by).await? {
         done.push(applied.title());
     }
     Ok(done)
+}
+
+/// Whether what people do is kept there already.
+async fn was_in_use(own: &Postgres) -> Result<bool, StoreError> {
+    let mut transaction = own.lists.begin(MIGRATION_MAX).await?;
+    let was = check::has_table(&mut transaction, "operator_actions").await?;
+    transaction.commit().await?;
+    Ok(was)
 }
 
 /// Applies the first migration that is missing, in a transaction with the note that it was.
 async fn apply_next(
     own: &Postgres,
     migrations: &'static [Migration],
+    by: Option<&By>,
 ) -> Result<Option<&'static Migration>, StoreError> {
     let mut transaction = own.lists.begin(MIGRATION_MAX).await?;
     raw_sql(LIMITS).execute(transaction.statements()).await?;
@@ -66,6 +78,9 @@ async fn apply_next(
         }
         let keep = sqlx::query(KEEP).bind(migration.version).bind(migration.name);
         keep.bind(migration.sha256().to_vec()).execute(transaction.statements()).await?;
+        if let Some(by) = by {
+            keep_postgres(transaction.statements(), by, &Action::applied(migration)).await?;
+        }
     }
     transaction.commit().await?;
     Ok(missing)

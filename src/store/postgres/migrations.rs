@@ -52,9 +52,19 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),
     },
     Migration {
+        version: 14,
+        name: "waiting",
+        sql: include_str!("../../../migrations/postgres/0014_waiting.sql"),
+    },
+    Migration {
         version: 15,
         name: "failed_events_by_id",
         sql: include_str!("../../../migrations/postgres/0015_failed_events_by_id.sql"),
+    },
+    Migration {
+        version: 16,
+        name: "type_arrivals",
+        sql: include_str!("../../../migrations/postgres/0016_type_arrivals.sql"),
     },
 ];
 

@@ -25,7 +25,7 @@ pub(super) use self::statements::Statements;
 pub(super) use self::transaction::{Transaction, Transactions};
 use super::epoch::Epochs;
 use super::snapshot::assemble;
-use super::{CHECK_TIMEOUT, Schema, StoreError, Wanted};
+use super::{By, CHECK_TIMEOUT, Schema, StoreError, Wanted};
 
 /// Transactions at once for looking at the data: the CLI, the API, gauges. Lanes have connections of their own.
 const LISTS_AT_ONCE: usize = 2;
@@ -117,8 +117,8 @@ impl Postgres {
         Ok(Lane::pooled(connection, begin.into()))
     }
 
-    pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        migrate::migrate(self, migrations::MIGRATIONS).await
+    pub(super) async fn migrate(&self, by: Option<&By>) -> Result<Vec<String>, StoreError> {
+        migrate::migrate(self, migrations::MIGRATIONS, by).await
     }
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {

@@ -79,7 +79,7 @@ impl FindingFilter {
         let columns = &["reference", "source", "kind", "finding"];
         // Source, finding, kind and reference: only the last may hold a slash, as no source does.
         let sequence = Sequence { columns, in_cursor: &[1, 3, 2, 0] };
-        let mut clause = Clause::new(sequence, vec!["findings".to_owned()]);
+        let mut clause = Clause::new(sequence, &["findings"]);
         if let Some(reference) = self.reference.as_deref() {
             clause.find("reference = $", &[reference]);
         }

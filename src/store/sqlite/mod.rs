@@ -20,7 +20,7 @@ use crate::order::{Changes, Key, Snapshot};
 pub(super) use self::save::save_within;
 use super::epoch::Server;
 use super::snapshot::assemble;
-use super::{Schema, StoreError, Wanted, applied};
+use super::{By, Schema, StoreError, Wanted, applied};
 
 /// Connections for looking at the data: the CLI, the API, gauges. The one lane has its own.
 const INSPECTION_CONNECTIONS_MAX: u32 = 2;
@@ -101,12 +101,12 @@ impl Sqlite {
     }
 
     /// Creates the file, and applies the migrations that are missing.
-    pub(super) async fn migrate(&self) -> Result<Vec<String>, StoreError> {
+    pub(super) async fn migrate(&self, by: Option<&By>) -> Result<Vec<String>, StoreError> {
         self.has_directory()?;
         self.claim()?;
         self.create_private()?;
         let mut connection = self.options.clone().create_if_missing(true).connect().await?;
-        schema::migrate(&mut connection).await
+        schema::migrate(&mut connection, by).await
     }
 
     /// Whether everything stands that our migrations make.

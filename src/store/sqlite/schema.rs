@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, raw_sql};
 
+use crate::store::actions::{Action, By, keep_sqlite};
 use crate::store::applied::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, tampered};
 use crate::store::{Schema, StoreError};
 
@@ -18,9 +19,13 @@ const TABLE: &str = "
         applied_at text not null default (strftime('%Y-%m-%dT%H:%M:%f000Z')) -- When it was applied.
     ) strict";
 
-/// Applies what is missing, and says what that was.
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<String>, StoreError> {
+/// Applies what is missing, and says what that was; in a file that was in use it is kept who did it.
+pub(super) async fn migrate(
+    connection: &mut SqliteConnection,
+    by: Option<&By>,
+) -> Result<Vec<String>, StoreError> {
     let mut done = Vec::new();
+    let by = if has_table(connection, "operator_actions").await? { by } else { None };
     loop {
         let mut transaction = connection.begin_with("begin immediate").await?;
         let applied = applied(&mut transaction).await?;
@@ -29,6 +34,9 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<Str
         raw_sql(migration.sql).execute(&mut *transaction).await?;
         let keep = sqlx::query(KEEP).bind(migration.version).bind(migration.name);
         keep.bind(migration.sha256().to_vec()).execute(&mut *transaction).await?;
+        if let Some(by) = by {
+            keep_sqlite(&mut transaction, by, &Action::applied(migration)).await?;
+        }
         transaction.commit().await?;
         done.push(migration.title());
     }
@@ -38,7 +46,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<Vec<Str
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Schema, StoreError> {
     let schema = applied::compare(MIGRATIONS, &applied(connection).await?)?;
     let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
-    migrate(&mut fresh).await?;
+    migrate(&mut fresh, None).await?;
     let found = objects(connection).await?;
     for (name, expected) in objects(&mut fresh).await? {
         let stands = found.get(&name).is_some_and(|object| object.is_at_least(&expected, schema));

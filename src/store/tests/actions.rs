@@ -126,3 +126,17 @@ fn a_name_or_a_note_that_could_not_be_kept_is_refused_before_anything_is_done() 
         assert!(refused.contains(expected), "{refused}");
     }
 }
+
+pub(super) async fn who_migrates_a_database_in_use_is_kept(on: On) {
+    let world = World::empty(on).await;
+    world.store.migrate_by(Some(&clerk(None))).await.unwrap();
+    assert_eq!(world.number("select count(*) from operator_actions").await, 0, "nobody used it before");
+
+    // As a version left it that knew of no list of types.
+    world.sql("drop table type_arrivals").await;
+    world.sql("delete from paylatch_migrations where name = 'type_arrivals'").await;
+    world.store.migrate_by(Some(&clerk(Some("0.3.0")))).await.unwrap();
+    let kept = world.texts("select action || ' ' || actor || ' ' || note from operator_actions").await;
+    assert_eq!(kept, ["apply_migration a clerk 0.3.0"]);
+    assert_eq!(world.number("select count(*) from type_arrivals").await, 0);
+}

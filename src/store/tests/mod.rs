@@ -13,6 +13,7 @@ mod schema;
 mod servers;
 mod settling;
 mod stress;
+mod waiting;
 mod world;
 
 use crate::order::{Basis, Entry, Kind, Outcome, decide};
@@ -20,6 +21,7 @@ use crate::store::{StoreError, Wanted};
 use actions::{
     nobody_alters_what_people_did, what_cannot_be_kept_is_not_done,
     whatever_a_person_changes_is_kept_with_who_when_why_and_what_it_was,
+    who_migrates_a_database_in_use_is_kept,
 };
 use coupons::{
     a_coupon_cannot_be_oversold_by_hand, a_coupon_is_created_once_and_keeps_its_cap,
@@ -50,6 +52,10 @@ use replacement::{
     money_that_no_event_names_an_order_for_is_counted,
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else,
     what_the_database_refuses_stays_as_it_was,
+};
+use waiting::{
+    each_type_tells_when_it_was_last_heard_of, money_that_waits_is_found_by_what_it_waits_for_and_since_when,
+    money_that_waits_is_listed_without_reading_all_orders,
 };
 use world::{On, Rows, World, deliver, fact, id, noted, once, stated};
 
@@ -102,6 +108,10 @@ over_both! {
     whatever_a_person_changes_is_kept_with_who_when_why_and_what_it_was;
     what_cannot_be_kept_is_not_done;
     nobody_alters_what_people_did;
+    who_migrates_a_database_in_use_is_kept;
+    money_that_waits_is_found_by_what_it_waits_for_and_since_when;
+    money_that_waits_is_listed_without_reading_all_orders;
+    each_type_tells_when_it_was_last_heard_of;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

@@ -159,3 +159,26 @@ async fn settling_begins_anew_when_changes_were_cleared_from_the_log_before_they
         }
     }
 }
+
+#[tokio::test]
+async fn a_paid_order_of_which_nothing_was_stated_is_unexpected_after_a_while() {
+    for on in [On::Postgres, On::Sqlite] {
+        let world = World::new(on).await;
+        let events = [
+            fact("e1", "p1", Kind::Captured, 1, Some(("order-0-0", 0))),
+            fact("e2", "p2", Kind::Captured, 1, Some(("forgotten", 0))),
+            fact("e3", "p3", Kind::Authorized, 1, Some(("held", 0))),
+        ];
+        deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+        let later = |minutes: i64| UnixMicros(events[2].evidence().received_at.0 + minutes * 60_000_000);
+        let unexpected =
+            async |minutes| world.store.unexpected(&id("shop"), &id("ledger"), later(minutes)).await.unwrap();
+        assert!(!world.store.is_stated_in(&id("ledger")).await.unwrap());
+        assert_eq!(unexpected(16).await, 2);
+
+        world.store.state(&[expectation("order-0-0", 0, 1_000)]).await.unwrap();
+        assert!(world.store.is_stated_in(&id("ledger")).await.unwrap());
+        assert_eq!(unexpected(14).await, 0, "the shop may state it later than the money comes");
+        assert_eq!(unexpected(16).await, 1);
+    }
+}

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::servers;
 use crate::order::{
     About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Member, Money, Order,
-    Receipt, Statement, UnixMicros, decide,
+    REFUND_NOT_DONE, Receipt, Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
 use crate::store::{By, Database, Role, Session, Store, StoreError, StoreSettings, Wanted};
@@ -261,6 +261,11 @@ pub(super) fn stated(
 
 pub(super) fn noted(event: &str, payment: &str, at: i64, order: Option<(&str, i16)>) -> Event {
     put(event, payment, Statement::Noted("tells nothing of money".to_owned()), at, order)
+}
+
+/// What tells of a refund that may still fail.
+pub(super) fn refund_not_done(event: &str, payment: &str, at: i64) -> Event {
+    put(event, payment, Statement::Noted(REFUND_NOT_DONE.to_owned()), at, None)
 }
 
 fn put(event: &str, payment: &str, statement: Statement, at: i64, order: Option<(&str, i16)>) -> Event {

@@ -11,7 +11,7 @@ use super::{forms, link, parts};
 use crate::http::admin::attention::{Attention, read};
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::store::{FAILURES_MAX, FailureCause, OpenAnomaly};
+use crate::store::{FAILURES_MAX, FailureCause, OpenAnomaly, WaitingCount};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -24,7 +24,7 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     Query(asked): Query<Asked>,
 ) -> Response {
-    let page = read(&desk.store).await.map(|attention| {
+    let page = read(&desk).await.map(|attention| {
         let main = html! {
             h1 { "Attention" }
             @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
@@ -59,6 +59,10 @@ fn listed(attention: &Attention, caller: &Caller) -> Markup {
             p class="hint" { "No event names an order for these payments. Open one and assign it; an event that names the order may still come." }
             (parts::orders(&attention.unclaimed))
         }
+        @if !attention.waiting.is_empty() {
+            h2 { "Money that waits" }
+            ul class="cases" { @for count in &attention.waiting { (waiting(count)) } }
+        }
     }
 }
 
@@ -90,6 +94,17 @@ fn cut(causes: &[FailureCause]) -> impl Iterator<Item = &'static str> {
         let of_outcome = causes.iter().filter(|cause| cause.outcome == *outcome);
         of_outcome.map(|cause| cause.events).sum::<i64>() >= i64::from(FAILURES_MAX)
     })
+}
+
+fn waiting(count: &WaitingCount) -> Markup {
+    let WaitingCount { source, waiting, orders, oldest, since } = count;
+    let page = link::query("orders", &[("waiting", Some(waiting)), ("source", Some(source))]);
+    html! {
+        li {
+            p { a href=(page) { (parts::count(*orders, "order")) } " of " (parts::source(source)) ": " b { (parts::word(waiting)) } }
+            p class="hint" { "The oldest is " (parts::order(source, oldest)) ", since " (parts::time(since)) ". Ask the provider what became of it; capture or cancel what is only reserved." }
+        }
+    }
 }
 
 fn advice(outcome: &str) -> &'static str {

@@ -1,5 +1,7 @@
 //! `/orders`: those whose events came last, or all of a kind by id.
 
+use std::time::Duration;
+
 use axum::Extension;
 use axum::extract::{Query, State};
 use axum::response::Response;
@@ -9,12 +11,12 @@ use serde::Deserialize;
 use super::layout::{Also, Page, show};
 use super::parts::given;
 use super::{link, parts};
-use crate::http::Problem;
 use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::page::{begins, one_of};
+use crate::http::{Problem, received_now};
 use crate::order::{Id, Status};
-use crate::store::{List, OrderFilter, OrderRow};
+use crate::store::{List, OrderFilter, OrderRow, WaitingSince, WaitsFor};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -26,6 +28,7 @@ pub(super) struct Asked {
     status: Option<String>,
     anomaly: Option<String>,
     unclaimed: Option<String>,
+    waiting: Option<String>,
     after: Option<String>,
 }
 
@@ -41,10 +44,12 @@ pub(super) async fn page(
 async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
     let (source, status) = (given(&asked.source), given(&asked.status));
     let (has_anomaly, is_unclaimed) = (given(&asked.anomaly), given(&asked.unclaimed));
+    let waiting = given(&asked.waiting);
     one_of("status", status, Status::ALL.iter().map(|status| status.as_str()))?;
+    one_of("waiting", waiting, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
     let names = desk.source_names();
     let of_kind =
-        status.is_some() || has_anomaly.is_some() || is_unclaimed.is_some() || asked.after.is_some();
+        [status, has_anomaly, is_unclaimed, waiting, given(&asked.after)].iter().any(Option::is_some);
     let list = match of_kind {
         true => by_id(desk, asked, (source, status)).await?,
         false => {
@@ -53,8 +58,13 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
             List { rows, after: None, is_cut: false }
         }
     };
-    let fields =
-        [("source", source), ("status", status), ("anomaly", has_anomaly), ("unclaimed", is_unclaimed)];
+    let fields = [
+        ("source", source),
+        ("status", status),
+        ("anomaly", has_anomaly),
+        ("unclaimed", is_unclaimed),
+        ("waiting", waiting),
+    ];
     let main = html! {
         h1 { "Orders" }
         (filters(asked, &names))
@@ -85,6 +95,9 @@ async fn by_id(
         status: status.map(str::to_owned),
         anomaly: given(&asked.anomaly).map(|word| word == "true"),
         unclaimed: given(&asked.unclaimed).is_some(),
+        waiting: given(&asked.waiting)
+            .and_then(WaitsFor::from_word)
+            .map(|what| WaitingSince::longer_than(what, Duration::ZERO, received_now())),
         after: after.map(str::to_owned),
         limit: ROWS,
     };
@@ -98,6 +111,7 @@ fn filters(asked: &Asked, names: &[Id]) -> Markup {
             (parts::choice(("status", "status"), given(&asked.status), Status::ALL.iter().map(|status| status.as_str())))
             (parts::choice(("anomaly", "anomaly"), given(&asked.anomaly), ["true", "false"]))
             (parts::choice(("unclaimed", "without a name"), given(&asked.unclaimed), ["true"]))
+            (parts::choice(("waiting", "waiting for"), given(&asked.waiting), WaitsFor::ALL.iter().map(|what| what.as_str())))
             button { "Show" }
             a href="orders" { "Clear" }
         }

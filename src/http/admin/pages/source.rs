@@ -94,6 +94,7 @@ impl Told {
             @if self.outcomes.is_empty() { p { "Nothing came." } }
             ul class="counts" { @for (outcome, count) in &self.outcomes { li { (parts::word(outcome)) " " b { (*count as u64) } } } }
             (self.unmapped())
+            (self.types())
             h2 { a href=(link::query("events", &[("source", Some(name))])) { "Latest events" } }
             @if self.events.is_empty() { p { "None yet." } } @else { div data-live="source" { (parts::events(&self.events)) } }
         };
@@ -116,6 +117,19 @@ impl Told {
                     li { "the " (ordinal(position + 1)) " matched " b { (parts::count(*count as u64, "webhook")) } " since this process began"
                         @if *count == 0.0 && self.secrets.len() > 1 { span class="hint" { ": once it stays so, it can go" } } }
                 } }
+            }
+        }
+    }
+
+    fn types(&self) -> Markup {
+        html! {
+            @if !self.state.types.is_empty() {
+                h2 { "Types, and when each last came" }
+                p class="hint" { "One that stopped may be switched off at the provider. Up to a minute behind." }
+                ul { @for own in &self.state.types { li {
+                    a href=(link::query("events", &[("source", Some(&own.source)), ("type", Some(&own.type_name))])) { (parts::text(&own.type_name)) }
+                    ", last " (parts::time(&own.last_received_at))
+                } } }
             }
         }
     }

@@ -1,0 +1,13 @@
+//! What is looked after now and then, beside the webhooks.
+
+use super::{arrivals, change_log, settlements};
+use crate::http::{AnnounceSettings, Sources};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Looks after it. Never returns.
+pub(super) async fn keep_up(metrics: Metrics, store: Store, sources: Sources, announce: AnnounceSettings) {
+    let settlements = settlements::keep(store.clone(), sources.clone());
+    let arrivals = arrivals::keep(store.clone(), sources);
+    tokio::join!(metrics.keep(), change_log::keep(store, announce), settlements, arrivals);
+}

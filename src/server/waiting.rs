@@ -1,0 +1,31 @@
+//! Money that waits for longer than it should: counted, for a refund that never ends, an authorization that lapses and a
+//! dispute that nobody answers are faults that no event tells.
+
+use metrics::gauge;
+
+use super::counted::Known;
+use crate::http::received_now;
+use crate::store::{Store, WaitingLimits};
+
+/// The gauge of what waits. Of a source none of whose money waits any more it tells 0.
+#[derive(Debug)]
+pub(super) struct Gauge {
+    limits: WaitingLimits,
+    known: Known,
+}
+
+impl Gauge {
+    pub(super) fn new(limits: WaitingLimits) -> Self {
+        Self { limits, known: Known::default() }
+    }
+
+    /// Sets it. It keeps its last values while the database is away.
+    pub(super) async fn tell(&mut self, store: &Store) {
+        let Ok(counts) = store.waiting(&self.limits, received_now()).await else { return };
+        let counts: Vec<_> =
+            counts.into_iter().map(|one| (one.source, one.waiting.to_owned(), one.orders)).collect();
+        for (source, what, orders) in self.known.with(&counts) {
+            gauge!("paylatch_orders_waiting", "source" => source, "waiting" => what).set(orders as f64);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What no event tells: money that waits and types that stop; and that the lists are read from indexes.
+
+use super::world::{Hand, On, World, deliver, fact, id, refund_not_done, stated};
+use crate::order::{Basis, Event, Kind, UnixMicros};
+use crate::store::{OrderFilter, WaitingCount, WaitingLimits, WaitingSince, WaitsFor};
+
+const DAY: i64 = 86_400;
+const NOW: UnixMicros = UnixMicros(200 * DAY * 1_000_000);
+
+/// Of each kind one that waits, one that does not any more, and one that has only just begun.
+fn shop() -> Vec<Event> {
+    let of = |order| Some((order, 0));
+    vec![
+        fact("a1", "held", Kind::Authorized, 100 * DAY, of("held")),
+        fact("a2", "taken", Kind::Authorized, 100 * DAY, of("taken")),
+        fact("a3", "taken", Kind::Captured, 101 * DAY, None),
+        fact("a4", "fresh", Kind::Authorized, 199 * DAY, of("fresh")),
+        // The order's first payment is old and was captured; its second was reserved yesterday.
+        fact("a5", "old", Kind::Authorized, 100 * DAY, of("twice")),
+        fact("a6", "old", Kind::Captured, 101 * DAY, None),
+        fact("a7", "new", Kind::Authorized, 199 * DAY, of("twice")),
+        fact("d1", "torn", Kind::Captured, 10 * DAY, of("torn")),
+        stated("d2", "torn", (Kind::Disputed, "dp_1", 300, Basis::Own), 20 * DAY, None),
+        stated("d3", "torn", (Kind::DisputeWon, "dp_1", 300, Basis::Own), 30 * DAY, None),
+        stated("d4", "torn", (Kind::Disputed, "dp_2", 500, Basis::Own), 40 * DAY, None),
+        fact("d5", "lost", Kind::Captured, 10 * DAY, of("lost")),
+        stated("d6", "lost", (Kind::Disputed, "dp_3", 500, Basis::Own), 20 * DAY, None),
+        stated("d7", "lost", (Kind::DisputeLost, "dp_3", 500, Basis::Own), 90 * DAY, None),
+        fact("r1", "owed", Kind::Captured, 100 * DAY, of("owed")),
+        // A running total counts a refund when it is asked for.
+        stated("r2", "owed", (Kind::Refunded, "owed", 400, Basis::Total), 110 * DAY, None),
+        refund_not_done("r3", "owed", 110 * DAY),
+        fact("r4", "repaid", Kind::Captured, 100 * DAY, of("repaid")),
+        refund_not_done("r5", "repaid", 110 * DAY),
+        stated("r6", "repaid", (Kind::Refunded, "re_1", 400, Basis::Own), 112 * DAY, None),
+        fact("r7", "failed", Kind::Captured, 100 * DAY, of("failed")),
+        refund_not_done("r8", "failed", 110 * DAY),
+        stated("r9", "failed", (Kind::RefundFailed, "re_2", 400, Basis::Own), 112 * DAY, None),
+    ]
+}
+
+pub(super) async fn money_that_waits_is_found_by_what_it_waits_for_and_since_when(on: On) {
+    let world = World::new(on).await;
+    let events = shop();
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+
+    let counts = world.store.waiting(&WaitingLimits::of_tests(), NOW).await.unwrap();
+    let told: Vec<String> = counts.iter().map(told).collect();
+    assert_eq!(
+        told,
+        [
+            "1 of shop wait for refund, owed since 1970-04-21",
+            "1 of shop wait for authorization, held since 1970-04-11",
+            "1 of shop wait for dispute, torn since 1970-02-10",
+        ]
+    );
+
+    let listed = async |what, days: u64, after: Option<&str>| {
+        let since = WaitingSince::longer_than(what, std::time::Duration::from_hours(24 * days), NOW);
+        let filter = OrderFilter {
+            waiting: Some(since),
+            after: after.map(str::to_owned),
+            limit: 10,
+            ..OrderFilter::default()
+        };
+        let rows = world.store.orders(&filter).await.unwrap();
+        rows.rows.into_iter().map(|row| row.order_id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(WaitsFor::Authorization, 0, None).await, ["fresh", "held", "twice"]);
+    assert_eq!(listed(WaitsFor::Authorization, 0, Some("shop/fresh")).await, ["held", "twice"]);
+    assert_eq!(listed(WaitsFor::Authorization, 6, None).await, ["held"]);
+    assert_eq!(listed(WaitsFor::Dispute, 159, None).await, ["torn"], "since the dispute that is open");
+    assert!(listed(WaitsFor::Dispute, 161, None).await.is_empty());
+    assert_eq!(listed(WaitsFor::Refund, 1, None).await, ["owed"]);
+}
+
+fn told(count: &WaitingCount) -> String {
+    let WaitingCount { source, waiting, orders, oldest, since } = count;
+    format!("{orders} of {source} wait for {waiting}, {oldest} since {}", &since[..10])
+}
+
+/// Neither database may read all orders or all events for it: the plan names the index of what waits, and no whole table.
+pub(super) async fn money_that_waits_is_listed_without_reading_all_orders(on: On) {
+    let world = World::new(on).await;
+    let events = shop();
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+    for (what, index) in [
+        (WaitsFor::Refund, "events_refund_not_done"),
+        (WaitsFor::Authorization, "orders_reserved"),
+        (WaitsFor::Dispute, "orders_in_dispute"),
+    ] {
+        let found = WaitingSince { what, before: NOW }.sql().unwrap();
+        let list = format!(
+            "select o.order_id from ({found}) w cross join orders o where o.order_id = w.of_order and o.source = w.of_source
+              order by o.order_id, o.source limit 50"
+        );
+        let plan = match &world.hand {
+            Hand::Postgres(own) => {
+                let mut transaction = own.begin().await.unwrap();
+                // With so few rows a whole table costs least, whatever there is to choose from.
+                sqlx::query("set local enable_seqscan = off").execute(&mut *transaction).await.unwrap();
+                let explain = sqlx::AssertSqlSafe(format!("explain {list}"));
+                sqlx::query_scalar::<_, String>(explain).fetch_all(&mut *transaction).await.unwrap()
+            }
+            Hand::Sqlite(own) => {
+                let steps: Vec<(i64, i64, i64, String)> =
+                    sqlx::query_as(sqlx::AssertSqlSafe(format!("explain query plan {list}")))
+                        .fetch_all(own)
+                        .await
+                        .unwrap();
+                steps.into_iter().map(|(_, _, _, step)| step).collect()
+            }
+        }
+        .join("\n");
+        assert!(plan.contains(index), "{what} is not found by {index}:\n{plan}");
+        for whole in ["SCAN o\n", "SCAN e\n", "Seq Scan on orders", "Seq Scan on events"] {
+            assert!(!format!("{plan}\n").contains(whole), "{what} reads a whole table:\n{plan}");
+        }
+    }
+}
+
+/// What arrived is read on from where it was read to, by the index of arrivals.
+pub(super) async fn each_type_tells_when_it_was_last_heard_of(on: On) {
+    let world = World::new(on).await;
+    let shop = id("shop");
+    let heard = async |now| {
+        while world.store.note_arrivals(&shop, now).await.unwrap() {}
+        let types = world.store.type_arrivals(Some("shop")).await.unwrap();
+        types.into_iter().map(|own| format!("{} {}", own.type_name, own.last_received_at)).collect::<Vec<_>>()
+    };
+    let events: Vec<Event> = (0..3).map(|n| fact(&format!("e{n}"), "pay", Kind::Captured, n, None)).collect();
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+    let at = |n: usize| events[n].evidence().received_at;
+    let told = |n: usize| format!("test {}", crate::store::timestamp::rfc3339(at(n)).unwrap());
+    let later = |by_s: i64| UnixMicros(at(2).0 + by_s * 1_000_000);
+
+    assert!(heard(later(1)).await.is_empty(), "another webhook of that moment may still be saved");
+    assert_eq!(heard(later(60)).await, [told(2)]);
+    world.sql("update events set type = 'other' where event_id = 'e1'").await;
+    assert_eq!(heard(later(60)).await, [told(2)], "what was read is not read again");
+    world.sql("delete from type_arrivals").await;
+    assert_eq!(heard(later(60)).await, [format!("other {}", &told(1)[5..]), told(2)]);
+    assert!(world.store.type_arrivals(Some("nobody")).await.unwrap().is_empty());
+    assert_eq!(world.store.type_arrivals(None).await.unwrap().len(), 2);
+}

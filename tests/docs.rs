@@ -77,6 +77,7 @@ fn the_settings_page_lists_every_setting_with_its_default() {
         "announce.token_file",
         "database_url_file",
         "endpoints.NAME.headers_file",
+        "endpoints.NAME.url_file",
         "otlp.header_files",
     ]
     .map(str::to_owned);

@@ -1,7 +1,6 @@
 //! What was sent and is not answered yet.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -10,8 +9,8 @@ use futures_util::stream::FuturesUnordered;
 use metrics::histogram;
 use tokio::time::Instant;
 
-use super::delivery::Delivery;
-use super::message::{self, Message};
+use super::message::Message;
+use super::sink::Sink;
 use super::verdict::Answer;
 use crate::order::UnixMicros;
 
@@ -43,19 +42,18 @@ impl Flights {
 
     pub(super) fn send(
         &mut self,
-        delivery: Arc<Delivery>,
+        sink: &dyn Sink,
         messages: Vec<Message>,
-        is_array: bool,
         (endpoint, now): (&str, UnixMicros),
     ) {
         let number = self.sent;
         self.sent += 1;
-        let (id, body) = (message::id(&messages), message::body(&messages, is_array));
+        let answer = sink.send(&messages, now);
         let seconds = histogram!("paylatch_announcement_attempt_seconds", "endpoint" => endpoint.to_owned());
         let sent_at = Instant::now();
         self.flying.insert(number, Flight { messages, sent_at, lags: false });
         self.answers.push(Box::pin(async move {
-            let answer = delivery.send(&id, body, now).await;
+            let answer = answer.await;
             seconds.record(sent_at.elapsed());
             (number, answer)
         }));

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
-use crate::order::{Key, UnixMicros};
+use crate::order::{BadId, Id, Key, UnixMicros};
 use crate::store::{Announcement, ToTell};
+
+/// The type of what tells nothing.
+const TEST: &str = "endpoint.test";
 
 /// One order that is to be told, as it was when the page was read.
 #[derive(Debug, Clone)]
@@ -20,7 +23,8 @@ pub(super) struct Message {
     pub(super) first_at: Option<UnixMicros>,
     /// It has a row among those that wait.
     pub(super) waits: bool,
-    json: Bytes,
+    pub(super) type_name: String,
+    pub(super) json: Bytes,
 }
 
 impl Message {
@@ -29,7 +33,8 @@ impl Message {
         let (epoch, version) = (order.epoch, order.version);
         // One that was given up and changed since begins anew.
         let tried = waiting.as_ref().filter(|waiting| !waiting.was_given_up);
-        let json = serde_json::to_vec(&Announcement::from(order)).unwrap_or_default();
+        let announcement = Announcement::from(order);
+        let json = serde_json::to_vec(&announcement).unwrap_or_default();
         Self {
             key,
             epoch,
@@ -39,8 +44,30 @@ impl Message {
             attempts: tried.map_or(0, |waiting| waiting.attempts),
             first_at: tried.map(|waiting| waiting.first_at),
             waits: waiting.is_some(),
+            type_name: announcement.r#type,
             json: json.into(),
         }
+    }
+
+    /// Tells `endpoint` of nothing, so that it can be seen whether it takes that.
+    pub(super) fn test(endpoint: &str, now: UnixMicros) -> Result<Self, BadId> {
+        let timestamp = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+        let json = serde_json::json!({
+            "type": TEST, "timestamp": timestamp.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+            "data": { "endpoint": endpoint },
+        });
+        Ok(Self {
+            key: Key { id: Id::new(TEST)?, source: Id::new(endpoint)? },
+            epoch: 0,
+            version: rand::random_range(1..=i64::MAX),
+            position: None,
+            changed_at: None,
+            attempts: 0,
+            first_at: None,
+            waits: false,
+            type_name: TEST.to_owned(),
+            json: json.to_string().into(),
+        })
     }
 }
 
@@ -72,8 +99,7 @@ pub(super) fn body(messages: &[Message], is_array: bool) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Key, Message, body, id};
-    use crate::order::Id;
+    use super::{Bytes, Id, Key, Message, body, id};
 
     fn message(name: &str, position: i64) -> Message {
         Message {
@@ -85,6 +111,7 @@ mod tests {
             attempts: 0,
             first_at: None,
             waits: false,
+            type_name: "order.paid".to_owned(),
             json: Bytes::from(format!("{{\"n\":{position}}}")),
         }
     }

@@ -1,4 +1,4 @@
-//! The relay: tells the merchant's endpoints which orders changed, as signed webhooks.
+//! The relay: tells the merchant's endpoints which orders changed, as signed webhooks or as entries of a stream.
 //!
 //! ```text
 //! own    by a lease in the database; whoever does not own an endpoint waits
@@ -11,13 +11,12 @@
 //! holds up no other, and an endpoint that is away costs nothing. Whatever ends between the answers and the note is told again.
 
 mod breaker;
-mod delivery;
 mod flights;
 mod message;
 mod pace;
 mod progress;
 mod schedule;
-mod signature;
+mod sink;
 mod teller;
 mod telling;
 mod types;
@@ -28,13 +27,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::delivery::Delivery;
+use self::message::Message;
 use self::teller::Teller;
 use self::telling::Means;
 pub use self::types::Types;
@@ -50,13 +48,13 @@ use crate::store::Store;
 pub struct EndpointSettings {
     /// Its name, and its key in the database.
     pub name: String,
-    /// Where it is told.
-    pub url: Uri,
-    /// They all sign, the first one first.
+    /// Where it is told; a broker's URL has a password in it.
+    pub url: Secret,
+    /// They all sign, the first one first. Streams are not signed.
     pub secrets: Vec<Secret>,
     /// What it wants to be told.
     pub types: Types,
-    /// Requests at once.
+    /// Requests at once, or pipelines.
     pub in_flight_max: usize,
     /// Orders of one request.
     pub batch_max: usize,
@@ -108,7 +106,7 @@ impl EndpointSettings {
     /// # Errors
     /// Which of its settings is wrong, and why.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
-        Delivery::new(self).map(drop)
+        sink::open(self).map(drop)
     }
 }
 
@@ -163,17 +161,14 @@ impl fmt::Debug for Relay {
 /// Tells an endpoint `endpoint.test`, by the same way and the same checks as everything else; what it answered, and whether
 /// that means that it took it.
 pub async fn test(endpoint: &EndpointSettings, now: UnixMicros) -> (bool, String) {
-    let delivery = match Delivery::new(endpoint) {
-        Ok(delivery) => delivery,
+    let sink = match sink::open(endpoint) {
+        Ok(sink) => sink,
         Err((field, problem)) => return (false, format!("{field} {problem}")),
     };
-    let timestamp = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
-    let timestamp = timestamp.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string();
-    let message = serde_json::json!({
-        "type": "endpoint.test", "timestamp": timestamp, "data": { "endpoint": endpoint.name },
-    });
-    let body = if endpoint.batch_max > 1 { serde_json::json!([message]) } else { message };
-    let id = format!("test-{:016x}", rand::random::<u64>());
-    let answer = delivery.send(&id, Bytes::from(body.to_string()), now).await;
+    let message = match Message::test(&endpoint.name, now) {
+        Ok(message) => message,
+        Err(problem) => return (false, format!("its name {problem}")),
+    };
+    let answer = sink.send(&[message], now).await;
     (verdict::judge(&answer) == Verdict::Told, answer.told())
 }

@@ -155,11 +155,11 @@ impl Progress {
     /// The endpoint took nothing. `is_open`: it is left alone by now, so nothing is learnt of a single order.
     pub(super) fn failed(&mut self, messages: Vec<Message>, answer: &Answer, moment: Moment, is_open: bool) {
         self.is_proven = false;
-        let is_reached = !matches!(answer, Answer::Unreached(_));
+        let is_there = !matches!(answer, Answer::Away(_));
         for message in messages {
             let tries = self.tries.entry(message.key.clone()).or_default();
             *tries += 1;
-            if message.waits || (*tries >= TRIES_MAX && is_reached && !is_open) {
+            if message.waits || (*tries >= TRIES_MAX && is_there && !is_open) {
                 self.set_aside(message, answer, moment);
             } else {
                 self.in_doubt.push((message, answer.clone()));

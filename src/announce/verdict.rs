@@ -10,7 +10,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
 /// What came of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// A whole answer came in time.
+    /// A broker has it.
+    Taken,
+    /// A whole answer of a web server came in time.
     Status {
         /// The HTTP status.
         status: u16,
@@ -21,8 +23,9 @@ pub(super) enum Answer {
     },
     /// It was heard, perhaps, and no whole answer came in time, or one that is too large.
     Unknown(String),
-    /// It cannot be reached: no connection, no TLS, an address that must not be connected to.
-    Unreached(String),
+    /// It takes nothing now, whatever it is told: no connection, no TLS, an address that must not be connected to, a broker
+    /// that refuses or is silent.
+    Away(String),
 }
 
 /// What an answer means.
@@ -40,7 +43,11 @@ pub(super) enum Verdict {
 
 /// Judges an answer. Statuses that speak of the server and not of the message are the endpoint's.
 pub(super) fn judge(answer: &Answer) -> Verdict {
-    let &Answer::Status { status, retry_after, .. } = answer else { return Verdict::Failing(None) };
+    let (status, retry_after) = match *answer {
+        Answer::Taken => return Verdict::Told,
+        Answer::Status { status, retry_after, .. } => (status, retry_after),
+        Answer::Unknown(_) | Answer::Away(_) => return Verdict::Failing(None),
+    };
     match status {
         200..=299 => Verdict::Told,
         410 => Verdict::Gone,
@@ -55,16 +62,17 @@ impl Answer {
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Status { status, .. } => Some(*status),
-            Self::Unknown(_) | Self::Unreached(_) => None,
+            Self::Taken | Self::Unknown(_) | Self::Away(_) => None,
         }
     }
 
     /// In words.
     pub(super) fn told(&self) -> String {
         match self {
+            Self::Taken => "it has it".to_owned(),
             Self::Status { status, said, .. } if said.is_empty() => format!("HTTP {status}"),
             Self::Status { status, said, .. } => format!("HTTP {status}: {said}"),
-            Self::Unknown(why) | Self::Unreached(why) => why.clone(),
+            Self::Unknown(why) | Self::Away(why) => why.clone(),
         }
     }
 }
@@ -102,7 +110,7 @@ mod tests {
         for code in [429, 502, 503, 504] {
             assert_eq!(judge(&status(code)), Verdict::Failing(None), "{code}");
         }
-        for answer in [Answer::Unknown("timeout".into()), Answer::Unreached("refused".into())] {
+        for answer in [Answer::Unknown("timeout".into()), Answer::Away("refused".into())] {
             assert_eq!(judge(&answer), Verdict::Failing(None));
         }
         assert_eq!(judge(&status(410)), Verdict::Gone);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::reader::Reader;
 use crate::announce::{EndpointSettings, Types};
@@ -36,9 +36,16 @@ fn take_endpoint(reader: &mut Reader, name: &str) -> Option<EndpointSettings> {
             format!("is no name of an endpoint; expected 1 to {NAME_CHARS_MAX} letters, digits, - and _");
         reader.object(&format!("endpoints.{name}"), problem);
     }
-    let url = take_url(reader, &own("url"));
+    let url = reader.secret_url(&own("url"));
+    if url.is_none() {
+        reader.object(&own("url"), "expected where it is told, such as https://shop.internal/paylatch");
+    }
+    let is_stream = url.as_ref().is_some_and(|url| url.expose().starts_with("redis"));
     let secrets = reader.secrets(&own("secrets"), &own("secret_files"));
-    if secrets.is_empty() {
+    if is_stream && !secrets.is_empty() {
+        reader.advise(&own("secrets"), "is not used: entries of a stream are not signed");
+    }
+    if !is_stream && secrets.is_empty() {
         reader.object(
             &own("secrets"),
             "expected at least one: `whsec_` and the base64 of 24 to 64 random bytes",
@@ -65,30 +72,12 @@ fn take_endpoint(reader: &mut Reader, name: &str) -> Option<EndpointSettings> {
     if let Err((field, problem)) = settings.check() {
         reader.object(&own(field), problem);
     }
-    for weakness in settings.secrets.iter().filter_map(|secret| secret.weakness("whsec_")) {
+    let signing = settings.secrets.iter().filter(|_| !is_stream);
+    for weakness in signing.filter_map(|secret| secret.weakness("whsec_")) {
         let problem = format!("{weakness}; make one: `echo whsec_$(openssl rand -base64 32)`");
         reader.advise_against(&own("secrets"), problem);
     }
     Some(settings)
-}
-
-/// An address with a password in it would show the password where the address is shown.
-fn take_url(reader: &mut Reader, name: &str) -> Option<Uri> {
-    let Some(text) = reader.text(name) else {
-        reader.object(name, "expected where it is told, such as https://shop.internal/paylatch");
-        return None;
-    };
-    let uri: Option<Uri> = text.parse().ok();
-    let is_good = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-    let Some(uri) = uri.filter(is_good) else {
-        reader.object(name, "is no URL; expected one such as https://shop.internal/paylatch");
-        return None;
-    };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        reader.object(name, "has a user in it; expected `Authorization` in headers_file instead");
-        return None;
-    }
-    Some(uri)
 }
 
 fn take_types(reader: &mut Reader, name: &str) -> Types {

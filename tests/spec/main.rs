@@ -30,6 +30,7 @@ mod seen;
 mod settled;
 mod told;
 mod told_endpoints;
+mod told_stream;
 
 // What they rest on
 mod chaos;

@@ -43,6 +43,9 @@ pub struct Heard {
 
 type Rule = Box<dyn Fn(&Value) -> Reply + Send>;
 
+/// What an application believes: for each order and source the latest that it took, by (epoch, version).
+pub type Table = HashMap<(String, String), Value>;
+
 struct Heart {
     heard: Mutex<Vec<Heard>>,
     rule: Mutex<Rule>,
@@ -131,41 +134,49 @@ impl Receiver {
         .await;
     }
 
-    /// What it believes: for each order the latest that it took, by (epoch, version).
-    pub fn table(&self) -> HashMap<(String, String), Value> {
-        let mut table: HashMap<(String, String), Value> = HashMap::new();
+    /// What it believes.
+    pub fn table(&self) -> Table {
         let taken = self.heard().into_iter().filter(|heard| (200..300).contains(&heard.status));
-        for told in taken.flat_map(|heard| heard.announcements()) {
-            let data = told["data"].clone();
-            let key = ["order", "source"].map(|name| data[name].as_str().unwrap().to_owned());
-            let at = |data: &Value| (data["epoch"].as_i64().unwrap(), data["version"].as_i64().unwrap());
-            if table.get(&key.clone().into()).is_none_or(|known| at(&data) > at(known)) {
-                table.insert(key.into(), data);
-            }
-        }
-        table
+        latest(taken.flat_map(|heard| heard.announcements()))
     }
 
     /// Waits until what it believes is what the database has.
     pub async fn believes_what_is_true(&self, world: &World) {
-        let rows = world
-            .database
-            .rows("select order_id, source, version, status, captured, refunded from orders")
-            .await;
-        eventually("the receiver's table equals the orders", async || {
-            let table = self.table();
-            let is_true = |row: &Value| {
-                let key = ["order_id", "source"].map(|name| row[name].as_str().unwrap().to_owned());
-                let told = table.get(&key.into());
-                told.is_some_and(|told| {
-                    ["version", "status", "captured", "refunded"].iter().all(|name| told[name] == row[name])
-                })
-            };
-            let present = table.values().filter(|data| data["gone"] == false).count();
-            (present == rows.len() && rows.iter().all(is_true)).then_some(())
-        })
-        .await;
+        becomes_true(world, async || self.table()).await;
     }
+}
+
+/// What somebody believes who was told all this.
+pub fn latest(announcements: impl Iterator<Item = Value>) -> Table {
+    let mut table = Table::new();
+    for told in announcements {
+        let data = told["data"].clone();
+        let key = ["order", "source"].map(|name| data[name].as_str().unwrap().to_owned());
+        let at = |data: &Value| (data["epoch"].as_i64().unwrap(), data["version"].as_i64().unwrap());
+        if table.get(&key.clone().into()).is_none_or(|known| at(&data) > at(known)) {
+            table.insert(key.into(), data);
+        }
+    }
+    table
+}
+
+/// Waits until what somebody believes is what the database has.
+pub async fn becomes_true(world: &World, mut believed: impl AsyncFnMut() -> Table) {
+    let rows =
+        world.database.rows("select order_id, source, version, status, captured, refunded from orders").await;
+    eventually("what is believed equals the orders", async || {
+        let table = believed().await;
+        let is_true = |row: &Value| {
+            let key = ["order_id", "source"].map(|name| row[name].as_str().unwrap().to_owned());
+            let told = table.get(&key.into());
+            told.is_some_and(|told| {
+                ["version", "status", "captured", "refunded"].iter().all(|name| told[name] == row[name])
+            })
+        };
+        let present = table.values().filter(|data| data["gone"] == false).count();
+        (present == rows.len() && rows.iter().all(is_true)).then_some(())
+    })
+    .await;
 }
 
 impl Drop for Receiver {

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 pub(super) use self::means::{Ended, Means};
 use super::EndpointSettings;
 use super::breaker::Breaker;
-use super::delivery::Delivery;
 use super::flights::Flights;
 use super::pace::Pace;
 use super::progress::Progress;
+use super::sink::{self, Sink};
 use crate::backoff::Backoff;
 use crate::order::{Key, UnixMicros};
 use crate::store::OwnedEndpoint;
@@ -42,7 +42,8 @@ pub(super) struct Telling<'t> {
     /// Until when the endpoint is ours, whatever happens.
     until: Instant,
     settings: Arc<EndpointSettings>,
-    delivery: Option<Arc<Delivery>>,
+    /// The way there; none while the settings lead nowhere.
+    sink: Option<Arc<dyn Sink>>,
     breaker: Breaker,
     pace: Pace,
     progress: Progress,
@@ -83,7 +84,7 @@ impl<'t> Telling<'t> {
             pace: Pace::new(settings.rate_max, now),
             progress: Progress::new(settings.retries.clone(), owned.cursor),
             flights: Flights::default(),
-            delivery: Delivery::new(&settings).ok().map(Arc::new),
+            sink: sink::open(&settings).ok(),
             settings,
             means,
             given,
@@ -132,7 +133,7 @@ impl<'t> Telling<'t> {
     async fn round(&mut self, stop: &CancellationToken) -> Result<Option<Instant>, Ended> {
         self.renew().await?;
         let now = Instant::now();
-        if self.owned.is_paused || self.delivery.is_none() {
+        if self.owned.is_paused || self.sink.is_none() {
             self.note_what_came().await?;
             return Ok(Some(now + QUIET_POLL));
         }
@@ -193,8 +194,8 @@ impl<'t> Telling<'t> {
     fn take_settings(&mut self) {
         let settings = Arc::clone(&self.given.borrow());
         if !Arc::ptr_eq(&settings, &self.settings) {
-            if let Ok(delivery) = Delivery::new(&settings) {
-                self.delivery = Some(Arc::new(delivery));
+            if let Ok(sink) = sink::open(&settings) {
+                self.sink = Some(sink);
             }
             self.settings = settings;
         }

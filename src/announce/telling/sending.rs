@@ -1,6 +1,5 @@
 //! Sends a page, and draws the consequences of each answer.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -45,7 +44,7 @@ impl Telling<'_> {
     }
 
     fn send_what_may_be_sent(&mut self, stop: &CancellationToken) {
-        let Some(delivery) = self.delivery.clone() else { return };
+        let Some(sink) = self.sink.clone() else { return };
         let now = Instant::now();
         while !stop.is_cancelled()
             && !self.owned.is_paused
@@ -57,13 +56,7 @@ impl Telling<'_> {
             let Some(messages) = self.progress.next(batch_max) else { return };
             self.breaker.sent();
             self.pace.sent(messages.len(), now);
-            let is_array = self.settings.batch_max > 1;
-            self.flights.send(
-                Arc::clone(&delivery),
-                messages,
-                is_array,
-                (&self.settings.name, (self.means.now)()),
-            );
+            self.flights.send(&*sink, messages, (&self.settings.name, (self.means.now)()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! A Redis of the test's own: on a free port, keeping nothing.
+//! A Redis of the test's own: on a free port, keeping nothing unless it is asked to.
 
 use std::fs::File;
 use std::process::Command;
@@ -20,6 +20,8 @@ struct Private {
     server: Process,
     directory: TempDir,
     port: Port,
+    /// It answers only once what it was told is on its disk.
+    is_durable: bool,
 }
 
 impl Redis {
@@ -33,12 +35,21 @@ impl Redis {
 
     /// A private server, for tests that stop it, empty it or look at its keys.
     pub async fn start_private() -> Self {
+        Self::start_own(false).await
+    }
+
+    /// A private server that keeps what it has answered for, also when it is killed.
+    pub async fn start_durable() -> Self {
+        Self::start_own(true).await
+    }
+
+    async fn start_own(is_durable: bool) -> Self {
         let port = Port::reserve();
         let directory = tempfile::Builder::new().prefix("paylatch-redis-").tempdir().expect("a directory");
-        let server = serve(&directory, port.number());
+        let server = serve(&directory, port.number(), is_durable);
         let redis = Self {
             url: format!("redis://:{CANARY}_redis@127.0.0.1:{}", port.number()),
-            private: Some(Private { server, directory, port }),
+            private: Some(Private { server, directory, port, is_durable }),
         };
         redis.answers().await;
         redis
@@ -69,10 +80,10 @@ impl Redis {
         self.private().server.kill();
     }
 
-    /// Starts it, empty, on the same port, and waits until it answers.
+    /// Starts it on the same port, empty unless it is durable, and waits until it answers.
     pub async fn start_again(&mut self) {
         let private = self.private();
-        private.server = serve(&private.directory, private.port.number());
+        private.server = serve(&private.directory, private.port.number(), private.is_durable);
         self.answers().await;
     }
 
@@ -90,12 +101,13 @@ impl Redis {
         eventually("Redis answers", async || self.try_connection().await.ok()).await;
     }
 
-    async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
+    /// The same, if it answers.
+    pub async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
         Client::open(self.url.as_str())?.get_multiplexed_async_connection().await
     }
 }
 
-fn serve(directory: &TempDir, port: u16) -> Process {
+fn serve(directory: &TempDir, port: u16, is_durable: bool) -> Process {
     let usual = ["/usr/bin", "/usr/sbin", "/usr/local/bin", "/opt/homebrew/bin"].map(Into::into);
     let program = find("redis-server", &usual).expect(
         "Redis is not installed: redis-server is neither on PATH nor in /usr/bin. \
@@ -114,7 +126,8 @@ fn serve(directory: &TempDir, port: u16) -> Process {
             "--requirepass",
             &format!("{CANARY}_redis"),
         ])
-        .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+        .args(["--save", "", "--appendonly", if is_durable { "yes" } else { "no" }])
+        .args(["--appendfsync", "always", "--daemonize", "no"])
         .stdout(log.expect("a log file"));
     Process::start(&mut command, Signal::SIGTERM)
 }

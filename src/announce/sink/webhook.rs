@@ -1,13 +1,18 @@
-//! Sends what an endpoint is told: signed, over connections that are kept, to addresses that may be reached.
+//! Announcements as signed webhooks, over connections that are kept, to addresses that may be reached.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use jiff::Timestamp;
 
-use super::EndpointSettings;
+use super::Sink;
 use super::signature::Signer;
-use super::verdict::{Answer, retry_after};
+use crate::announce::EndpointSettings;
+use crate::announce::message::{self, Message};
+use crate::announce::verdict::{Answer, retry_after};
 use crate::http_client::{HttpClient, Limits, NoAnswer, Reach};
 use crate::order::UnixMicros;
 
@@ -16,20 +21,27 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// What is kept of an answer, in characters, for whoever looks for its cause.
 const SAID_CHARS_MAX: usize = 300;
 
-/// The way to one endpoint.
+/// A web server that is told.
 #[derive(Debug)]
-pub(super) struct Delivery {
+pub(super) struct Webhook {
+    to: Arc<Recipient>,
+    /// The body is always an array, for several may come at once.
+    is_array: bool,
+}
+
+#[derive(Debug)]
+struct Recipient {
     client: HttpClient,
     signer: Signer,
     url: Uri,
     headers: HeaderMap,
 }
 
-impl Delivery {
+impl Webhook {
     /// # Errors
     /// Which setting of the endpoint is wrong, and why.
     pub(super) fn new(settings: &EndpointSettings) -> Result<Self, (&'static str, String)> {
-        let url = settings.url.clone();
+        let url = address(settings.url.expose()).map_err(|problem| ("url", problem))?;
         let is_encrypted = url.scheme_str() == Some("https");
         let reach = Reach::guarded(is_encrypted, settings.allow.clone());
         reach.check_host(url.host().unwrap_or_default()).map_err(|problem| ("url", problem))?;
@@ -42,16 +54,40 @@ impl Delivery {
         let mut headers = settings.headers.clone();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("paylatch/", env!("CARGO_PKG_VERSION"))));
-        Ok(Self {
+        let to = Recipient {
             client: client.map_err(|problem| ("tls_ca_file", problem))?,
             signer: Signer::new(&settings.secrets).map_err(|problem| ("secrets", problem))?,
             url,
             headers,
-        })
+        };
+        Ok(Self { to: Arc::new(to), is_array: settings.batch_max > 1 })
     }
+}
 
-    /// Tries once. The signature has the time of the attempt: receivers refuse what is minutes old.
-    pub(super) async fn send(&self, id: &str, body: Bytes, now: UnixMicros) -> Answer {
+impl Sink for Webhook {
+    fn send(&self, messages: &[Message], now: UnixMicros) -> BoxFuture<'static, Answer> {
+        let (id, body) = (message::id(messages), message::body(messages, self.is_array));
+        let to = Arc::clone(&self.to);
+        Box::pin(async move { to.post(&id, body, now).await })
+    }
+}
+
+/// An address with a password in it would show the password where it is asked.
+fn address(url: &str) -> Result<Uri, String> {
+    let uri: Option<Uri> = url.parse().ok();
+    let is_good = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
+    let uri = uri.filter(is_good).ok_or(
+        "is no URL; expected one such as https://shop.internal/paylatch, or redis://host/?stream=NAME",
+    )?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("has a user in it; expected `Authorization` in headers_file instead".to_owned());
+    }
+    Ok(uri)
+}
+
+impl Recipient {
+    /// Asks once. The signature has the time of the attempt: receivers refuse what is minutes old.
+    async fn post(&self, id: &str, body: Bytes, now: UnixMicros) -> Answer {
         let timestamp = now.0.div_euclid(1_000_000);
         let signature = self.signer.sign(id, timestamp, &body);
         let mut request = Request::new(body);
@@ -71,7 +107,7 @@ impl Delivery {
         match self.client.send(request).await {
             Ok(answer) => self.understood(&answer, now),
             Err(NoAnswer::Unknown(why)) => Answer::Unknown(why),
-            Err(NoAnswer::Unreached(why)) => Answer::Unreached(why),
+            Err(NoAnswer::Unreached(why)) => Answer::Away(why),
         }
     }
 

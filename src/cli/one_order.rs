@@ -141,6 +141,7 @@ fn told_to(told: &Told) -> String {
     let error = told.error.as_deref().map(printable).unwrap_or_default();
     match told.state {
         "told" => format!("told to {endpoint}, version {version}"),
+        "unknown" => format!("not known to be told to {endpoint}, which is far behind"),
         "waiting" => {
             let due_at = told.due_at.as_deref().unwrap_or_default();
             format!("waits for {endpoint} after {} attempts, next {due_at}: {error}", told.attempts)

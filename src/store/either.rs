@@ -23,15 +23,16 @@ macro_rules! on_either {
     };
 }
 
-/// Runs one statement that a person asked for on either database, in at most `limit`; if what it did makes an action, that is
-/// kept in the same transaction.
+/// Runs one statement that a person asked for on either database, in at most `limit`, and another one behind it if there is
+/// one; if what the first did makes an action, that is kept in the same transaction.
 macro_rules! act_on_either {
-    ($store:expr, $limit:expr, $by:expr, $connection:ident => $work:expr, $action:expr) => {
+    ($store:expr, $limit:expr, $by:expr, $connection:ident => $work:expr, $action:expr $(, $then:ident => $more:expr)?) => {
         match &$store.database {
             Database::Postgres(own) => {
                 let mut transaction = own.lists.begin($limit).await?;
                 let $connection = transaction.statements();
                 let answer = $work;
+                $(let $then = transaction.statements(); $more;)?
                 if let Some(action) = $action(&answer) {
                     keep_postgres(transaction.statements(), $by, &action).await?;
                 }
@@ -42,6 +43,7 @@ macro_rules! act_on_either {
                 let mut transaction = own.pool.begin_with("begin immediate").await?;
                 let $connection = &mut *transaction;
                 let answer = $work;
+                $(let $then = &mut *transaction; $more;)?
                 if let Some(action) = $action(&answer) {
                     keep_sqlite(&mut transaction, $by, &action).await?;
                 }

@@ -176,7 +176,7 @@ pub const METERS: &[Meter] = &[
     ),
     gauge(
         "paylatch_announcement_waits",
-        "Orders that an endpoint refused or that are held back, and that are tried again.",
+        "Orders that an endpoint is told of later, by reason: `refused`, `failed` without an answer, `slow`, `provisional`, `resend`.",
     ),
     gauge(
         "paylatch_announcement_given_up",

@@ -83,10 +83,8 @@ impl Store {
             let rows = act_on_either!(self, QUERY_MAX, by, connection => sqlx::query(WAIT)
                 .bind(name).bind(order.id.as_str()).bind(order.source.as_str()).bind(by.at())
                 .execute(connection).await?.rows_affected(),
-                |rows: &u64| done(*rows, ActionKind::ResendOrder, name, Some(json!({ "order": order.to_string() }))));
-            on_either!(self, QUERY_MAX, pool => {
-                sqlx::query(TERM).bind(name).execute(pool).await?;
-            });
+                |rows: &u64| done(*rows, ActionKind::ResendOrder, name, Some(json!({ "order": order.to_string() }))),
+                then => sqlx::query(TERM).bind(name).execute(then).await?);
             Ok(rows > 0)
         };
         within(ANSWER_MAX, resent).await
@@ -103,10 +101,8 @@ impl Store {
             // First the row: without it no owner writes what waits.
             let rows = act_on_either!(self, QUERY_MAX, by, connection => {
                 sqlx::query(ENDPOINT).bind(name).execute(connection).await?.rows_affected()
-            }, |rows: &u64| done(*rows, ActionKind::ForgetEndpoint, name, None));
-            on_either!(self, QUERY_MAX, pool => {
-                sqlx::query(WAITS).bind(name).execute(pool).await?;
-            });
+            }, |rows: &u64| done(*rows, ActionKind::ForgetEndpoint, name, None),
+                then => sqlx::query(WAITS).bind(name).execute(then).await?);
             Ok(rows > 0)
         };
         within(ANSWER_MAX, forgotten).await

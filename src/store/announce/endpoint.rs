@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{ANSWER_MAX, QUERY_MAX};
-use crate::order::{Key, UnixMicros};
+use crate::order::{Key, UnixMicros, words};
 use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
@@ -81,20 +81,17 @@ pub enum WaitReason {
     Slow,
     /// No event has named the merchant's order yet.
     Provisional,
+    /// A person asked for it.
+    Resend,
 }
 
-impl WaitReason {
-    /// The word in the database.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::Slow => "slow",
-            Self::Provisional => "provisional",
-        }
-    }
-}
+words!(WaitReason {
+    Refused = "refused",
+    Failed = "failed",
+    Slow = "slow",
+    Provisional = "provisional",
+    Resend = "resend",
+});
 
 /// An order that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]

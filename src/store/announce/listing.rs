@@ -80,7 +80,8 @@ pub struct Told {
     /// The endpoint.
     pub endpoint: String,
     /// told: it has the present version. behind: it has not come to the order's latest change. waiting: it refused it, or it is
-    /// held back. `given_up`: it is not told of it any more.
+    /// held back. `given_up`: it is not told of it any more. unknown: it is so far behind that it was not looked whether it has
+    /// come to it.
     pub state: &'static str,
     /// The order's present version.
     pub version: i64,
@@ -113,15 +114,20 @@ const WAITS: &str = "
      where ($1 is null or endpoint = $1) and ($2 is null or (given_up_at is not null) = $2)
      order by endpoint, due_at, order_id, source
      limit $3";
-/// A change of an order is found by its id in the text of the ids: exactly, for an id is looked for as an element.
+/// Whether the order is among the next entries, and whether the log has more than these.
 const POSTGRES_IS_BEHIND: &str = "
-    select exists (select 1 from (select order_ids, sources from order_changes where change > $3 / 256 order by change limit $4) c,
-                                 unnest(c.order_ids, c.sources) as entry (id, of)
-                    where entry.id = $1 and entry.of = $2)";
+    with ahead as (select change, order_ids, sources from order_changes where change >= $3 / 256 order by change limit $4 + 1)
+    select exists (select 1 from ahead c, unnest(c.order_ids, c.sources) with ordinality as entry (id, of, place)
+                    where entry.id = $1 and entry.of = $2 and c.change * 256 + entry.place - 1 > $3),
+           (select count(*) from ahead) > $4";
 const SQLITE_IS_BEHIND: &str = "
-    select exists (select 1 from (select order_ids, sources from order_changes where change > $3 / 256 order by change limit $4) c,
-                                 json_each(c.order_ids) ids, json_each(c.sources) sources
-                    where ids.key = sources.key and ids.value = $1 and sources.value = $2)";
+    with ahead as (select change, order_ids, sources from order_changes where change >= $3 / 256 order by change limit $4 + 1)
+    select exists (select 1 from ahead c, json_each(c.order_ids) ids, json_each(c.sources) sources
+                    where ids.key = sources.key and ids.value = $1 and sources.value = $2 and c.change * 256 + ids.key > $3),
+           (select count(*) from ahead) > $4";
+/// What is tried again.
+const WAITING: &str = "
+    select endpoint, reason, count(*) from announcement_waits where given_up_at is null group by endpoint, reason";
 
 impl Store {
     /// All endpoints that were ever told, by name.
@@ -231,6 +237,16 @@ impl Store {
         Ok(within(ANSWER_MAX, rows).await?.into_iter().map(row).collect())
     }
 
+    /// How many orders each endpoint is told of later, by the reason why.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn waiting(&self) -> Result<Vec<(String, String, i64)>, StoreError> {
+        let counts =
+            async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(WAITING).fetch_all(pool).await?)) };
+        within(ANSWER_MAX, counts).await
+    }
+
     /// What each endpoint knows of the order, whose present version is `version`.
     ///
     /// # Errors
@@ -250,13 +266,15 @@ impl Store {
             });
             let mut told = Vec::with_capacity(rows.len());
             for (endpoint, cursor, told_at, due_at, attempts, error, was_given_up) in rows {
-                let behind: bool = on_either!(self, QUERY_MAX, pool => sqlx::query_scalar(is_behind)
-                    .bind(id).bind(source).bind(cursor).bind(BEHIND_MAX).fetch_one(pool).await?);
-                let state = match (was_given_up, due_at, behind) {
+                let (is_behind, has_more): (bool, bool) = on_either!(self, QUERY_MAX, pool => {
+                    sqlx::query_as(is_behind).bind(id).bind(source).bind(cursor).bind(BEHIND_MAX).fetch_one(pool).await?
+                });
+                let state = match (was_given_up, due_at, is_behind, has_more) {
                     (true, ..) => "given_up",
-                    (false, Some(_), _) => "waiting",
-                    (false, None, true) => "behind",
-                    (false, None, false) => "told",
+                    (false, Some(_), ..) => "waiting",
+                    (false, None, true, _) => "behind",
+                    (false, None, false, true) => "unknown",
+                    (false, None, false, false) => "told",
                 };
                 let shown = |at: UnixMicros| rfc3339(at).unwrap_or_default();
                 let (told_at, due_at) = (told_at.map(shown), due_at.map(shown));

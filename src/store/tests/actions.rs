@@ -1,5 +1,7 @@
 //! What people did: kept with the change, or the change is not made; and never altered afterwards.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::inspection::shop;
@@ -16,6 +18,10 @@ async fn do_everything(world: &World, by: &By) -> Vec<(&'static str, Result<(), 
     let stored = store.stored_events(&parked).await.unwrap().rows.remove(0);
     let assignment = Assignment { payment: key("pay3"), order: id("order1") };
     let now = fact("e6", "pay1", Kind::Disputed, 6, None);
+    store.own_endpoint("shop", "a process", Duration::from_secs(10)).await.unwrap();
+    let wait = "insert into announcement_waits (endpoint, order_id, source, reason, version, attempts, due_at, first_at)
+        values ('shop', 'order9', 'shop', 'refused', 1, 1, '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')";
+    world.sql(wait).await;
     let all = UnixMicros(crate::http::received_now().0 + 1_000_000);
     let mut done = vec![
         ("acknowledge an order", store.acknowledge(&key("order2"), by).await.map(drop)),
@@ -26,13 +32,18 @@ async fn do_everything(world: &World, by: &By) -> Vec<(&'static str, Result<(), 
         ("announce on", store.note_changes(true, Some(by)).await.map(drop)),
         ("announce off", store.note_changes(false, Some(by)).await.map(drop)),
         ("begin an epoch", store.begin_epoch(by).await.map(drop)),
+        ("pause", store.pause_endpoint("shop", true, by).await.map(drop)),
+        ("resume", store.pause_endpoint("shop", false, by).await.map(drop)),
+        ("resync", store.resync_endpoint("shop", None, by).await.map(drop)),
+        ("resend", store.resend("shop", &key("order2"), by).await.map(drop)),
+        ("forget", store.forget_endpoint("shop", by).await.map(drop)),
     ];
     world.sql("delete from payments where payment_id = 'pay1'").await;
     done.push(("repair", store.repair(by).await.map(drop)));
     done
 }
 
-const DONE: [&str; 10] = [
+const DONE: [&str; 15] = [
     "acknowledge_order",
     "acknowledge_event",
     "purge_payloads",
@@ -41,6 +52,11 @@ const DONE: [&str; 10] = [
     "announce_on",
     "announce_off",
     "announce_new_epoch",
+    "pause_endpoint",
+    "resume_endpoint",
+    "resync_endpoint",
+    "resend_order",
+    "forget_endpoint",
     "repair_payment",
     "repair_order",
 ];
@@ -91,6 +107,8 @@ pub(super) async fn what_cannot_be_kept_is_not_done(on: On) {
         (0, "select count(*) from payments where link = 'assigned'"),
         (1, "select count(*) from events where event_id = 'e6' and outcome = 'parked'"),
         (1, "select epoch from announcement_epoch"),
+        (1, "select term from endpoints"),
+        (1, "select count(*) from announcement_waits"),
         (0, "select count(*) from payments where payment_id = 'pay1'"),
     ] {
         assert_eq!(world.number(sql).await, nothing, "{sql}");

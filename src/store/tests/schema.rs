@@ -108,6 +108,15 @@ async fn a_role_that_may_not_write_is_told_what_it_lacks() {
     store.check().await.unwrap();
     deliver(&mut store.session(), &[&fact("e1", "pay", Kind::Captured, 1, None)]).await;
 
+    // Once changes are noted, who tells of them reads how far they are.
+    world.store.note_changes(true, None).await.unwrap();
+    let Err(StoreError::Forbidden(told)) = store.check().await else {
+        panic!("it may not read the log's number")
+    };
+    assert!(told.contains("select on sequence order_changes_change_seq"), "{told}");
+    world.sql(&format!("grant select on all sequences in schema public to {role}")).await;
+    store.check().await.unwrap();
+
     world.sql("revoke execute on function save_decided from public").await;
     let Err(StoreError::Forbidden(told)) = store.check().await else { panic!("it may not save") };
     assert!(told.contains("execute on function save_decided"), "{told}");

@@ -172,6 +172,7 @@ impl Told {
                     b { (parts::text(&own.endpoint)) } " "
                     @match own.state {
                         "told" => { span class="word good" { "has its present state" } }
+                        "unknown" => { span class="word warn" { "is far behind" } ", and not known to have its present state" }
                         "given_up" => { span class="word bad" { "is not told of it any more" } " after " (parts::count(own.attempts, "attempt")) }
                         "waiting" => { span class="word warn" { "waits" } @if let Some(due) = &own.due_at { ", tried again " (parts::time(due)) } }
                         _ => { span class="word warn" { "has not come to its latest change yet" } }

@@ -21,6 +21,11 @@ const MISSING: &str = "
             select 3, 'usage on sequence ' || name, name from named
              where name = any ($4) and not has_sequence_privilege(to_regclass(name), 'usage')
             union all
+            -- Where changes are noted, what is told reads up to which number.
+            select 3, 'select on sequence ' || name, name from (values ('order_changes_change_seq')) log (name)
+             where exists (select from pg_trigger where tgrelid = to_regclass('orders') and tgname = 'order_changes_insert')
+               and not has_sequence_privilege(to_regclass(name), 'select')
+            union all
             select 4, 'execute on function ' || proname, proname from pg_proc
              where proname = any ($5) and pronamespace = any (
                        select oid from pg_namespace where nspname = any (current_schemas(false)))

@@ -1,0 +1,53 @@
+//! What is known of who was told.
+
+use std::time::Duration;
+
+use super::world::{On, World, deliver, fact, id};
+use crate::order::{Key, Kind};
+use crate::store::Told;
+
+async fn told(world: &World, order: &str) -> Told {
+    let key = Key { id: id(order), source: id("shop") };
+    world.store.told(&key, 1).await.unwrap().remove(0)
+}
+
+async fn cursor_at(world: &World, position: i64) {
+    world.sql(&format!("update endpoints set cursor = {position}")).await;
+}
+
+pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
+    let world = World::new(on).await;
+    world.store.note_changes(true, None).await.unwrap();
+    world.store.own_endpoint("shop", "a process", Duration::from_secs(10)).await.unwrap();
+    // More of the log than is looked through.
+    world
+        .sql(match on {
+            On::Postgres => {
+                "insert into order_changes (gone, order_ids, sources, versions)
+                 select false, array['other'], array['shop'], array[1] from generate_series(1, 1001)"
+            }
+            On::Sqlite => {
+                "insert into order_changes (gone, order_ids, sources, versions)
+                 with recursive n (i) as (select 1 union all select i + 1 from n where i < 1001)
+                 select 0, '[\"other\"]', '[\"shop\"]', '[1]' from n"
+            }
+        })
+        .await;
+    let events = ["order1", "order2"]
+        .map(|order| fact(order, &format!("p-{order}"), Kind::Captured, 1, Some((order, 0))));
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+    assert_eq!(told(&world, "order1").await.state, "unknown");
+
+    let entries = world.store.announcements(0, 1_000).await.unwrap();
+    let entries = world.store.announcements(entries.next, 1_000).await.unwrap();
+    let places: Vec<i64> =
+        entries.orders.iter().filter(|order| order.order != "other").map(|order| order.position()).collect();
+    let [first, second] = places[..] else { panic!("{places:?}") };
+    cursor_at(&world, first - 1).await;
+    assert_eq!(told(&world, "order1").await.state, "behind");
+    // Half-way through what one statement changed.
+    cursor_at(&world, first).await;
+    assert_eq!((told(&world, "order1").await.state, told(&world, "order2").await.state), ("told", "behind"));
+    cursor_at(&world, second).await;
+    assert_eq!(told(&world, "order2").await.state, "told");
+}

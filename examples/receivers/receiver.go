@@ -89,7 +89,8 @@ func verify(key []byte, header http.Header, body []byte) error {
 // messages reads one message, or a batch of them.
 func messages(body []byte) ([]Order, error) {
 	type message struct {
-		Data Order `json:"data"`
+		Type string `json:"type"`
+		Data Order  `json:"data"`
 	}
 	var one message
 	batch := []message{}
@@ -101,7 +102,10 @@ func messages(body []byte) ([]Order, error) {
 	}
 	orders := []Order{}
 	for _, message := range batch {
-		orders = append(orders, message.Data)
+		// Settlements have a ledger instead of a source, and would go into a table of their own.
+		if strings.HasPrefix(message.Type, "order.") {
+			orders = append(orders, message.Data)
+		}
 	}
 	return orders, nil
 }

@@ -46,7 +46,9 @@ async function receive(request) {
     return [400];
   }
   const messages = JSON.parse(body);
-  for (const { data } of Array.isArray(messages) ? messages : [messages]) {
+  for (const { type, data } of Array.isArray(messages) ? messages : [messages]) {
+    // Settlements have a ledger instead of a source, and would go into a table of their own.
+    if (!type.startsWith('order.')) continue;
     const { source, order, epoch, version, status, captured, refunded } = data;
     await database.query(KEEP_IF_NEWER, [source, order, epoch, version, status, captured, refunded]);
   }

@@ -17,6 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::Sha256;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tokio::net::TcpListener;
@@ -44,7 +45,8 @@ struct Receiver {
 
 #[derive(Deserialize)]
 struct Message {
-    data: Order,
+    r#type: String,
+    data: Value,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,7 +85,9 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Byt
     let messages =
         serde_json::from_slice(&body).or_else(|_| serde_json::from_slice(&body).map(|one| vec![one]));
     let Ok(messages): Result<Vec<Message>, _> = messages else { return StatusCode::BAD_REQUEST };
-    for Message { data } in messages {
+    // Settlements have a ledger instead of a source, and would go into a table of their own.
+    for Message { data, .. } in messages.into_iter().filter(|message| message.r#type.starts_with("order.")) {
+        let Ok(data) = serde_json::from_value::<Order>(data) else { return StatusCode::BAD_REQUEST };
         let kept = sqlx::query(KEEP_IF_NEWER)
             .bind(data.source)
             .bind(data.order)

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 
 use crate::order::{BadId, Id, Key, UnixMicros};
-use crate::store::{Announcement, ToTell};
+use crate::store::{Subject, ToTell};
 
 /// The type of what tells nothing.
 const TEST: &str = "endpoint.test";
 
-/// One order that is to be told, as it was when the page was read.
+/// What is to be told of an order or a settlement, as it was when the page was read.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    pub(super) key: Key,
+    pub(super) subject: Subject,
     pub(super) epoch: i64,
     pub(super) version: i64,
     /// Its place in the log; `None` if it is not from there.
@@ -28,15 +28,14 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn new(order: ToTell) -> Self {
-        let ToTell { order, key, position, changed_at, waiting } = order;
-        let (epoch, version) = (order.epoch, order.version);
+    pub(super) fn new(to_tell: ToTell) -> Self {
+        let ToTell { announcement, subject, position, changed_at, waiting } = to_tell;
+        let (epoch, version) = announcement.data.epoch_and_version();
         // One that was given up and changed since begins anew.
         let tried = waiting.as_ref().filter(|waiting| !waiting.was_given_up);
-        let announcement = Announcement::from(order);
         let json = serde_json::to_vec(&announcement).unwrap_or_default();
         Self {
-            key,
+            subject,
             epoch,
             version,
             position,
@@ -57,7 +56,7 @@ impl Message {
             "data": { "endpoint": endpoint },
         });
         Ok(Self {
-            key: Key { id: Id::new(TEST)?, source: Id::new(endpoint)? },
+            subject: Subject::Order(Key { id: Id::new(TEST)?, source: Id::new(endpoint)? }),
             epoch: 0,
             version: rand::random_range(1..=i64::MAX),
             position: None,
@@ -99,21 +98,29 @@ pub(super) fn body(messages: &[Message], is_array: bool) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Id, Key, Message, body, id};
+    use super::{Bytes, Id, Key, Message, Subject, body, id};
 
-    fn message(name: &str, position: i64) -> Message {
-        Message {
-            key: Key { id: Id::new(name).unwrap(), source: Id::new("stripe").unwrap() },
-            epoch: 1,
-            version: position,
-            position: Some(position),
-            changed_at: None,
-            attempts: 0,
-            first_at: None,
-            waits: false,
-            type_name: "order.paid".to_owned(),
-            json: Bytes::from(format!("{{\"n\":{position}}}")),
+    impl Message {
+        /// One of this version, from nowhere.
+        pub(in crate::announce) fn sample(subject: Subject, version: i64) -> Self {
+            Self {
+                subject,
+                epoch: 1,
+                version,
+                position: None,
+                changed_at: None,
+                attempts: 0,
+                first_at: None,
+                waits: false,
+                type_name: "order.paid".to_owned(),
+                json: Bytes::from(format!("{{\"n\":{version}}}")),
+            }
         }
+    }
+
+    fn message(name: &str, version: i64) -> Message {
+        let key = Key { id: Id::new(name).unwrap(), source: Id::new("stripe").unwrap() };
+        Message::sample(Subject::Order(key), version)
     }
 
     #[test]

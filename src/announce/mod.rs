@@ -19,6 +19,8 @@ mod schedule;
 mod sink;
 mod teller;
 mod telling;
+#[cfg(test)]
+mod tests;
 mod types;
 mod verdict;
 

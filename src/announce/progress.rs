@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::message::Message;
 use super::schedule;
 use super::verdict::Answer;
-use crate::order::{Key, UnixMicros};
-use crate::store::{Wait, WaitReason};
+use crate::order::UnixMicros;
+use crate::store::{Subject, Wait, WaitReason};
 
 /// An order that failed so often in a row, with nothing taken between, is set aside: perhaps it alone fails.
 const TRIES_MAX: u32 = 3;
@@ -30,20 +30,20 @@ pub(super) struct Progress {
     /// What failed, and may be the endpoint's fault.
     in_doubt: Vec<(Message, Answer)>,
     /// How often each order failed since the endpoint last took something.
-    tries: HashMap<Key, u32>,
+    tries: HashMap<Subject, u32>,
     /// The endpoint has taken something since it last failed.
     is_proven: bool,
     /// What is to be kept, since that was last asked for.
     kept: Kept,
 }
 
-/// What is to be kept in the database.
+/// What is to be kept in the database: of each order one thing at most, for it is one statement that keeps it.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// Orders that wait no longer.
-    pub(super) told: Vec<Key>,
+    /// Orders that wait no longer, unless for a newer version than was told.
+    pub(super) told: Vec<(Subject, i64)>,
     /// Newer versions of orders that wait.
-    pub(super) raised: Vec<(Key, i64)>,
+    pub(super) raised: Vec<(Subject, i64)>,
     /// Orders that wait.
     pub(super) waits: Vec<Wait>,
 }
@@ -80,7 +80,7 @@ impl Progress {
     /// What is to be sent of the page. Orders that failed lately come last: a probe that fails again with the same one would
     /// tell nothing of the others.
     pub(super) fn send(&mut self, mut messages: Vec<Message>) {
-        messages.sort_by_key(|message| self.tries.get(&message.key).copied().unwrap_or_default());
+        messages.sort_by_key(|message| self.tries.get(&message.subject).copied().unwrap_or_default());
         self.queue = messages.into();
     }
 
@@ -125,7 +125,7 @@ impl Progress {
         for message in messages {
             self.settle(&message);
             if message.waits {
-                self.kept.told.push(message.key);
+                self.kept.told(&message);
             }
         }
     }
@@ -157,7 +157,7 @@ impl Progress {
         self.is_proven = false;
         let is_there = !matches!(answer, Answer::Away(_));
         for message in messages {
-            let tries = self.tries.entry(message.key.clone()).or_default();
+            let tries = self.tries.entry(message.subject.clone()).or_default();
             *tries += 1;
             if message.waits || (*tries >= TRIES_MAX && is_there && !is_open) {
                 self.set_aside(message, answer, moment);
@@ -171,27 +171,27 @@ impl Progress {
     pub(super) fn lags(&mut self, message: &Message, until: UnixMicros, now: UnixMicros) {
         self.settle(message);
         let wait = wait_of(message, WaitReason::Slow, now);
-        self.kept.waits.push(Wait { attempts: message.attempts, due_at: until, ..wait });
+        self.kept.waits(Wait { attempts: message.attempts, due_at: until, ..wait });
     }
 
     /// It changed again while no event names it: it is held back for a while.
     pub(super) fn hold(&mut self, message: &Message, until: UnixMicros, now: UnixMicros) {
         self.settle(message);
         let wait = wait_of(message, WaitReason::Provisional, now);
-        self.kept.waits.push(Wait { attempts: 0, due_at: until, ..wait });
+        self.kept.waits(Wait { attempts: 0, due_at: until, ..wait });
     }
 
     /// It waits already: only its version is newer.
     pub(super) fn raise(&mut self, message: Message) {
         self.settle(&message);
-        self.kept.raised.push((message.key, message.version));
+        self.kept.raised(&message);
     }
 
     /// It is none that this endpoint wants to be told.
     pub(super) fn drop(&mut self, message: Message) {
         self.settle(&message);
         if message.waits {
-            self.kept.told.push(message.key);
+            self.kept.told(&message);
         }
     }
 
@@ -221,7 +221,7 @@ impl Progress {
         let reason = if answer.status().is_some() { WaitReason::Refused } else { WaitReason::Failed };
         let attempts = message.attempts.saturating_add(1);
         let pause = schedule::wait(&self.retries, attempts, chance);
-        self.kept.waits.push(Wait {
+        self.kept.waits(Wait {
             attempts,
             due_at: later(now, pause.unwrap_or_default()),
             status: answer.status(),
@@ -232,9 +232,39 @@ impl Progress {
     }
 }
 
+impl Kept {
+    fn told(&mut self, message: &Message) {
+        let (own, version) = (&message.subject, message.version);
+        self.waits.retain(|wait| wait.subject != *own || wait.version > version);
+        self.raised.retain(|(subject, raised)| subject != own || *raised > version);
+        let waits_for_newer = self.raised.iter().any(|(subject, _)| subject == own)
+            || self.waits.iter().any(|wait| wait.subject == *own);
+        if !waits_for_newer {
+            self.told.push((own.clone(), version));
+        }
+    }
+
+    /// An answer to an older version that comes later does not end the wait for this one.
+    fn raised(&mut self, message: &Message) {
+        self.told.retain(|(subject, _)| *subject != message.subject);
+        match self.waits.iter_mut().find(|wait| wait.subject == message.subject) {
+            Some(wait) => wait.version = wait.version.max(message.version),
+            None => self.raised.push((message.subject.clone(), message.version)),
+        }
+    }
+
+    fn waits(&mut self, wait: Wait) {
+        let raised = self.raised.iter().filter(|(subject, _)| *subject == wait.subject);
+        let version = raised.map(|(_, version)| *version).fold(wait.version, i64::max);
+        self.raised.retain(|(subject, _)| *subject != wait.subject);
+        self.waits.retain(|own| own.subject != wait.subject);
+        self.waits.push(Wait { version, ..wait });
+    }
+}
+
 fn wait_of(message: &Message, reason: WaitReason, now: UnixMicros) -> Wait {
     Wait {
-        key: message.key.clone(),
+        subject: message.subject.clone(),
         reason,
         version: message.version,
         attempts: message.attempts,

@@ -1,6 +1,6 @@
 //! Which types of announcements an endpoint wants to be told.
 
-use crate::order::Status;
+use crate::order::{Settlement, Status};
 
 /// Whole types, such as `order.paid`, or the beginning of some, such as `order.*` or `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,11 @@ impl Types {
     /// # Errors
     /// The first text that no type fits.
     pub fn new(patterns: &[String]) -> Result<Self, String> {
-        let known = Status::ALL.iter().map(|status| status.as_str()).chain(["gone"]);
-        let known: Vec<String> = known.map(|word| format!("order.{word}")).collect();
+        let orders = Status::ALL.iter().map(|status| status.as_str()).chain(["gone"]);
+        let settlements = Settlement::ALL.iter().map(|settlement| settlement.as_str());
+        let known: Vec<String> = (orders.map(|word| format!("order.{word}")))
+            .chain(settlements.map(|word| format!("settlement.{word}")))
+            .collect();
         match patterns.iter().find(|pattern| !known.iter().any(|known| fits(pattern, known))) {
             Some(unknown) => Err(unknown.clone()),
             None => Ok(Self(patterns.to_vec())),
@@ -54,6 +57,7 @@ mod tests {
         for (patterns, wanted, unwanted) in [
             (&["*"][..], &["order.paid", "order.gone"][..], &[][..]),
             (&["order.*"], &["order.paid", "order.gone"], &["settlement.underpaid"]),
+            (&["settlement.*"], &["settlement.settled", "settlement.overpaid"], &["order.paid"]),
             (&["order.paid", "order.gone"], &["order.paid", "order.gone"], &["order.refunded"]),
         ] {
             let types = types(patterns).unwrap();
@@ -64,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_type_that_does_not_exist_is_refused() {
-        for pattern in ["order.payed", "order", "ord*", "paid", ""] {
+        for pattern in ["order.payed", "order", "ord*", "paid", "", "settlement.paid", "settlement"] {
             assert_eq!(types(&["order.paid", pattern]), Err(pattern.to_owned()));
         }
     }

@@ -134,13 +134,13 @@ async fn the_order(store: &Store, id: &str, source: Option<&str>) -> Result<Key,
 }
 
 fn waits_table(rows: &[WaitRow]) -> String {
-    let header = ["endpoint", "order", "source", "why", "attempts", "next", "last answer"];
+    let header = ["endpoint", "order", "of", "why", "attempts", "next", "last answer"];
     let cells = rows.iter().map(|row| {
         let next = if row.given_up_at.is_some() { "given up".to_owned() } else { row.due_at.clone() };
         let cells = [
             row.endpoint.clone(),
             row.order_id.clone(),
-            row.source.clone(),
+            if row.ledger.is_empty() { row.source.clone() } else { format!("ledger {}", row.ledger) },
             row.reason.clone(),
             row.attempts.to_string(),
             next,

@@ -86,8 +86,9 @@ fn take_types(reader: &mut Reader, name: &str) -> Types {
         patterns.push(reader.default(name, "*".to_owned()));
     }
     Types::new(&patterns).unwrap_or_else(|unknown| {
-        let problem =
-            format!("{unknown:?} is no type; expected `*`, `order.*`, or `order.` and a status or `gone`");
+        let problem = format!(
+            "{unknown:?} is no type; expected `*`, `order.*`, `settlement.*`, or one such as `order.paid`"
+        );
         reader.object(name, problem);
         Types::default()
     })

@@ -42,8 +42,8 @@ use crate::secret::Secret;
 
 pub use actions::{Action, ActionKind, By, Role};
 pub use announce::{
-    AnnouncedOrder, Announcement, Announcements, Ask, EndpointRow, Note, OwnedEndpoint, Page, Resync, ToTell,
-    Told, Wait, WaitFilter, WaitReason, WaitRow, Waiting,
+    Announced, AnnouncedOrder, AnnouncedSettlement, Announcement, Announcements, Ask, EndpointRow, Note,
+    OwnedEndpoint, Page, Resync, Subject, ToTell, Told, Wait, WaitFilter, WaitReason, WaitRow, Waiting,
 };
 pub use applied::Schema;
 pub use arrivals::TypeArrival;

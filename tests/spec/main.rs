@@ -30,7 +30,10 @@ mod seen;
 mod settled;
 mod told;
 mod told_endpoints;
+mod told_settlements;
 mod told_stream;
+#[cfg(feature = "tls")]
+mod told_tls;
 
 // What they rest on
 mod chaos;

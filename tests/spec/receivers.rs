@@ -67,6 +67,12 @@ async fn keeps_what_is_newer_and_verified(address: SocketAddr) {
         let body = message(epoch, version, captured);
         assert_eq!(post(&signed(&secret, now(), &body), &body).await, 204);
     }
+    let settlement = json!({
+        "type": "settlement.settled", "timestamp": "2026-11-28T12:00:00Z",
+        "data": { "ledger": "stripe", "order": "order-1", "epoch": 9, "version": 1, "settlement": "settled" }
+    })
+    .to_string();
+    assert_eq!(post(&signed(&secret, now(), &settlement), &settlement).await, 204, "what it does not keep");
     let body = message(3, 1, 9_999);
     assert_eq!(post(&signed(&forged, now(), &body), &body).await, 400, "another secret");
     assert_eq!(post(&signed(&secret, now(), &message(2, 1, 1)), &body).await, 400, "another body");

@@ -58,6 +58,9 @@ impl Stream {
     /// Which setting of the endpoint is wrong, and why.
     pub(super) fn new(settings: &EndpointSettings) -> Result<Self, (&'static str, String)> {
         let (address, query) = settings.url.expose().split_once('?').unwrap_or((settings.url.expose(), ""));
+        if query.contains('#') {
+            return Err(("url", format!("has a # in it; {EXPECTED}")));
+        }
         let (name, entries_max) = parameters(query).map_err(|problem| ("url", problem))?;
         let info = address.into_connection_info().map_err(|error| ("url", format!("{error}; {EXPECTED}")))?;
         let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
@@ -86,10 +89,11 @@ impl Stream {
             add.arg("MAXLEN").arg("~").arg(entries_max);
         }
         add.arg("*");
-        let key = &message.key;
-        add.arg("type").arg(&message.type_name).arg("epoch").arg(message.epoch);
-        add.arg("version").arg(message.version).arg("source").arg(key.source.as_str());
-        add.arg("order").arg(key.id.as_str()).arg("message").arg(&message.json[..]);
+        add.arg("type").arg(&message.type_name);
+        add.arg("epoch").arg(message.epoch).arg("version").arg(message.version);
+        let (name, of) = message.subject.of();
+        add.arg(name).arg(of.as_str()).arg("order").arg(message.subject.order().as_str());
+        add.arg("message").arg(&message.json[..]);
         add
     }
 }
@@ -116,7 +120,7 @@ impl Server {
             entries.exec_async(&mut connection).await
         };
         match timeout(self.answer_within, work).await {
-            Ok(Ok(())) => return Answer::Taken,
+            Ok(Ok(())) => Answer::Taken,
             Ok(Err(error)) => {
                 // Also after a refusal: by its name a server that became a replica leads to another one.
                 self.close(number).await;

@@ -21,8 +21,8 @@ use super::pace::Pace;
 use super::progress::Progress;
 use super::sink::{self, Sink};
 use crate::backoff::Backoff;
-use crate::order::{Key, UnixMicros};
-use crate::store::OwnedEndpoint;
+use crate::order::UnixMicros;
+use crate::store::{OwnedEndpoint, Subject};
 
 /// After a commit the log is read so much later: others commit at the same time.
 const GATHER: Duration = Duration::from_millis(5);
@@ -49,7 +49,7 @@ pub(super) struct Telling<'t> {
     progress: Progress,
     flights: Flights,
     /// The version of each order that it was told of lately: one that changed often within a page or two is told once.
-    recent: HashMap<Key, (i64, i64)>,
+    recent: HashMap<Subject, (i64, i64)>,
     /// When the endpoint last took something.
     taken_at: Option<Instant>,
     told_at: Option<UnixMicros>,
@@ -143,7 +143,7 @@ impl<'t> Telling<'t> {
         }
         let page = self.read().await?;
         self.has_read = true;
-        let (at_end, has_orders) = (page.at_end, !page.orders.is_empty());
+        let (at_end, has_news) = (page.at_end, !page.to_tell.is_empty());
         let resync = self.begin(page);
         self.deliver(stop).await?;
         let is_answered = !self.progress.has_more() && self.flights.on_time() == 0;
@@ -153,7 +153,7 @@ impl<'t> Telling<'t> {
         if self.progress.is_in_doubt() && self.breaker.is_closed() {
             return Ok(Some(Instant::now() + DOUBT.wait(self.breaker.failures())));
         }
-        if has_orders {
+        if has_news {
             self.busy_at = Instant::now();
         }
         let has_more = is_whole && (!at_end || self.owned.resync.is_some());

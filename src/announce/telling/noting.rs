@@ -22,7 +22,7 @@ impl Telling<'_> {
         for wait in kept.waits.iter().filter(|wait| wait.given_up_at.is_some()) {
             self.count("given_up", 1);
             let error = wait.error.as_deref().unwrap_or_default();
-            warn!(endpoint = self.settings.name, order = %wait.key, error, "it is not told of this order any more");
+            warn!(endpoint = self.settings.name, of = %wait.subject, error, "it is not told of this any more");
         }
         let clock = (self.means.now)();
         let probe_in = self.breaker.opens_at().map(|at| at.saturating_duration_since(Instant::now()));

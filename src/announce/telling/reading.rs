@@ -53,8 +53,8 @@ impl Telling<'_> {
 
     /// Takes the page up; tells how far the telling of all orders has come once it is told.
     pub(super) fn begin(&mut self, page: Page) -> Option<Resync> {
-        let Page { orders, epoch, cursor, fell_off, resync, .. } = page;
-        let mut to_send = Vec::with_capacity(orders.len());
+        let Page { to_tell, epoch, cursor, fell_off, resync, .. } = page;
+        let mut to_send = Vec::with_capacity(to_tell.len());
         let begins_anew = fell_off || epoch != self.owned.epoch;
         if fell_off {
             warn!(
@@ -73,30 +73,29 @@ impl Telling<'_> {
             self.must_note = true;
         }
         let now = (self.means.now)();
-        let positions = orders.iter().filter_map(|order| order.position).collect();
+        let positions = to_tell.iter().filter_map(|one| one.position).collect();
         self.progress.begin(positions, cursor);
-        for order in orders {
-            self.sort(order, now, &mut to_send);
+        for one in to_tell {
+            self.sort(one, now, &mut to_send);
         }
         self.progress.send(to_send);
         if begins_anew { self.owned.resync.clone() } else { resync }
     }
 
-    /// Sends an order, or says why not now.
-    fn sort(&mut self, order: ToTell, now: UnixMicros, to_send: &mut Vec<Message>) {
-        let is_provisional = order.order.provisional;
-        let waiting = order.waiting.clone();
-        let type_name = order.order.type_name();
-        let held_until = order.changed_at.map(|at| later(at, self.means.relay.provisional_after));
-        let message = Message::new(order);
+    /// Sends it, or says why not now.
+    fn sort(&mut self, one: ToTell, now: UnixMicros, to_send: &mut Vec<Message>) {
+        let is_provisional = one.announcement.data.is_provisional();
+        let waiting = one.waiting.clone();
+        let held_until = one.changed_at.map(|at| later(at, self.means.relay.provisional_after));
+        let message = Message::new(one);
         let version = (message.epoch, message.version);
         let is_known = waiting.is_none()
             && message.position.is_some()
-            && self.recent.get(&message.key) == Some(&version);
+            && self.recent.get(&message.subject) == Some(&version);
         let is_tried_later = waiting.as_ref().is_some_and(|waiting| {
             !waiting.is_due && !waiting.was_given_up && (!waiting.is_provisional || is_provisional)
         });
-        if !self.settings.types.want(&type_name) {
+        if !self.settings.types.want(&message.type_name) {
             self.count("dropped", 1);
             self.progress.drop(message);
         } else if is_known {

@@ -112,7 +112,7 @@ impl Telling<'_> {
         if self.recent.len() + messages.len() > RECENT_MAX {
             self.recent.clear();
         }
-        let told = messages.iter().map(|message| (message.key.clone(), (message.epoch, message.version)));
+        let told = messages.iter().map(|message| (message.subject.clone(), (message.epoch, message.version)));
         self.recent.extend(told);
     }
 

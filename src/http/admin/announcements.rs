@@ -1,4 +1,4 @@
-//! `/api/v1/announcements`: which orders changed, for an application that asks for it.
+//! `/api/v1/announcements`: which orders and settlements changed, for an application that asks for it.
 //!
 //! The application keeps its place: it asks for what came after the cursor of its last page, once it has dealt with that page.
 //! What it was told and did not deal with it is told again; what it dealt with it drops by (epoch, version).
@@ -20,7 +20,7 @@ use super::page;
 use super::streams::Streams;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
-use crate::store::{AnnouncedOrder, Announcement, Announcements, Store, StoreError};
+use crate::store::{Announcement, Announcements, Store, StoreError};
 
 /// Announcements of one answer at most.
 const ANNOUNCEMENTS_MAX: u32 = 1_000;
@@ -54,10 +54,10 @@ pub(super) struct Which {
     wait_s: Option<u32>,
 }
 
-/// Orders that changed.
+/// What changed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Page {
-    /// Each order once, in the order of its last change.
+    /// Each order and each settlement once, in the order of its last change.
     announcements: Vec<Announcement>,
     /// What to ask with for the rest.
     after: String,
@@ -65,7 +65,7 @@ pub(super) struct Page {
     at_end: bool,
 }
 
-/// Orders that changed since the cursor `after`, as they are now.
+/// Orders and settlements that changed since the cursor `after`, as they are now.
 #[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(Which),
     security((), ("token" = [])), responses(
     (status = 200, description = "What changed", body = Page),
@@ -84,7 +84,7 @@ pub(super) async fn list(
     let cursor = which.after.as_deref().map(Cursor::read).transpose()?.flatten();
     loop {
         let found = announcing.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
-        if !found.orders.is_empty() || Instant::now() + announcing.poll > until {
+        if !found.told.is_empty() || Instant::now() + announcing.poll > until {
             return Ok(Json(found.into()));
         }
         sleep(announcing.poll).await;
@@ -101,7 +101,7 @@ pub(super) struct Begin {
     after: Option<String>,
 }
 
-/// Orders that changed since the cursor `after`, and those that change from now on, as Server-Sent Events: `data` is an
+/// Orders and settlements that changed since the cursor `after`, and those that change from now on, as Server-Sent Events: `data` is an
 /// announcement, `id` the cursor behind it.
 #[utoipa::path(get, path = "/api/v1/announcements/stream", tag = "announcements", params(Begin),
     security((), ("token" = [])), responses(
@@ -128,13 +128,12 @@ pub(super) async fn stream(
             Some(found) => found,
             None => announcing.wait_after(cursor).await?,
         };
-        Some((found.orders, (announcing, Cursor { position: found.next, ..cursor }, None)))
+        Some((found.told, (announcing, Cursor { position: found.next, ..cursor }, None)))
     });
-    streams.tell(pages.flat_map(move |orders| {
-        let cursor = move |order: &AnnouncedOrder| Cursor { position: order.position(), ..first };
-        stream::iter(orders.into_iter().filter_map(move |order| {
-            let id = cursor(&order).show();
-            Event::default().id(id).json_data(Announcement::from(order)).ok()
+    streams.tell(pages.flat_map(move |told| {
+        stream::iter(told.into_iter().filter_map(move |one| {
+            let id = Cursor { position: one.position(), ..first }.show();
+            Event::default().id(id).json_data(one).ok()
         }))
     }))
 }
@@ -151,7 +150,7 @@ impl Announcing {
     async fn wait_after(&self, cursor: Cursor) -> Option<Announcements> {
         loop {
             match self.after(Some(cursor), ANNOUNCEMENTS_DEFAULT).await {
-                Ok(Some(found)) if found.orders.is_empty() => sleep(self.poll).await,
+                Ok(Some(found)) if found.told.is_empty() => sleep(self.poll).await,
                 Ok(found) => return found,
                 Err(_) => sleep(AWAY_RETRY_AFTER).await,
             }
@@ -162,8 +161,7 @@ impl Announcing {
 impl From<Announcements> for Page {
     fn from(found: Announcements) -> Self {
         let after = Cursor { epoch: found.epoch, position: found.next }.show();
-        let announcements = found.orders.into_iter().map(Announcement::from).collect();
-        Self { announcements, after, at_end: found.at_end }
+        Self { announcements: found.told, after, at_end: found.at_end }
     }
 }
 

@@ -42,7 +42,7 @@ impl Store {
         by: &By,
     ) -> Result<bool, StoreError> {
         const SQL: &str = "
-            update endpoints set resync_order = '', resync_source = '', resync_since = $2, term = term + 1 where name = $1";
+            update endpoints set resync_order = '', resync_source = '', resync_ledger = null, resync_since = $2, term = term + 1 where name = $1";
         let after = json!({ "since": since.and_then(|since| rfc3339(since).ok()) });
         let changed = async {
             Ok(act_on_either!(self, QUERY_MAX, by, connection => {
@@ -76,7 +76,7 @@ impl Store {
             select e.name, o.order_id, o.source, 'resend', o.version, 0, $4, $4
               from endpoints e cross join orders o
              where e.name = $1 and o.order_id = $2 and o.source = $3
-                on conflict (endpoint, order_id, source) do update
+                on conflict (endpoint, order_id, source, ledger) do update
                set reason = excluded.reason, attempts = 0, due_at = excluded.due_at, given_up_at = null";
         const TERM: &str = "update endpoints set term = term + 1 where name = $1";
         let resent = async {

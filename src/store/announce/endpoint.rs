@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{ANSWER_MAX, QUERY_MAX};
-use crate::order::{Key, UnixMicros, words};
-use crate::store::timestamp::rfc3339;
+use super::wait::Wait;
+use super::{ANSWER_MAX, QUERY_MAX, Subject};
+use crate::order::UnixMicros;
 use crate::store::{Database, Store, StoreError, within};
 
 const POSTGRES_OWN: &str = include_str!("../postgres/endpoint_own.sql");
@@ -18,24 +18,27 @@ const SQLITE_NOTE: &str = "
     update endpoints
        set cursor = $3, epoch = $4, since = case when state = $5 then since else $12 end, state = $5, failures = $6,
            probe_at = $7, error = coalesce($8, error), told_at = coalesce($9, told_at), resync_order = $10, resync_source = $11,
-           resync_since = $13
+           resync_since = $13, resync_ledger = $14
      where name = $1 and term = $2";
 const SQLITE_TOLD: &str = "
     delete from announcement_waits
-     where endpoint = $1 and (order_id, source) in (
-           select value ->> 'order_id', value ->> 'source' from json_each($2))";
+     where endpoint = $1 and (order_id, source, ledger) in (
+           select value ->> 'order_id', value ->> 'source', value ->> 'ledger' from json_each($2))
+       and version <= (select k.value ->> 'version' from json_each($2) k
+                        where order_id = k.value ->> 'order_id' and source = k.value ->> 'source' and ledger = k.value ->> 'ledger')";
 const SQLITE_RAISED: &str = "
     update announcement_waits set version = max(version, k.value ->> 'version')
       from json_each($2) k
-     where endpoint = $1 and order_id = k.value ->> 'order_id' and source = k.value ->> 'source'";
+     where endpoint = $1 and order_id = k.value ->> 'order_id' and source = k.value ->> 'source'
+       and ledger = k.value ->> 'ledger'";
 const SQLITE_SET_ASIDE: &str = "
     insert into announcement_waits
-           (endpoint, order_id, source, reason, version, attempts, due_at, first_at, status, error, given_up_at)
-    select $1, value ->> 'order_id', value ->> 'source', value ->> 'reason', value ->> 'version', value ->> 'attempts',
+           (endpoint, order_id, source, ledger, reason, version, attempts, due_at, first_at, status, error, given_up_at)
+    select $1, value ->> 'order_id', value ->> 'source', value ->> 'ledger', value ->> 'reason', value ->> 'version', value ->> 'attempts',
            value ->> 'due_at', value ->> 'first_at', value ->> 'status', value ->> 'error', value ->> 'given_up_at'
       from json_each($2)
      where true
-        on conflict (endpoint, order_id, source) do update
+        on conflict (endpoint, order_id, source, ledger) do update
        set reason = excluded.reason, version = max(version, excluded.version), attempts = excluded.attempts,
            due_at = excluded.due_at, first_at = excluded.first_at, status = excluded.status, error = excluded.error,
            given_up_at = excluded.given_up_at";
@@ -59,53 +62,17 @@ pub struct OwnedEndpoint {
     pub resync: Option<Resync>,
 }
 
-/// How far all orders were told again.
+/// How far all orders, and after them all settlements, were told again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resync {
+    /// All orders were, and settlements are.
+    pub is_at_settlements: bool,
     /// The last order that was; empty before the first.
     pub order: String,
-    /// Its source.
-    pub source: String,
-    /// Only orders that were written since then.
+    /// Its source, or its ledger.
+    pub of: String,
+    /// Only what was written since then.
     pub since: Option<UnixMicros>,
-}
-
-/// Why an order waits although the cursor has passed it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WaitReason {
-    /// By the endpoint's answer.
-    Refused,
-    /// There was no answer.
-    Failed,
-    /// The answer is still awaited.
-    Slow,
-    /// No event has named the merchant's order yet.
-    Provisional,
-    /// A person asked for it.
-    Resend,
-}
-
-words!(WaitReason {
-    Refused = "refused",
-    Failed = "failed",
-    Slow = "slow",
-    Provisional = "provisional",
-    Resend = "resend",
-});
-
-/// An order that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the columns of announcement_waits")]
-pub struct Wait {
-    pub key: Key,
-    pub reason: WaitReason,
-    pub version: i64,
-    pub attempts: u32,
-    pub due_at: UnixMicros,
-    pub first_at: UnixMicros,
-    pub status: Option<u16>,
-    pub error: Option<String>,
-    pub given_up_at: Option<UnixMicros>,
 }
 
 /// What an owner has done since it last said so.
@@ -120,11 +87,11 @@ pub struct Note {
     pub error: Option<String>,
     pub told_at: Option<UnixMicros>,
     pub resync: Option<Resync>,
-    /// Orders that wait no longer.
-    pub told: Vec<Key>,
-    /// Newer versions of orders that wait.
-    pub raised: Vec<(Key, i64)>,
-    /// Orders that wait from now on, or longer.
+    /// What waits no longer, unless for a newer version than this.
+    pub told: Vec<(Subject, i64)>,
+    /// Newer versions of what waits.
+    pub raised: Vec<(Subject, i64)>,
+    /// What waits from now on, or longer.
     pub waits: Vec<Wait>,
 }
 
@@ -149,6 +116,7 @@ impl Store {
             Option<String>,
             Option<String>,
             Option<UnixMicros>,
+            Option<String>,
         );
         let sql = self.of_either(POSTGRES_OWN, SQLITE_OWN);
         let lease_ms = i64::try_from(lease.as_millis()).unwrap_or(i64::MAX);
@@ -159,14 +127,21 @@ impl Store {
             Ok(row)
         };
         let row = within(ANSWER_MAX, row).await?;
-        Ok(row.map(|(term, cursor, epoch, state, failures, probe_at, order, source, since)| OwnedEndpoint {
-            term,
-            cursor,
-            epoch,
-            is_paused: state == "paused",
-            failures: u32::try_from(failures).unwrap_or(u32::MAX),
-            probe_at,
-            resync: order.zip(source).map(|(order, source)| Resync { order, source, since }),
+        Ok(row.map(|(term, cursor, epoch, state, failures, probe_at, order, source, since, ledger)| {
+            OwnedEndpoint {
+                term,
+                cursor,
+                epoch,
+                is_paused: state == "paused",
+                failures: u32::try_from(failures).unwrap_or(u32::MAX),
+                probe_at,
+                resync: order.zip(source).map(|(order, source)| Resync {
+                    is_at_settlements: ledger.is_some(),
+                    order,
+                    of: ledger.unwrap_or(source),
+                    since,
+                }),
+            }
         }))
     }
 
@@ -197,14 +172,12 @@ impl Store {
         note: &Note,
         now: UnixMicros,
     ) -> Result<bool, StoreError> {
-        let order = |key: &Key| json!({ "order_id": key.id.as_str(), "source": key.source.as_str() });
-        let told = rows(note.told.iter().map(order));
-        let raised = rows(note.raised.iter().map(|(key, version)| {
-            json!({ "order_id": key.id.as_str(), "source": key.source.as_str(), "version": version })
-        }));
-        let waits = rows(note.waits.iter().map(columns_of));
+        let (told, raised) = (versions(&note.told), versions(&note.raised));
+        let waits = rows(note.waits.iter().map(Wait::columns));
         let resync = note.resync.as_ref();
         let since = resync.and_then(|resync| resync.since);
+        let source = resync.map(|resync| if resync.is_at_settlements { "" } else { resync.of.as_str() });
+        let ledger = resync.filter(|resync| resync.is_at_settlements).map(|resync| resync.of.as_str());
         // The same values in the same order for both databases.
         macro_rules! bind_row {
             ($query:expr) => {
@@ -219,7 +192,7 @@ impl Store {
                     .bind(note.error.as_deref())
                     .bind(note.told_at)
                     .bind(resync.map(|resync| resync.order.as_str()))
-                    .bind(resync.map(|resync| resync.source.as_str()))
+                    .bind(source)
                     .bind(now)
             };
         }
@@ -231,14 +204,15 @@ impl Store {
                         .bind(&told)
                         .bind(&raised)
                         .bind(&waits)
-                        .bind(since);
+                        .bind(since)
+                        .bind(ledger);
                     let rows: i64 = note.fetch_one(transaction.statements()).await?;
                     transaction.commit().await?;
                     Ok(rows == 1)
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin_with("begin immediate").await?;
-                    let note = bind_row!(sqlx::query(SQLITE_NOTE)).bind(since);
+                    let note = bind_row!(sqlx::query(SQLITE_NOTE)).bind(since).bind(ledger);
                     if note.execute(&mut *transaction).await?.rows_affected() == 0 {
                         return Ok(false);
                     }
@@ -264,23 +238,16 @@ impl Store {
     }
 }
 
+/// Subjects with their versions, as rows.
+fn versions(of: &[(Subject, i64)]) -> String {
+    rows(of.iter().map(|(subject, version)| {
+        let mut columns = subject.columns();
+        columns.insert("version".to_owned(), json!(version));
+        columns.into()
+    }))
+}
+
 /// Rows, as JSON that both databases read.
 fn rows(columns: impl Iterator<Item = Value>) -> String {
     Value::Array(columns.collect()).to_string()
-}
-
-fn columns_of(wait: &Wait) -> Value {
-    let text = |at: UnixMicros| rfc3339(at).ok();
-    json!({
-        "order_id": wait.key.id.as_str(),
-        "source": wait.key.source.as_str(),
-        "reason": wait.reason.as_str(),
-        "version": wait.version,
-        "attempts": wait.attempts,
-        "due_at": text(wait.due_at),
-        "first_at": text(wait.first_at),
-        "status": wait.status,
-        "error": wait.error,
-        "given_up_at": wait.given_up_at.and_then(text),
-    })
 }

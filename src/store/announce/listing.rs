@@ -52,6 +52,7 @@ pub struct WaitRow {
     pub endpoint: String,
     pub order_id: String,
     pub source: String,
+    pub ledger: String,
     pub reason: String,
     pub version: i64,
     pub attempts: i64,
@@ -102,17 +103,20 @@ const BEHIND_MAX: i64 = 1_000;
 
 const ENDPOINTS: &str = "
     select e.name, e.state, e.since, e.failures, e.probe_at, e.error, e.told_at, e.resync_order is not null, e.owner,
-           (select c.at from order_changes c where c.change > e.cursor / 256 order by c.change limit 1),
-           coalesce((select max(c.change) from order_changes c), 0) - e.cursor / 256,
+           (select min(u.at) from (select at from (select c.at from order_changes c where c.change > e.cursor / 256 order by c.change limit 1) o
+                                   union all
+                                   select at from (select c.at from settlement_changes c where c.change > e.cursor / 256 order by c.change limit 1) s) u),
+           (select coalesce(max(l.change), 0) from (select max(change) as change from order_changes
+                                                    union all select max(change) from settlement_changes) l) - e.cursor / 256,
            (select count(*) from announcement_waits w where w.endpoint = e.name and w.given_up_at is null),
            (select count(*) from announcement_waits w where w.endpoint = e.name and w.given_up_at is not null)
       from endpoints e
      order by e.name";
 const WAITS: &str = "
-    select endpoint, order_id, source, reason, version, attempts, due_at, first_at, status, error, given_up_at
+    select endpoint, order_id, source, ledger, reason, version, attempts, due_at, first_at, status, error, given_up_at
       from announcement_waits
      where ($1 is null or endpoint = $1) and ($2 is null or (given_up_at is not null) = $2)
-     order by endpoint, due_at, order_id, source
+     order by endpoint, due_at, order_id, source, ledger
      limit $3";
 /// Whether the order is among the next entries, and whether the log has more than these.
 const POSTGRES_IS_BEHIND: &str = "
@@ -189,6 +193,7 @@ impl Store {
             String,
             String,
             String,
+            String,
             i64,
             i64,
             UnixMicros,
@@ -211,6 +216,7 @@ impl Store {
             endpoint,
             order_id,
             source,
+            ledger,
             reason,
             version,
             attempts,
@@ -224,6 +230,7 @@ impl Store {
                 endpoint,
                 order_id,
                 source,
+                ledger,
                 reason,
                 version,
                 attempts,
@@ -255,7 +262,7 @@ impl Store {
         const KNOWN: &str = "
             select e.name, e.cursor, e.told_at, w.due_at, coalesce(w.attempts, 0), w.error, w.given_up_at is not null
               from endpoints e
-              left join announcement_waits w on w.endpoint = e.name and w.order_id = $1 and w.source = $2
+              left join announcement_waits w on w.endpoint = e.name and w.order_id = $1 and w.source = $2 and w.ledger = ''
              order by e.name";
         type Row = (String, i64, Option<UnixMicros>, Option<UnixMicros>, i64, Option<String>, bool);
         let is_behind = self.of_either(POSTGRES_IS_BEHIND, SQLITE_IS_BEHIND);

@@ -1,24 +1,33 @@
-//! The log of changed orders, for those who are told of them: triggers on `orders` write it while it is on.
+//! The log of changed orders and settlements, for those who are told of them: triggers on `orders` write it while it is on, and
+//! who settles.
 //!
 //! It says which orders changed, not to what: what is told is an order's row as it is when it is read. A reader goes no further
 //! than the watermark, up to which nothing can become visible any more; so nobody is passed over, whoever commits when.
 
 mod control;
 mod endpoint;
+mod extent;
 mod listing;
 mod page;
 mod row;
 mod server;
+mod settled;
+mod subject;
+mod wait;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::{SqliteConnection, raw_sql};
+use sqlx::raw_sql;
 
-pub use self::endpoint::{Note, OwnedEndpoint, Resync, Wait, WaitReason};
+pub use self::endpoint::{Note, OwnedEndpoint, Resync};
+use self::extent::Extent;
 pub use self::listing::{EndpointRow, Told, WaitFilter, WaitRow};
 pub use self::page::{Ask, Page, ToTell, Waiting};
-pub use self::row::{AnnouncedOrder, Announcement};
+pub use self::row::{Announced, AnnouncedOrder, Announcement};
+pub use self::settled::AnnouncedSettlement;
+pub use self::subject::Subject;
+pub use self::wait::{Wait, WaitReason};
 use super::actions::{Action, ActionKind, By, keep_postgres, keep_sqlite};
 use super::inspect::ROWS_MAX;
 use super::postgres::Transaction;
@@ -71,8 +80,6 @@ const SQLITE_IS_ON: &str = "
 const TRIGGERS: i64 = 3;
 /// What changed while nothing was noted is in no settlement: all are settled again.
 const SETTLE_ANEW: &str = "update settlement_progress set ledgers = '', step = step + 1";
-/// A position is the number of a change times this, and an entry's place in it.
-const ENTRIES_OF_A_CHANGE: i64 = 256;
 /// Rows of the log that one statement clears.
 const CLEARED_AT_ONCE: i64 = 1_000;
 
@@ -81,26 +88,11 @@ const POSTGRES_LOG: &str =
 const SQLITE_LOG: &str =
     concat!(include_str!("../sqlite/announcements.sql"), include_str!("told.sql"), " order by page.change");
 
-const POSTGRES_EXTENT: &str = "
-    select epoch,
-           coalesce((select min(change) from order_changes),
-                    (select last_value + is_called::int from order_changes_change_seq)) as first,
-           coalesce((select change * 256 + cardinality(order_ids) - 1 from order_changes
-                      where change <= $1 / 256 order by change desc limit 1), 0) as last
-      from announcement_epoch";
-const SQLITE_EXTENT: &str = "
-    select epoch,
-           coalesce((select min(change) from order_changes),
-                    (select seq + 1 from sqlite_sequence where name = 'order_changes'), 1) as first,
-           coalesce((select change * 256 + json_array_length(order_ids) - 1 from order_changes
-                      order by change desc limit 1), 0) as last
-      from announcement_epoch";
-
 /// What changed after a position.
 #[derive(Debug, Clone, Default)]
 pub struct Announcements {
-    /// Each order once, in the order of its last change.
-    pub orders: Vec<AnnouncedOrder>,
+    /// Each order and each settlement once, in the order of its last change.
+    pub told: Vec<Announcement>,
     /// In which the positions hold.
     pub epoch: i64,
     /// From where to read on.
@@ -205,16 +197,16 @@ impl Store {
                     let extent = Extent::of_postgres(&mut transaction, last).await?;
                     let page = sqlx::query_as(POSTGRES_LOG).bind(position).bind(last);
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
-                    let orders = page.fetch_all(transaction.statements()).await?;
+                    let told = page.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
-                    Ok(extent.page(position, orders))
+                    Ok(extent.page(position, told))
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
                     let extent = Extent::of_sqlite(&mut transaction).await?;
                     let page = sqlx::query_as(SQLITE_LOG).bind(position).bind(i64::from(limit));
-                    let orders = page.fetch_all(&mut *transaction).await?;
-                    Ok(extent.page(position, orders))
+                    let told = page.fetch_all(&mut *transaction).await?;
+                    Ok(extent.page(position, told))
                 }
             }
         };
@@ -226,15 +218,22 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn clear_changes(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
-        const SQL: &str = "
+        const ORDERS: &str = "
             delete from order_changes where change in (
                    select change from order_changes where at < $1 order by change limit $2)";
-        let cleared = async {
-            Ok(on_either!(self, QUERY_MAX, pool => {
-                sqlx::query(SQL).bind(older_than).bind(CLEARED_AT_ONCE).execute(pool).await?.rows_affected()
-            }))
-        };
-        within(ANSWER_MAX, cleared).await
+        const SETTLEMENTS: &str = "
+            delete from settlement_changes where change in (
+                   select change from settlement_changes where at < $1 order by change limit $2)";
+        let mut cleared = 0;
+        for sql in [ORDERS, SETTLEMENTS] {
+            let clear = async {
+                Ok(on_either!(self, QUERY_MAX, pool => {
+                    sqlx::query(sql).bind(older_than).bind(CLEARED_AT_ONCE).execute(pool).await?.rows_affected()
+                }))
+            };
+            cleared += within(ANSWER_MAX, clear).await?;
+        }
+        Ok(cleared)
     }
 }
 
@@ -249,44 +248,4 @@ async fn watermark(transaction: &mut Transaction) -> Result<Option<i64>, StoreEr
     let wait_ms = i32::try_from(WATERMARK_MAX.as_millis()).unwrap_or(i32::MAX);
     let watermark = sqlx::query_scalar("select announcements_watermark($1)").bind(wait_ms);
     Ok(watermark.fetch_one(transaction.statements()).await?)
-}
-
-/// From where to where the log reaches.
-struct Extent {
-    epoch: i64,
-    /// The first change that it has, or the next one if it has none.
-    first: i64,
-    /// The position of its last entry that may be told; 0 if there is none.
-    last: i64,
-}
-
-impl Extent {
-    async fn of_postgres(transaction: &mut Transaction, watermark: i64) -> Result<Self, StoreError> {
-        let extent = sqlx::query_as(POSTGRES_EXTENT).bind(watermark);
-        Ok(Self::of(extent.fetch_one(transaction.statements()).await?))
-    }
-
-    async fn of_sqlite(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
-        Ok(Self::of(sqlx::query_as(SQLITE_EXTENT).fetch_one(connection).await?))
-    }
-
-    fn of((epoch, first, last): (i64, i64, i64)) -> Self {
-        Self { epoch, first, last }
-    }
-
-    /// Whether entries after the position were cleared away.
-    fn lacks(&self, position: i64) -> bool {
-        position != 0 && position / ENTRIES_OF_A_CHANGE < self.first - 1
-    }
-
-    fn page(&self, position: i64, orders: Vec<AnnouncedOrder>) -> Announcements {
-        let next = orders.last().map_or(position, |order| order.position);
-        Announcements {
-            orders,
-            epoch: self.epoch,
-            next,
-            at_end: next >= self.last,
-            fell_off: self.lacks(position),
-        }
-    }
 }

@@ -4,10 +4,9 @@
 use serde_json::json;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, SqliteConnection, Type};
 
-use super::{
-    ANSWER_MAX, AnnouncedOrder, ENTRIES_OF_A_CHANGE, Extent, QUERY_MAX, Resync, WaitReason, watermark,
-};
-use crate::order::{Id, Key, UnixMicros};
+use super::extent::ENTRIES_OF_A_CHANGE;
+use super::{ANSWER_MAX, Announcement, Extent, QUERY_MAX, Resync, Subject, WaitReason, watermark};
+use crate::order::UnixMicros;
 use crate::store::postgres::Transaction;
 use crate::store::{Database, Store, StoreError, within};
 
@@ -27,9 +26,12 @@ const SQLITE_PAGE: &str = concat!(
 );
 /// The owner alone reads, for what it reads it tells.
 const IS_OWNED: &str = "select count(*) from endpoints where name = $1 and term = $2";
-const AGAIN: &str = "
-    select order_id, source, ($3 is null or updated_at >= $3) as is_wanted
+const ORDERS_AGAIN: &str = "
+    select order_id, source, '' as ledger, ($3 is null or updated_at >= $3) as is_wanted
       from orders where (order_id, source) > ($1, $2) order by order_id, source limit $4";
+const SETTLEMENTS_AGAIN: &str = "
+    select order_id, '' as source, ledger, settlement is not null and ($3 is null or updated_at >= $3) as is_wanted
+      from settlements where (order_id, ledger) > ($1, $2) order by order_id, ledger limit $4";
 
 /// What the owner of an endpoint asks for.
 #[derive(Debug, Clone)]
@@ -42,7 +44,7 @@ pub struct Ask<'a> {
     pub cursor: i64,
     /// Entries of the log at most.
     pub entries_max: u32,
-    /// Orders at most of those that wait, and of those that are told again.
+    /// At most of those that wait, and of those that are told again.
     pub others_max: u32,
     /// How far all orders were told again.
     pub resync: Option<&'a Resync>,
@@ -53,8 +55,8 @@ pub struct Ask<'a> {
 /// What is to be told, each order once: those that wait and those that are told again, then those of the log in its order.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
-    /// The orders.
-    pub orders: Vec<ToTell>,
+    /// Orders and settlements.
+    pub to_tell: Vec<ToTell>,
     /// The epoch in which their versions count.
     pub epoch: i64,
     /// The cursor once all of it is told.
@@ -69,13 +71,13 @@ pub struct Page {
     pub is_final: bool,
 }
 
-/// An order to be told.
+/// An order or a settlement to be told.
 #[derive(Debug, Clone)]
 pub struct ToTell {
     /// As it is now.
-    pub order: AnnouncedOrder,
-    /// Its key.
-    pub key: Key,
+    pub announcement: Announcement,
+    /// What it is about.
+    pub subject: Subject,
     /// Its place in the log; `None` if it is not from there.
     pub position: Option<i64>,
     /// When it changed, as far as that is known.
@@ -134,16 +136,17 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
     let again: Vec<Again> = match ask.resync {
         None => Vec::new(),
         Some(resync) => {
-            let again = sqlx::query_as(AGAIN).bind(&resync.order).bind(&resync.source).bind(resync.since);
+            let again =
+                sqlx::query_as(again_after(resync)).bind(&resync.order).bind(&resync.of).bind(resync.since);
             again.bind(i64::from(ask.others_max)).fetch_all(transaction.statements()).await?
         }
     };
-    let (ids, sources) = wanted(&again);
+    let [ids, sources, ledgers] = wanted(&again);
     let page = sqlx::query_as(POSTGRES_PAGE).bind(ask.cursor).bind(last.unwrap_or(ask.cursor));
     let page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX)).bind(ask.name).bind(ask.now);
-    let page = page.bind(i64::from(ask.others_max)).bind(ids).bind(sources);
-    let orders = page.fetch_all(transaction.statements()).await?;
-    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, orders, &again) }))
+    let page = page.bind(i64::from(ask.others_max)).bind(ids).bind(sources).bind(ledgers);
+    let to_tell = page.fetch_all(transaction.statements()).await?;
+    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, to_tell, &again) }))
 }
 
 async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
@@ -156,51 +159,65 @@ async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<O
     let again: Vec<Again> = match ask.resync {
         None => Vec::new(),
         Some(resync) => {
-            let again = sqlx::query_as(AGAIN).bind(&resync.order).bind(&resync.source).bind(resync.since);
+            let again =
+                sqlx::query_as(again_after(resync)).bind(&resync.order).bind(&resync.of).bind(resync.since);
             again.bind(i64::from(ask.others_max)).fetch_all(&mut *connection).await?
         }
     };
-    let (ids, sources) = wanted(&again);
+    let wanted = wanted(&again).map(|column| json!(column).to_string());
     let page = sqlx::query_as(SQLITE_PAGE).bind(ask.cursor).bind(extent.last);
     let page = page.bind(i64::from(ask.entries_max)).bind(ask.name).bind(ask.now);
-    let page =
-        page.bind(i64::from(ask.others_max)).bind(json!(ids).to_string()).bind(json!(sources).to_string());
-    let orders = page.fetch_all(&mut *connection).await?;
-    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, orders, &again) }))
+    let page = wanted.iter().fold(page.bind(i64::from(ask.others_max)), |page, column| page.bind(column));
+    let to_tell = page.fetch_all(&mut *connection).await?;
+    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, to_tell, &again) }))
 }
 
-/// An order's id and source, and whether it is among those that are told again.
-type Again = (String, String, bool);
+/// An order's id, its source or its ledger, and whether it is among those that are told again.
+type Again = (String, String, String, bool);
 
-/// The ids and the sources of those that are told again.
-fn wanted(again: &[Again]) -> (Vec<&str>, Vec<&str>) {
-    again
-        .iter()
-        .filter(|(.., is_wanted)| *is_wanted)
-        .map(|(id, source, _)| (id.as_str(), source.as_str()))
-        .unzip()
+fn again_after(resync: &Resync) -> &'static str {
+    if resync.is_at_settlements { SETTLEMENTS_AGAIN } else { ORDERS_AGAIN }
+}
+
+/// The ids, the sources and the ledgers of those that are told again.
+fn wanted(again: &[Again]) -> [Vec<&str>; 3] {
+    let wanted = || again.iter().filter(|(.., is_wanted)| *is_wanted);
+    [
+        wanted().map(|(id, ..)| id.as_str()).collect(),
+        wanted().map(|(_, source, ..)| source.as_str()).collect(),
+        wanted().map(|(_, _, ledger, _)| ledger.as_str()).collect(),
+    ]
+}
+
+/// From where on all are told again after these; settlements come after orders.
+fn go_on(resync: &Resync, again: &[Again], others_max: u32) -> Option<Resync> {
+    let is_full = again.len() >= usize::try_from(others_max).unwrap_or(usize::MAX);
+    match again.last().filter(|_| is_full) {
+        Some((order, source, ledger, _)) => {
+            let of = if resync.is_at_settlements { ledger } else { source };
+            Some(Resync { order: order.clone(), of: of.clone(), ..resync.clone() })
+        }
+        None if resync.is_at_settlements => None,
+        None => Some(Resync { is_at_settlements: true, since: resync.since, ..Resync::default() }),
+    }
 }
 
 impl Page {
-    fn of(extent: &Extent, ask: &Ask<'_>, orders: Vec<ToTell>, again: &[Again]) -> Self {
-        let of_log = orders.iter().filter_map(|order| order.position);
+    fn of(extent: &Extent, ask: &Ask<'_>, to_tell: Vec<ToTell>, again: &[Again]) -> Self {
+        let of_log = to_tell.iter().filter_map(|one| one.position);
         let reached = of_log.max().unwrap_or(ask.cursor);
         let at_end = reached >= extent.last;
         // Numbers that were drawn and never written belong to what is told, too.
         let whole_change =
             (extent.last / ENTRIES_OF_A_CHANGE) * ENTRIES_OF_A_CHANGE + ENTRIES_OF_A_CHANGE - 1;
         let cursor = if at_end { reached.max(whole_change) } else { reached };
-        let has_more = again.len() >= usize::try_from(ask.others_max).unwrap_or(usize::MAX);
-        let resync = ask.resync.zip(again.last()).filter(|_| has_more).map(|(resync, (order, source, _))| {
-            Resync { order: order.clone(), source: source.clone(), since: resync.since }
-        });
         Self {
-            orders,
+            to_tell,
             epoch: extent.epoch,
             cursor: if extent.last == 0 { ask.cursor } else { cursor },
             at_end,
             fell_off: extent.lacks(ask.cursor),
-            resync,
+            resync: ask.resync.and_then(|resync| go_on(resync, again, ask.others_max)),
             is_final: true,
         }
     }
@@ -209,7 +226,7 @@ impl Page {
 impl<'r, R> FromRow<'r, R> for ToTell
 where
     R: Row,
-    AnnouncedOrder: FromRow<'r, R>,
+    Announcement: FromRow<'r, R>,
     &'static str: ColumnIndex<R>,
     String: Decode<'r, R::Database> + Type<R::Database>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
@@ -219,8 +236,11 @@ where
     Option<UnixMicros>: Decode<'r, R::Database> + Type<R::Database>,
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let order = AnnouncedOrder::from_row(row)?;
-        let id = |text: &str| Id::new(text).map_err(|error| sqlx::Error::Decode(error.into()));
+        let announcement = Announcement::from_row(row)?;
+        let text = |column| row.try_get::<Option<String>, _>(column);
+        let (source, ledger) = (text("source")?, text("ledger")?);
+        let subject =
+            Subject::read(&row.try_get::<String, _>("order_id")?, source.as_deref(), ledger.as_deref());
         let reason: Option<String> = row.try_get("reason")?;
         let waiting = reason.map(|reason| {
             Ok::<_, sqlx::Error>(Waiting {
@@ -232,11 +252,11 @@ where
             })
         });
         Ok(Self {
-            key: Key { id: id(&order.order)?, source: id(&order.source)? },
-            position: Some(order.position).filter(|position| *position > 0),
+            subject: subject.map_err(|error| sqlx::Error::Decode(error.into()))?,
+            position: Some(announcement.position()).filter(|position| *position > 0),
             changed_at: row.try_get("changed_at")?,
             waiting: waiting.transpose()?,
-            order,
+            announcement,
         })
     }
 }

@@ -1,9 +1,10 @@
-//! An order as it is told to the merchant's application.
+//! An announcement, and an order as it is told to the merchant's application.
 
 use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
+use super::settled::AnnouncedSettlement;
 use crate::order::UnixMicros;
 use crate::store::inspect::AnomalyRow;
 use crate::store::inspect::rows::{json, time};
@@ -52,43 +53,85 @@ pub struct AnnouncedOrder {
     pub gone: bool,
     /// That order, where it is known.
     pub merged_into: Option<String>,
-    /// Its place in the log.
-    #[serde(skip)]
-    pub(super) position: i64,
-    /// When its row was written; when it is gone, when that was noted.
-    #[serde(skip)]
-    pub(super) at: String,
 }
 
-/// One telling of an order's state: the latest, which may be newer than the change that caused it.
+/// One telling of a state: the latest, which may be newer than the change that caused it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Announcement {
-    /// `order.` and its status, or `order.gone`.
+    /// `order.` and its status, or `order.gone`; or `settlement.` and what came of the expectation.
     pub r#type: String,
-    /// When the order's row was written.
+    /// When the row was written; of an order that is gone, when that was noted.
     #[schema(format = DateTime)]
     pub timestamp: String,
-    /// The order.
-    pub data: AnnouncedOrder,
+    /// The order, or the settlement.
+    pub data: Announced,
+    /// Its place in the log.
+    #[serde(skip)]
+    position: i64,
 }
 
-impl AnnouncedOrder {
-    /// `order.` and its status, or `order.gone`.
-    #[must_use]
-    pub fn type_name(&self) -> String {
-        format!("order.{}", self.status.as_deref().unwrap_or("gone"))
-    }
+/// What is told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Announced {
+    /// An order, known by its source.
+    Order(AnnouncedOrder),
+    /// What came of what is expected of an order, known by its ledger.
+    Settlement(AnnouncedSettlement),
+}
 
-    /// Its place in the log.
+impl Announcement {
+    /// Its place in the log; 0 if it is not from there.
     #[must_use]
     pub fn position(&self) -> i64 {
         self.position
     }
 }
 
-impl From<AnnouncedOrder> for Announcement {
-    fn from(data: AnnouncedOrder) -> Self {
-        Self { r#type: data.type_name(), timestamp: data.at.clone(), data }
+impl Announced {
+    /// `order.` and its status, or `order.gone`; or `settlement.` and what came of the expectation.
+    fn type_name(&self) -> String {
+        let (what, state) = match self {
+            Self::Order(order) => ("order", &order.status),
+            Self::Settlement(settlement) => ("settlement", &settlement.settlement),
+        };
+        format!("{what}.{}", state.as_deref().unwrap_or("gone"))
+    }
+
+    /// By which who is told drops what is not newer.
+    #[must_use]
+    pub fn epoch_and_version(&self) -> (i64, i64) {
+        match self {
+            Self::Order(AnnouncedOrder { epoch, version, .. })
+            | Self::Settlement(AnnouncedSettlement { epoch, version, .. }) => (*epoch, *version),
+        }
+    }
+
+    /// No event has named the merchant's order yet.
+    #[must_use]
+    pub fn is_provisional(&self) -> bool {
+        matches!(self, Self::Order(order) if order.provisional)
+    }
+}
+
+impl<'r, R> FromRow<'r, R> for Announcement
+where
+    R: Row,
+    AnnouncedOrder: FromRow<'r, R>,
+    AnnouncedSettlement: FromRow<'r, R>,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let ledger: Option<String> = row.try_get("ledger")?;
+        let data = match ledger {
+            None => Announced::Order(AnnouncedOrder::from_row(row)?),
+            Some(_) => Announced::Settlement(AnnouncedSettlement::from_row(row)?),
+        };
+        let (timestamp, position) = (time(row, "told_at")?, row.try_get("change")?);
+        Ok(Self { r#type: data.type_name(), timestamp, data, position })
     }
 }
 
@@ -124,8 +167,6 @@ where
             provisional: row.try_get("provisional")?,
             gone: !is_there,
             merged_into: row.try_get("merged_into")?,
-            position: row.try_get("change")?,
-            at: time(row, "told_at")?,
         })
     }
 }

@@ -23,7 +23,7 @@ const WANTED_SQLITE: &str = "
 const MEMBERS_SQLITE: &str =
     ", member (ledger, source) as (select value ->> 0, value ->> 1 from json_each($2))";
 const EXPECTED: &str = "
-    select w.order_id as wanted_order, w.ledger as wanted_ledger, s.marks, r.returned_at, e.*
+    select w.order_id as wanted_order, w.ledger as wanted_ledger, s.marks, s.version, r.returned_at, e.*
       from wanted w
       left join settlements s on s.order_id = w.order_id and s.ledger = w.ledger
       left join customer_returns r on r.order_id = w.order_id and r.ledger = w.ledger
@@ -48,6 +48,8 @@ pub(super) struct Known {
     pub(super) ledger: String,
     /// Of its row in `settlements`, if there is one.
     pub(super) marks: Option<i64>,
+    /// The same row's.
+    pub(super) version: Option<i64>,
     pub(super) expectation: Option<Statement>,
     pub(super) returned_at: Option<UnixMicros>,
     payments: Vec<PaymentFold>,
@@ -202,6 +204,7 @@ where
             order: row.try_get("wanted_order")?,
             ledger: row.try_get("wanted_ledger")?,
             marks: row.try_get("marks")?,
+            version: row.try_get("version")?,
             expectation: is_expected.then(|| Statement::from_row(row)).transpose()?,
             returned_at: row.try_get("returned_at")?,
             payments: Vec::new(),

@@ -9,6 +9,7 @@ mod list;
 mod row;
 mod settle;
 mod unexpected;
+mod write;
 
 use std::collections::HashSet;
 use std::time::Duration;

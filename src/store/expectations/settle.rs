@@ -7,12 +7,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 
 use super::known::{Known, Wanted, members};
 use super::{ANSWER_MAX, QUERY_MAX, moment};
 use crate::order::{FoundAnomaly, Ledgers, Settled};
-use crate::store::{Database, Store, StoreError, within};
+use crate::store::{Announced, Database, Store, StoreError, within};
 
 /// Orders of one step.
 const STEP_ORDERS_MAX: u32 = 500;
@@ -35,36 +34,6 @@ const TAKE_LEDGERS: &str = "update settlement_progress set ledgers = $1, step = 
 /// From the beginning of the log, as it is then.
 const BEGIN_ANEW: &str =
     "update settlement_progress set position = 0, ledgers = '', step = step + 1 where step = $1";
-const ADVANCE: &str = "update settlement_progress set position = $1, step = step + 1 where step = $2";
-
-/// `$1` is `[[order, ledger, marks, revision, settlement, currency, expected, captured, refunded, lost, held, due, anomalies,
-/// unpaid_at], ..]`.
-const SETTLED_POSTGRES: &str = "
-    with settled as (
-        select value ->> 0 as order_id, value ->> 1 as ledger, cast(value ->> 2 as bigint) as marks,
-               cast(value ->> 3 as bigint) as revision, value ->> 4 as settlement, value ->> 5 as currency,
-               cast(value ->> 6 as bigint) as expected, cast(value ->> 7 as bigint) as captured,
-               cast(value ->> 8 as bigint) as refunded, cast(value ->> 9 as bigint) as lost, cast(value ->> 10 as bigint) as held,
-               cast(value ->> 11 as bigint) as due, value -> 12 as anomalies, cast(value ->> 13 as timestamptz) as unpaid_at
-          from jsonb_array_elements(cast($1 as jsonb))),
-    locked as materialized (
-        select g.* from settled g
-          join settlements s on s.order_id = g.order_id and s.ledger = g.ledger and s.marks = g.marks
-         order by g.order_id, g.ledger for update of s)";
-const SETTLED_SQLITE: &str = "
-    with locked as (
-        select value ->> 0 as order_id, value ->> 1 as ledger, value ->> 2 as marks, value ->> 3 as revision,
-               value ->> 4 as settlement, value ->> 5 as currency, value ->> 6 as expected, value ->> 7 as captured,
-               value ->> 8 as refunded, value ->> 9 as lost, value ->> 10 as held, value ->> 11 as due,
-               value -> 12 as anomalies, value ->> 13 as unpaid_at
-          from json_each($1))";
-const SETTLE: &str = "
-    update settlements
-       set stale = false, revision = g.revision, settlement = g.settlement, currency = g.currency, expected = g.expected,
-           captured = g.captured, refunded = g.refunded, lost = g.lost, held = g.held, due = g.due, anomalies = g.anomalies,
-           unpaid_at = g.unpaid_at, updated_at = NOW
-      from locked g
-     where settlements.order_id = g.order_id and settlements.ledger = g.ledger and settlements.marks = g.marks";
 
 impl Store {
     /// Whether anything is expected of any order.
@@ -106,8 +75,12 @@ impl Store {
             return within(ANSWER_MAX, begin).await.map(|()| true);
         }
         let ledger_of = |source: &str| ledgers.of(source).map(ToString::to_string);
-        let mut wanted: BTreeSet<Wanted> =
-            changed.orders.into_iter().filter_map(|one| Some((one.order, ledger_of(&one.source)?))).collect();
+        // What was settled is in the log, too, and is no news here.
+        let orders = changed.told.into_iter().filter_map(|one| match one.data {
+            Announced::Order(order) => Some((order.order, ledger_of(&order.source)?)),
+            Announced::Settlement(_) => None,
+        });
+        let mut wanted: BTreeSet<Wanted> = orders.collect();
         let stale = self.stale(&members).await?;
         let is_done = changed.at_end && stale.len() < STEP_ORDERS_MAX as usize;
         wanted.extend(stale);
@@ -116,9 +89,7 @@ impl Store {
         }
         let wanted: Vec<Wanted> = wanted.into_iter().collect();
         let known = self.known(&wanted, ledgers).await?;
-        let settled =
-            known.iter().filter_map(|known| row(known).transpose()).collect::<Result<Value, _>>()?;
-        self.advance(changed.next, step, &settled.to_string()).await?;
+        self.write_settled(&known, changed.next, step).await?;
         Ok(!is_done)
     }
 
@@ -160,44 +131,6 @@ impl Store {
         };
         within(ANSWER_MAX, stale).await
     }
-
-    /// Writes what was settled, unless another took this step.
-    async fn advance(&self, position: i64, step: i64, settled: &str) -> Result<(), StoreError> {
-        let write = async {
-            match &self.database {
-                Database::Postgres(own) => {
-                    let sql = format!("{SETTLED_POSTGRES} {}", SETTLE.replace("NOW", "now()"));
-                    let mut transaction = own.settlements.begin_as(super::BY_KEY, QUERY_MAX).await?;
-                    let advance = sqlx::query(ADVANCE).bind(position).bind(step);
-                    if advance.execute(transaction.statements()).await?.rows_affected() == 1 {
-                        let settle = sqlx::query(AssertSqlSafe(sql)).bind(settled);
-                        settle.execute(transaction.statements()).await?;
-                    }
-                    transaction.commit().await
-                }
-                Database::Sqlite(own) => {
-                    let now = "strftime('%Y-%m-%dT%H:%M:%f000Z')";
-                    let sql = format!("{SETTLED_SQLITE} {}", SETTLE.replace("NOW", now));
-                    let mut transaction = own.pool.begin_with("begin immediate").await?;
-                    let advance = sqlx::query(ADVANCE).bind(position).bind(step);
-                    if advance.execute(&mut *transaction).await?.rows_affected() == 1 {
-                        let settle = sqlx::query(AssertSqlSafe(sql)).bind(settled);
-                        settle.execute(&mut *transaction).await?;
-                    }
-                    Ok(transaction.commit().await?)
-                }
-            }
-        };
-        within(ANSWER_MAX, write).await
-    }
-}
-
-/// What is written of an order; nothing of one of which nothing was said.
-fn row(known: &Known) -> Result<Option<Value>, StoreError> {
-    let Some(marks) = known.marks else { return Ok(None) };
-    let mut row = vec![json!(known.order), json!(known.ledger), json!(marks)];
-    row.extend(columns(known)?);
-    Ok(Some(Value::from(row)))
 }
 
 /// What the columns from `revision` to `unpaid_at` come to.

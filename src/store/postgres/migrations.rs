@@ -52,6 +52,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),
     },
     Migration {
+        version: 13,
+        name: "settlements_told",
+        sql: include_str!("../../../migrations/postgres/0013_settlements_told.sql"),
+    },
+    Migration {
         version: 14,
         name: "waiting",
         sql: include_str!("../../../migrations/postgres/0014_waiting.sql"),

@@ -37,6 +37,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),
     },
     Migration {
+        version: 10,
+        name: "settlements_told",
+        sql: include_str!("../../../migrations/sqlite/0010_settlements_told.sql"),
+    },
+    Migration {
         version: 11,
         name: "waiting",
         sql: include_str!("../../../migrations/sqlite/0011_waiting.sql"),

@@ -15,6 +15,7 @@ mod settling;
 mod stress;
 mod telling;
 mod waiting;
+mod watermark;
 mod world;
 
 use crate::order::{Basis, Entry, Kind, Outcome, decide};

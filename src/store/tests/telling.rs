@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar};
+
 use super::world::{On, World, deliver, fact, id};
 use crate::order::{Key, Kind};
-use crate::store::Told;
+use crate::store::{Announced, Announcement, Told};
 
 async fn told(world: &World, order: &str) -> Told {
     let key = Key { id: id(order), source: id("shop") };
@@ -40,8 +42,9 @@ pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
 
     let entries = world.store.announcements(0, 1_000).await.unwrap();
     let entries = world.store.announcements(entries.next, 1_000).await.unwrap();
-    let places: Vec<i64> =
-        entries.orders.iter().filter(|order| order.order != "other").map(|order| order.position()).collect();
+    let is_ours =
+        |one: &&Announcement| !matches!(&one.data, Announced::Order(order) if order.order == "other");
+    let places: Vec<i64> = entries.told.iter().filter(is_ours).map(Announcement::position).collect();
     let [first, second] = places[..] else { panic!("{places:?}") };
     cursor_at(&world, first - 1).await;
     assert_eq!(told(&world, "order1").await.state, "behind");
@@ -50,4 +53,27 @@ pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
     assert_eq!((told(&world, "order1").await.state, told(&world, "order2").await.state), ("told", "behind"));
     cursor_at(&world, second).await;
     assert_eq!(told(&world, "order2").await.state, "told");
+}
+
+/// What an endpoint is that was away while a million orders changed: its page must not cost what the whole log costs.
+#[tokio::test]
+async fn a_page_reads_no_more_of_a_long_log_than_it_tells() {
+    const LONG: &str = "
+        insert into order_changes (gone, order_ids, sources, versions)
+        select false, array['o' || n], array['shop'], array[n] from generate_series(1, 20000) n";
+    const READ: &str = "
+        select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_xact_user_tables where relname = 'order_changes'";
+    let world = World::new(On::Postgres).await;
+    world.sql(LONG).await;
+    for page in
+        ["announcements_page(0, 256000000, 100)", "announcements_entries(2560000, 256000000, 100, true)"]
+    {
+        let mut connection = PgConnection::connect(&world.url).await.unwrap();
+        let mut transaction = connection.begin().await.unwrap();
+        let count = AssertSqlSafe(format!("select count(*) from {page}"));
+        let told: i64 = query_scalar(count).fetch_one(&mut *transaction).await.unwrap();
+        let read: i64 = query_scalar(READ).fetch_one(&mut *transaction).await.unwrap();
+        assert_eq!(told, 100, "{page}");
+        assert!(read < 300, "{page} read {read} rows");
+    }
 }

@@ -92,7 +92,10 @@ fn waiting(waits: &[WaitRow]) -> Markup {
             thead { tr { th { "endpoint" } th { "order" } th { "why" } th class="number" { "tried" } th { "next" } th { "last answer" } } }
             tbody { @for own in waits { tr {
                 td data-label="endpoint" { (parts::text(&own.endpoint)) }
-                td data-label="order" { (parts::order(&own.source, &own.order_id)) }
+                td data-label="order" {
+                    @if own.ledger.is_empty() { (parts::order(&own.source, &own.order_id)) }
+                    @else { "settlement of " (parts::text(&own.order_id)) " in " (parts::text(&own.ledger)) }
+                }
                 td data-label="why" { (parts::text(&own.reason)) }
                 td data-label="tried" class="number" { (own.attempts) }
                 td data-label="next" { @match &own.given_up_at { Some(at) => { "given up " (parts::time(at)) } None => (parts::time(&own.due_at)) } }

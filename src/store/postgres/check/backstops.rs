@@ -1,6 +1,8 @@
 //! Checks the constraints and indexes that a schema must have: unique keys decide races, indexes keep look-ups short, checks refuse
 //! rows that cannot be.
 
+use std::collections::BTreeMap;
+
 use super::super::migrations::{MIGRATIONS, made};
 use super::super::transaction::Transaction;
 use crate::store::applied::tampered;
@@ -120,7 +122,10 @@ async fn functions(transaction: &mut Transaction, schema: Schema) -> Result<(), 
     .bind(made("function"))
     .fetch_all(transaction.statements())
     .await?;
-    for (name, text) in MIGRATIONS.iter().flat_map(|migration| bodies(migration.sql)) {
+    // What a migration replaced is looked for as it is then.
+    let bodies: BTreeMap<&str, &str> =
+        MIGRATIONS.iter().flat_map(|migration| bodies(migration.sql)).collect();
+    for (name, text) in bodies {
         let mut found = found.iter().filter(|(own, _)| own == name).map(|(_, body)| body.as_str());
         match (found.next(), found.next()) {
             (Some(body), None) if body == text || schema.unknown_migrations > 0 => {}
@@ -139,7 +144,8 @@ async fn functions(transaction: &mut Transaction, schema: Schema) -> Result<(), 
 
 /// The functions that `sql` makes, and the text of each: it stands between the first two `$$` after its name.
 fn bodies(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    sql.split("create function ").skip(1).filter_map(|definition| {
+    sql.split("create ").skip(1).filter_map(|made| {
+        let definition = made.strip_prefix("or replace ").unwrap_or(made).strip_prefix("function ")?;
         let (name, _) = definition.split_once('(')?;
         Some((name, definition.split("$$").nth(1)?))
     })

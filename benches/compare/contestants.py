@@ -55,8 +55,8 @@ class Paylatch:
             self.settings["lock.urls"] = lock_url
 
     def start(self):
-        self.port, admin_port = free_ports(2)
-        addresses = {"listen": f"127.0.0.1:{self.port}", "admin_listen": f"127.0.0.1:{admin_port}"}
+        self.port, self.admin_port = free_ports(2)
+        addresses = {"listen": f"127.0.0.1:{self.port}", "admin_listen": f"127.0.0.1:{self.admin_port}"}
         flags = [f"--set={name}={value}" for name, value in {**self.settings, **addresses}.items()]
         subprocess.run([self.paylatch, "migrate", *flags], check=True, stdout=subprocess.DEVNULL, env={**os.environ, **SOURCE}, cwd="/")
         started = time.monotonic()

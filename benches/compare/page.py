@@ -158,6 +158,12 @@ BARS = [
     ("on {stored} stored events against empty tables", ">= 75 %", " %", 75, lambda m: 100 * stored_rate(m) / m["paylatch_local"]),
     ("hot orders against distinct ones", ">= 50 %", " %", 50, lambda m: 100 * m["hot_order"] / m["paylatch_local"]),
     ("SQLite", ">= 5,000/s", "/s", 5_000, lambda m: m["paylatch_sqlite"]),
+    ("changes noted against not", ">= 95 %", " %", 95, lambda m: 100 * m["told"]["save"]),
+    ("told when idle, p50", "<= 20 ms", " ms", 20, lambda m: m["told"]["lag_ms"]["p50"]),
+    ("told when idle, p99", "<= 150 ms", " ms", 150, lambda m: m["told"]["lag_ms"]["p99"]),
+    ("orders told one by one", ">= 5,000/s", "/s", 5_000, lambda m: m["told"]["singly"]),
+    ("orders told in batches of 100", ">= 50,000/s", "/s", 50_000, lambda m: m["told"]["batches"]),
+    ("orders asked for in pages of 1,000", ">= 100,000/s", "/s", 100_000, lambda m: m["told"]["asked"]),
     ("`redis` lock against `local`", "shown", " %", 0, lambda m: 100 * m["paylatch_redis"] / m["paylatch_local"]),
 ]
 

@@ -52,24 +52,24 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/postgres/0011_reports.sql"),
     },
     Migration {
-        version: 13,
+        version: 12,
         name: "settlements_told",
-        sql: include_str!("../../../migrations/postgres/0013_settlements_told.sql"),
+        sql: include_str!("../../../migrations/postgres/0012_settlements_told.sql"),
+    },
+    Migration {
+        version: 13,
+        name: "waiting",
+        sql: include_str!("../../../migrations/postgres/0013_waiting.sql"),
     },
     Migration {
         version: 14,
-        name: "waiting",
-        sql: include_str!("../../../migrations/postgres/0014_waiting.sql"),
+        name: "failed_events_by_id",
+        sql: include_str!("../../../migrations/postgres/0014_failed_events_by_id.sql"),
     },
     Migration {
         version: 15,
-        name: "failed_events_by_id",
-        sql: include_str!("../../../migrations/postgres/0015_failed_events_by_id.sql"),
-    },
-    Migration {
-        version: 16,
         name: "type_arrivals",
-        sql: include_str!("../../../migrations/postgres/0016_type_arrivals.sql"),
+        sql: include_str!("../../../migrations/postgres/0015_type_arrivals.sql"),
     },
 ];
 

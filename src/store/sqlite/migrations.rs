@@ -37,24 +37,24 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/sqlite/0008_reports.sql"),
     },
     Migration {
-        version: 10,
+        version: 9,
         name: "settlements_told",
-        sql: include_str!("../../../migrations/sqlite/0010_settlements_told.sql"),
+        sql: include_str!("../../../migrations/sqlite/0009_settlements_told.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "waiting",
+        sql: include_str!("../../../migrations/sqlite/0010_waiting.sql"),
     },
     Migration {
         version: 11,
-        name: "waiting",
-        sql: include_str!("../../../migrations/sqlite/0011_waiting.sql"),
+        name: "failed_events_by_id",
+        sql: include_str!("../../../migrations/sqlite/0011_failed_events_by_id.sql"),
     },
     Migration {
         version: 12,
-        name: "failed_events_by_id",
-        sql: include_str!("../../../migrations/sqlite/0012_failed_events_by_id.sql"),
-    },
-    Migration {
-        version: 13,
         name: "type_arrivals",
-        sql: include_str!("../../../migrations/sqlite/0013_type_arrivals.sql"),
+        sql: include_str!("../../../migrations/sqlite/0012_type_arrivals.sql"),
     },
 ];
 

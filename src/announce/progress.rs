@@ -253,9 +253,13 @@ impl Kept {
         }
     }
 
+    /// Whatever else is known of the order gives way; the newest version that it waits for stays.
     fn waits(&mut self, wait: Wait) {
         let raised = self.raised.iter().filter(|(subject, _)| *subject == wait.subject);
-        let version = raised.map(|(_, version)| *version).fold(wait.version, i64::max);
+        let waiting = self.waits.iter().filter(|own| own.subject == wait.subject);
+        let versions = raised.map(|(_, version)| *version).chain(waiting.map(|own| own.version));
+        let version = versions.fold(wait.version, i64::max);
+        self.told.retain(|(subject, _)| *subject != wait.subject);
         self.raised.retain(|(subject, _)| *subject != wait.subject);
         self.waits.retain(|own| own.subject != wait.subject);
         self.waits.push(Wait { version, ..wait });

@@ -21,7 +21,7 @@ impl Gauge {
 
     /// Sets it. It keeps its last values while the database is away.
     pub(super) async fn tell(&mut self, store: &Store) {
-        let Ok(counts) = store.waiting(&self.limits, received_now()).await else { return };
+        let Ok(counts) = store.waiting_money(&self.limits, received_now()).await else { return };
         let counts: Vec<_> =
             counts.into_iter().map(|one| (one.source, one.waiting.to_owned(), one.orders)).collect();
         for (source, what, orders) in self.known.with(&counts) {

@@ -8,7 +8,7 @@ use crate::store::{Store, WaitingCount};
 /// Names what has waited for longer than the settings allow. It is no failure: what a provider or a bank does not decide, nobody
 /// here can settle.
 pub(super) async fn check_waiting(report: &mut Report, store: &Store, settings: &Settings) {
-    match store.waiting(&settings.waiting, now_micros()).await {
+    match store.waiting_money(&settings.waiting, now_micros()).await {
         Ok(counts) if counts.is_empty() => {
             report.good("waiting", "no refund, authorization or dispute has waited for too long");
         }

@@ -49,6 +49,6 @@ pub(super) async fn read(desk: &Desk) -> Result<Attention, Problem> {
         failures: store.failure_causes().await?,
         anomalies: store.open_anomalies(TOLD_MAX).await?,
         unclaimed: store.orders(&unclaimed).await?.rows,
-        waiting: store.waiting(&desk.waiting, received_now()).await?,
+        waiting: store.waiting_money(&desk.waiting, received_now()).await?,
     })
 }

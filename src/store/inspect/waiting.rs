@@ -153,7 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn waiting(
+    pub async fn waiting_money(
         &self,
         limits: &WaitingLimits,
         now: UnixMicros,

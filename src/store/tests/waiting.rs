@@ -44,7 +44,7 @@ pub(super) async fn money_that_waits_is_found_by_what_it_waits_for_and_since_whe
     let events = shop();
     deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
 
-    let counts = world.store.waiting(&WaitingLimits::of_tests(), NOW).await.unwrap();
+    let counts = world.store.waiting_money(&WaitingLimits::of_tests(), NOW).await.unwrap();
     let told: Vec<String> = counts.iter().map(told).collect();
     assert_eq!(
         told,

@@ -18,7 +18,7 @@ mod wait;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::raw_sql;
+use sqlx::{query, query_scalar, raw_sql};
 
 pub use self::endpoint::{Note, OwnedEndpoint, Resync};
 use self::extent::Extent;
@@ -213,27 +213,48 @@ impl Store {
         within(ANSWER_MAX, read).await
     }
 
-    /// Clears entries of the log that are older than `older_than`, a bounded number at once; tells how many.
+    /// Clears entries of the log that are older than `older_than`, a bounded number at once; tells how many. Orders and settlements
+    /// go up to the same number in one transaction: else who reads behind what is cleared could not be told that it is.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn clear_changes(&self, older_than: UnixMicros) -> Result<u64, StoreError> {
-        const ORDERS: &str = "
-            delete from order_changes where change in (
-                   select change from order_changes where at < $1 order by change limit $2)";
-        const SETTLEMENTS: &str = "
-            delete from settlement_changes where change in (
-                   select change from settlement_changes where at < $1 order by change limit $2)";
-        let mut cleared = 0;
-        for sql in [ORDERS, SETTLEMENTS] {
-            let clear = async {
-                Ok(on_either!(self, QUERY_MAX, pool => {
-                    sqlx::query(sql).bind(older_than).bind(CLEARED_AT_ONCE).execute(pool).await?.rows_affected()
-                }))
-            };
-            cleared += within(ANSWER_MAX, clear).await?;
-        }
-        Ok(cleared)
+        const LAST: &str = "
+            select max(change)
+              from (select change, at from (select change, at from order_changes
+                                            union all select change, at from settlement_changes) log
+                     order by change limit $2) oldest
+             where at < $1";
+        const LOGS: [&str; 2] = [
+            "delete from order_changes where change <= $1",
+            "delete from settlement_changes where change <= $1",
+        ];
+        let clear = async {
+            let mut cleared = 0;
+            match &self.database {
+                Database::Postgres(own) => {
+                    let mut transaction = own.lists.begin(QUERY_MAX).await?;
+                    let last = query_scalar(LAST).bind(older_than).bind(CLEARED_AT_ONCE);
+                    let last: Option<i64> = last.fetch_one(transaction.statements()).await?;
+                    for log in LOGS {
+                        let done = query(log).bind(last).execute(transaction.statements()).await?;
+                        cleared += done.rows_affected();
+                    }
+                    transaction.commit().await?;
+                }
+                Database::Sqlite(own) => {
+                    let mut transaction = own.pool.begin_with("begin immediate").await?;
+                    let last = query_scalar(LAST).bind(older_than).bind(CLEARED_AT_ONCE);
+                    let last: Option<i64> = last.fetch_one(&mut *transaction).await?;
+                    for log in LOGS {
+                        cleared += query(log).bind(last).execute(&mut *transaction).await?.rows_affected();
+                    }
+                    transaction.commit().await?;
+                }
+            }
+            Ok(cleared)
+        };
+        within(ANSWER_MAX, clear).await
     }
 }
 

@@ -55,7 +55,10 @@ use replacement::{
     what_a_stored_event_claimed_does_not_count_once_it_says_something_else,
     what_the_database_refuses_stays_as_it_was,
 };
-use telling::an_order_counts_as_told_only_where_the_log_says_so;
+use telling::{
+    an_order_counts_as_told_only_where_the_log_says_so,
+    what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements,
+};
 use waiting::{
     each_type_tells_when_it_was_last_heard_of, money_that_waits_is_found_by_what_it_waits_for_and_since_when,
     money_that_waits_is_listed_without_reading_all_orders,
@@ -116,6 +119,7 @@ over_both! {
     money_that_waits_is_listed_without_reading_all_orders;
     each_type_tells_when_it_was_last_heard_of;
     an_order_counts_as_told_only_where_the_log_says_so;
+    what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements;
 }
 
 async fn a_load_gives_back_what_a_save_wrote(on: On) {

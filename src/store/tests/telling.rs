@@ -55,6 +55,35 @@ pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
     assert_eq!(told(&world, "order2").await.state, "told");
 }
 
+pub(super) async fn what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements(on: On) {
+    let world = World::new(on).await;
+    let left =
+        "select count(*) from settlement_changes where change > (select min(change) from order_changes)";
+    let (orders, settlement) = match on {
+        On::Postgres => (
+            "insert into order_changes (change, at, gone, order_ids, sources, versions)
+             overriding system value
+             select n * 2, '2026-01-01', false, array['order'], array['shop'], array[n] from generate_series(1, 1500) n",
+            "insert into settlement_changes (change, at, order_ids, ledgers, versions)
+             values (2801, '2026-01-01', array['order'], array['shop'], array[1])",
+        ),
+        On::Sqlite => (
+            "insert into order_changes (change, at, gone, order_ids, sources, versions)
+             with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)
+             select i * 2, '2026-01-01T00:00:00.000000Z', 0, '[\"order\"]', '[\"shop\"]', '[1]' from n",
+            "insert into settlement_changes (change, at, order_ids, ledgers, versions)
+             values (2801, '2026-01-01T00:00:00.000000Z', '[\"order\"]', '[\"shop\"]', '[1]')",
+        ),
+    };
+    world.sql(orders).await;
+    world.sql(settlement).await;
+    let now = crate::http::received_now();
+    assert_eq!(world.store.clear_changes(now).await.unwrap(), 1_000);
+    assert_eq!(world.number(left).await, 1, "an entry that comes later than one that is kept is kept, too");
+    assert_eq!(world.store.clear_changes(now).await.unwrap(), 501);
+    assert_eq!(world.store.clear_changes(now).await.unwrap(), 0);
+}
+
 /// What an endpoint is that was away while a million orders changed: its page must not cost what the whole log costs.
 #[tokio::test]
 async fn a_page_reads_no_more_of_a_long_log_than_it_tells() {

@@ -54,6 +54,17 @@ async fn a_call_that_is_dropped_midway_costs_its_connection() {
         let (_, changes) = decide(session.load(&Wanted::of(&[&event])).await.unwrap(), &[&event]);
         let epoch = world.store.epochs().now();
         {
+            let _blocker = match &world.hand {
+                Hand::Postgres(own) => {
+                    let mut blocker = own.begin().await.unwrap();
+                    sqlx::query("lock table orders in access exclusive mode")
+                        .execute(&mut *blocker)
+                        .await
+                        .unwrap();
+                    (Some(blocker), None)
+                }
+                Hand::Sqlite(own) => (None, Some(own.begin_with("begin immediate").await.unwrap())),
+            };
             let mut save = std::pin::pin!(session.save(&changes));
             let polled = futures_util::poll!(&mut save);
             assert!(polled.is_pending());

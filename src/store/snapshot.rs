@@ -1,5 +1,7 @@
 //! From the rows of a load to the domain's snapshot.
 
+use std::collections::HashMap;
+
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use crate::order::{
@@ -7,7 +9,7 @@ use crate::order::{
     UnixMicros,
 };
 
-use super::StoreError;
+use super::{StoreError, Wanted};
 
 /// A row of a load; the tag says what the other columns mean.
 #[derive(Clone, Copy)]
@@ -48,26 +50,27 @@ where
     i64: Decode<'r, R::Database> + Type<R::Database>,
     UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
 {
-    /// By place: a load is the hot path, and names would be looked up for each row.
+    /// By place, and without a look at the types: a load is the hot path, of thousands of rows for a busy order, and its
+    /// statement says what each place holds.
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         Ok(Self {
-            tag: row.try_get(0)?,
-            id: row.try_get(1)?,
-            source: row.try_get(2)?,
-            payment: row.try_get(3)?,
-            link: row.try_get(4)?,
-            linked_order: row.try_get(5)?,
-            word: row.try_get(6)?,
-            text: row.try_get(7)?,
-            number: row.try_get(8)?,
-            currency: row.try_get(9)?,
-            account: row.try_get(10)?,
-            basis: row.try_get(11)?,
-            claimed_order: row.try_get(12)?,
-            rank: row.try_get(13)?,
-            at: row.try_get(14)?,
-            facts: row.try_get(15)?,
-            body: row.try_get(16)?,
+            tag: row.try_get_unchecked(0)?,
+            id: row.try_get_unchecked(1)?,
+            source: row.try_get_unchecked(2)?,
+            payment: row.try_get_unchecked(3)?,
+            link: row.try_get_unchecked(4)?,
+            linked_order: row.try_get_unchecked(5)?,
+            word: row.try_get_unchecked(6)?,
+            text: row.try_get_unchecked(7)?,
+            number: row.try_get_unchecked(8)?,
+            currency: row.try_get_unchecked(9)?,
+            account: row.try_get_unchecked(10)?,
+            basis: row.try_get_unchecked(11)?,
+            claimed_order: row.try_get_unchecked(12)?,
+            rank: row.try_get_unchecked(13)?,
+            at: row.try_get_unchecked(14)?,
+            facts: row.try_get_unchecked(15)?,
+            body: row.try_get_unchecked(16)?,
         })
     }
 }
@@ -84,6 +87,31 @@ where
         add(&mut snapshot, &mut ids, row).ok_or_else(|| unreadable(row))?;
     }
     Ok(snapshot)
+}
+
+/// Orders of which as many entries were loaded as make one large are only told to be so: nothing is given of them but the links of
+/// the payments that were asked for.
+pub(super) fn leave_out_large_orders(snapshot: &mut Snapshot, wanted: &Wanted) {
+    let order_of =
+        |payment: &Key, link: &Link| Key { id: link.order.clone(), source: payment.source.clone() };
+    let mut rows: HashMap<Key, usize> = HashMap::new();
+    for (payment, link) in &snapshot.links {
+        // A payment without entries is a row, too.
+        let own = snapshot.entries.get(payment).map_or(1, |entries| entries.len().max(1));
+        *rows.entry(order_of(payment, link)).or_default() += own;
+    }
+    let is_large = |(order, rows): (Key, usize)| {
+        wanted.order_events_max.is_some_and(|max| rows >= max as usize).then_some(order)
+    };
+    snapshot.large_orders.extend(rows.into_iter().filter_map(is_large));
+    let Snapshot { entries, links, large_orders, .. } = snapshot;
+    links.retain(|payment, link| {
+        let is_large = large_orders.contains(&order_of(payment, link));
+        if is_large {
+            entries.remove(payment);
+        }
+        !is_large || wanted.payments.contains(payment)
+    });
 }
 
 fn unreadable(row: LoadRow<'_>) -> StoreError {

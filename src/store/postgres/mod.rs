@@ -24,7 +24,7 @@ pub(in crate::store) use self::server::look;
 pub(super) use self::statements::Statements;
 pub(super) use self::transaction::{Transaction, Transactions};
 use super::epoch::Epochs;
-use super::snapshot::assemble;
+use super::snapshot::{assemble, leave_out_large_orders};
 use super::{By, CHECK_TIMEOUT, Schema, StoreError, Wanted};
 
 /// Transactions at once for looking at the data: the CLI, the API, gauges. Lanes have connections of their own.
@@ -197,8 +197,13 @@ pub(super) async fn load(
         load = load.bind(keys.iter().map(|key| key.id.as_str()).bind_iter());
         load = load.bind(keys.iter().map(|key| key.source.as_str()).bind_iter());
     }
-    let limit = wanted.order_events_max.map(i64::from);
-    assemble(&load.bind(limit).fetch_all(statements).await?)
+    let rows = load.bind(wanted.order_events_max.map(i64::from)).fetch_all(statements).await?;
+    let mut snapshot = assemble(&rows)?;
+    // Fewer rows than make an order large hold none that is.
+    if wanted.order_events_max.is_some_and(|max| rows.len() >= max as usize) {
+        leave_out_large_orders(&mut snapshot, wanted);
+    }
+    Ok(snapshot)
 }
 
 pub(super) async fn save(statements: Statements<'_>, changes: &Changes<'_>) -> Result<(), StoreError> {

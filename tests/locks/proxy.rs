@@ -1,7 +1,7 @@
 //! A wire that can be cut at a chosen place.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, AtomicU32, Ordering};
 
 use paylatch::lock::{Attempt, LockSettings, Locks};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use crate::conformance::Service;
+use crate::servers::eventually;
 use crate::{TTL, is_busy, keys, settings, take, take_all};
 
 /// What happens to the server's next answer.
@@ -38,6 +39,8 @@ struct State {
     /// Answers to pass before one is cut; none is when this is negative.
     passes: AtomicI32,
     connections: AtomicU32,
+    /// A request has gone to the server since its last answer.
+    is_waiting: AtomicBool,
 }
 
 impl Proxy {
@@ -50,7 +53,8 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (fault, passes) = (AtomicU8::new(Fault::None as u8), AtomicI32::new(-1));
-        let state = Arc::new(State { fault, passes, connections: AtomicU32::new(0) });
+        let (connections, is_waiting) = (AtomicU32::new(0), AtomicBool::new(false));
+        let state = Arc::new(State { fault, passes, connections, is_waiting });
         let shared = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -58,7 +62,7 @@ impl Proxy {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { continue };
                 let (client_reads, client_writes) = client.into_split();
                 let (server_reads, server_writes) = server.into_split();
-                tokio::spawn(pass_requests(client_reads, server_writes));
+                tokio::spawn(pass_requests(client_reads, server_writes, shared.clone()));
                 tokio::spawn(pass_replies(server_reads, client_writes, shared.clone()));
             }
         });
@@ -79,6 +83,11 @@ impl Proxy {
         self.state.passes.store(passes, Ordering::SeqCst);
     }
 
+    /// Returns when the last request has its answer: the next answer is to a request that is not sent yet.
+    pub(crate) async fn is_quiet(&self) {
+        eventually("every request has its answer", || !self.state.is_waiting.load(Ordering::SeqCst)).await;
+    }
+
     /// Whether that has happened.
     pub(crate) fn has_cut(&self) -> bool {
         self.state.passes.load(Ordering::SeqCst) < 0
@@ -90,8 +99,14 @@ impl Proxy {
     }
 }
 
-async fn pass_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
-    drop(tokio::io::copy(&mut from, &mut to).await);
+async fn pass_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
+    let mut buffer = [0; 65_536];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        state.is_waiting.store(true, Ordering::SeqCst);
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn pass_replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) {
@@ -101,6 +116,7 @@ async fn pass_replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Ar
         if state.passes.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next) == Ok(0) {
             return;
         }
+        state.is_waiting.store(false, Ordering::SeqCst);
         let fault = state.fault.load(Ordering::SeqCst);
         let reply: &[u8] = match fault {
             fault if fault == Fault::CutReply as u8 => return,
@@ -121,6 +137,7 @@ pub(crate) async fn a_cut_reply_is_asked_for_again(service: &impl Service) {
     let other = service.contender();
     for passes in 0..3 {
         take(&locks, &keys(["probe"])).await.0.release().await;
+        wire.is_quiet().await;
         wire.cut_one_reply_after(passes);
         let attempt = locks.acquire_each(&keys(["order"])).await;
         assert!(passes > 0 || wire.has_cut(), "the server acted, and its answer was lost");
@@ -139,6 +156,7 @@ pub(crate) async fn a_release_that_is_sent_twice_frees_no_later_holder(service: 
     let (next, third) = (service.contender(), service.contender());
     take(&locks, &keys(["probe"])).await.0.release().await;
     let (lease, _) = take(&locks, &keys(["order"])).await;
+    wire.is_quiet().await;
     wire.cut_one_reply_after(0);
     drop(lease);
     let held = take_all(&next, &keys(["order"]), TTL * 4).await;

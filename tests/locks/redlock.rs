@@ -124,7 +124,8 @@ async fn a_node_whose_reply_is_cut_has_no_vote_and_leaves_nothing_behind() {
         let mut urls = nodes.urls();
         urls[place] = wire.url();
         let locks = locks("redlock", &urls);
-        take(&locks, &keys(["probe"])).await.0.release().await;
+        reach_every_node(&nodes, &locks).await;
+        wire.is_quiet().await;
         wire.cut_one_reply_after(0);
         let (lease, busy) = take(&locks, &keys(["order"])).await;
         assert!(busy.is_empty(), "two others granted it");
@@ -132,6 +133,22 @@ async fn a_node_whose_reply_is_cut_has_no_vote_and_leaves_nothing_behind() {
         lease.release().await;
         eventually("it is cleaned up", || nodes.0.iter().all(|node| node.leases().is_empty())).await;
     }
+}
+
+/// A majority answers for all: what the last node does with the probe must not be taken for what it does next.
+async fn reach_every_node(nodes: &Nodes, locks: &Locks) {
+    let mut is_everywhere = false;
+    while !is_everywhere {
+        let (probe, _) = take(locks, &keys(["probe"])).await;
+        let reached = async {
+            while nodes.0.iter().any(|node| node.leases().is_empty()) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        is_everywhere = timeout(TTL, reached).await.is_ok();
+        probe.release().await;
+    }
+    eventually("no node has the probe", || nodes.0.iter().all(|node| node.leases().is_empty())).await;
 }
 
 /// One that vanished without a word would else be waited for until the system gives its connection up.

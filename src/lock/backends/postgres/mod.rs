@@ -6,11 +6,12 @@
 mod statement;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
-use sqlx::{AssertSqlSafe, Error, Row};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Connection, Error, Row};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::super::contract::{Failure, Hold, Verb};
@@ -19,10 +20,12 @@ use super::super::server_clock::Clock;
 use super::super::token::Token;
 use crate::secret::Secret;
 
-/// A small pool of its own: leases neither wait for the store's connections nor take them.
+/// Connections of its own: leases neither wait for the store's nor take them. No pool of sqlx's, which asks a connection that
+/// is given back whether it still answers: one more round trip for each call.
 pub(in crate::lock) struct Postgres {
     options: PgConnectOptions,
-    pool: Mutex<PgPool>,
+    idle: Arc<Mutex<Vec<PgConnection>>>,
+    places: Arc<Semaphore>,
     call_timeout: Duration,
 }
 
@@ -33,19 +36,28 @@ impl Postgres {
         let [url] = urls else { return Err(format!("lock.urls has {} entries, {expected}", urls.len())) };
         let options: PgConnectOptions = url.expose().parse().map_err(|_| format!("lock.urls: {expected}"))?;
         let options = options.application_name("paylatch lock").extra_float_digits(None);
-        Ok(Self { pool: Mutex::new(pool(&options)), options, call_timeout })
+        Ok(Self {
+            options,
+            idle: Arc::default(),
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            call_timeout,
+        })
     }
 
+    /// Connecting goes on when the caller stops waiting.
     pub(super) async fn ready(&self) -> Result<(), Failure> {
-        let pool = self.pool();
-        if pool.num_idle() > 0 {
+        let place = self.place().await?;
+        if !self.idle().is_empty() {
             return Ok(());
         }
-        let connecting = tokio::spawn(async move { pool.acquire().await.map(drop) });
-        match connecting.await {
-            Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
-            Err(_) => Err(Failure::Unsent("connecting was cut off".to_owned())),
-        }
+        let (options, idle) = (self.options.clone(), self.idle.clone());
+        let connecting = tokio::spawn(async move {
+            let connection = connect(&options).await?;
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(place);
+            Ok(())
+        });
+        connecting.await.unwrap_or_else(|_| Err(Failure::Unsent("connecting was cut off".to_owned())))
     }
 
     pub(super) async fn ask(
@@ -109,34 +121,47 @@ impl Postgres {
 
     /// One statement, one round trip. A connection that failed is not used again, nor are those opened beside it.
     async fn run(&self, statement: String) -> Result<Vec<PgRow>, Failure> {
-        let pool = self.pool();
-        let mut connection = pool.acquire().await.map_err(|error| Failure::Unsent(error.to_string()))?;
-        let call = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut *connection);
-        let failure = match timeout(self.call_timeout, call).await {
-            Ok(Ok(rows)) => return Ok(rows),
+        let _place = self.place().await?;
+        let idle = self.idle().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => connect(&self.options).await?,
+        };
+        let call = sqlx::raw_sql(AssertSqlSafe(statement)).fetch_all(&mut connection);
+        let answer = match timeout(self.call_timeout, call).await {
+            Ok(Ok(rows)) => Ok(rows),
             Ok(Err(Error::Database(error))) => {
                 let code = error.code().unwrap_or_default();
-                return Err(Failure::Refused(format!("{code}: {}", error.message())));
+                Err(Failure::Refused(format!("{code}: {}", error.message())))
             }
-            Ok(Err(error)) => Failure::Unanswered(error.to_string()),
-            Err(_) => Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis())),
+            Ok(Err(error)) => Err(Failure::Unanswered(error.to_string())),
+            Err(_) => {
+                Err(Failure::Unanswered(format!("no answer within {} ms", self.call_timeout.as_millis())))
+            }
         };
-        drop(connection.detach());
-        *self.pool.lock().unwrap_or_else(PoisonError::into_inner) = self::pool(&self.options);
-        Err(failure)
+        match &answer {
+            Ok(_) => self.idle().push(connection),
+            Err(Failure::Unanswered(_)) => self.idle().clear(),
+            Err(_) => {}
+        }
+        answer
     }
 
-    fn pool(&self) -> PgPool {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Who has one may connect where nothing is idle: so there are never more connections than places.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Failure> {
+        self.places.clone().acquire_owned().await.map_err(|error| Failure::Unsent(error.to_string()))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn pool(options: &PgConnectOptions) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .test_before_acquire(false)
-        .connect_lazy_with(options.clone())
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, Failure> {
+    match timeout(CONNECT_TIMEOUT, PgConnection::connect_with(options)).await {
+        Ok(connected) => connected.map_err(|error| Failure::Unsent(error.to_string())),
+        Err(_) => Err(Failure::Unsent(format!("no connection within {} ms", CONNECT_TIMEOUT.as_millis()))),
+    }
 }
 
 /// In text, as a plain query answers.
@@ -154,7 +179,7 @@ impl std::fmt::Debug for Postgres {
 const CREATE: &str = include_str!("../../../../migrations/postgres/0004_lock_leases.sql");
 const UNDEFINED_TABLE: &str = "42P01";
 /// Calls at once: a lane's, its releases, and the renewal.
-const CONNECTIONS_MAX: u32 = 8;
+const CONNECTIONS_MAX: usize = 8;
 /// Longer than a call: it has the name look-up, TLS and the log-in in it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is swept is rare: only what a process that died had held.

@@ -64,6 +64,8 @@ pub use reconcile::{
 pub use session::Session;
 #[cfg(test)]
 pub(crate) use simulated::{Faults, Simulated};
+#[cfg(test)]
+pub(crate) use tests::fresh_database;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 

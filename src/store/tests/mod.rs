@@ -18,6 +18,8 @@ mod waiting;
 mod watermark;
 mod world;
 
+pub(crate) use servers::fresh_database;
+
 use crate::order::{Basis, Entry, Kind, Outcome, decide};
 use crate::store::{StoreError, Wanted};
 use actions::{

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The URL of a fresh database.
-pub(super) async fn fresh_database() -> String {
+pub(crate) async fn fresh_database() -> String {
     let server = server();
     let name = format!("test_{}", unique());
     let mut connection = PgConnection::connect(server).await.unwrap();

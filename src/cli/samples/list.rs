@@ -30,21 +30,37 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
         "10-refund_failed.xml" "11-transaction_retried.xml";
     "btcpay": "01-InvoiceCreated.json" "02-InvoiceReceivedPayment.json" "03-InvoicePaymentSettled.json"
         "04-InvoicePaymentSettled.json" "05-InvoiceSettled.json" "06-InvoiceExpired.json"
-        "07-InvoiceSettled.json" "08-InvoiceInvalid.json";
+        "07-InvoiceSettled.json" "08-InvoiceInvalid.json"
+        "09-InvoiceRefund.json";
     "cashfree": "01-PAYMENT_SUCCESS_WEBHOOK.json" "02-PAYMENT_CHARGES_WEBHOOK.json"
         "03-PAYMENT_FAILED_WEBHOOK.json" "04-REFUND_STATUS_WEBHOOK.json" "05-PAYMENT_SUCCESS_WEBHOOK.json"
         "06-REFUND_STATUS_WEBHOOK.json" "07-PAYMENT_SUCCESS_WEBHOOK.json" "08-DISPUTE_CREATED.json"
-        "09-DISPUTE_CLOSED.json" "10-AUTO_REFUND_STATUS_WEBHOOK.json";
+        "09-DISPUTE_CLOSED.json" "10-AUTO_REFUND_STATUS_WEBHOOK.json"
+        "11-SUBSCRIPTION_PAYMENT_SUCCESS.json"
+        "12-SUBSCRIPTION_REFUND_STATUS.json"
+        "13-SUBSCRIPTION_PAYMENT_FAILED.json"
+        "14-SUBSCRIPTION_AUTH_STATUS.json";
     "checkout-com": "01-payment_approved.json" "02-payment_approved.json" "03-payment_captured.json"
         "04-payment_refunded.json" "05-payment_captured.json" "06-payment_declined.json"
         "07-payment_voided.json" "08-payment_captured.json" "09-dispute_received.json"
         "10-dispute_evidence_required.json" "11-dispute_lost.json" "12-payment_capture_declined.json"
         "13-payment_refund_pending.json" "14-card_updated.json" "15-payment_approved.json"
-        "16-payment_captured.json";
+        "16-payment_captured.json"
+        "17-payment_approved.json"
+        "18-payment_authentication_failed.json"
+        "19-request_for_information_received.json";
     "coinbase-business": "01-checkout.payment.success.json" "02-checkout.payment.failed.json"
         "03-checkout.payment.expired.json" "04-checkout.refund.success.json"
         "05-checkout.payment.success.json" "06-checkout.refund.success.json"
-        "07-checkout.refund.success.json";
+        "07-checkout.refund.success.json"
+        "08-payment_session.authorization_succeeded.json"
+        "09-payment_session.capture_succeeded.json"
+        "10-payment_session.capture_succeeded.json"
+        "11-payment_session.void_succeeded.json"
+        "12-payment_session.refund_pending.json"
+        "13-payment_session.refund_succeeded.json"
+        "14-payment_session.authorization_failed.json"
+        "15-payments.transfers.completed.json";
     "coinbase-commerce": "01-charge-created.json" "02-charge-pending.json" "03-charge-confirmed.json"
         "04-charge-resolved.json" "05-charge-failed.json" "06-charge-confirmed.json"
         "07-charge-resolved.json" "08-charge-failed.json" "09-charge-failed.json";
@@ -55,7 +71,8 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
     "github": "01-ping.json" "02-ping.form";
     "globalpayments": "01-SALE-INITIATED.json" "02-SALE-CAPTURED.json" "03-SALE-FUNDED.json"
         "04-SALE-PREAUTHORIZED.json" "05-SALE-DECLINED.json" "06-SALE-CAPTURED.json"
-        "07-REFUND-CAPTURED.json";
+        "07-REFUND-CAPTURED.json"
+        "08-SALE-BATCHED.json";
     "gocardless": "01-events.json";
     "lemonsqueezy": "01-order_created.json" "02-order_refunded.json" "03-order_refunded.json"
         "04-order_created.json" "05-subscription_payment_success.json"
@@ -96,7 +113,8 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
         "19-payment.dispute.won.json" "20-invoice.paid.json" "21-subscription.charged.json"
         "22-payment.captured.json" "23-virtual_account.credited.json" "24-qr_code.credited.json"
         "25-subscription.activated.json" "26-payment.captured.json" "27-payment.dispute.lost.json"
-        "28-payment.dispute.closed.json" "29-settlement.processed.json";
+        "28-payment.dispute.closed.json" "29-settlement.processed.json"
+        "30-payment.pending.json";
     "recurly": "01-charge_invoice.paid.json";
     "shopify": "01-orders-create.json" "02-orders-create.json" "03-order_transactions-create.json"
         "04-orders-paid.json" "05-order_transactions-create.json" "06-refunds-create.json"
@@ -125,6 +143,12 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
         "05-payment.authorized.json" "06-payment.canceled.json" "07-payment.failed.json";
     "worldpay": "01-authorized.json" "02-authorized.json" "03-sentForSettlement.json" "04-settled.json"
         "05-refused.json" "06-cancelledByCustomer.json" "07-sentForRefund.json" "08-sentForSettlement.json"
-        "09-refunded.json" "10-sentForSettlement.json" "11-sentForSettlement.json";
+        "09-refunded.json" "10-sentForSettlement.json" "11-sentForSettlement.json"
+        "12-settled.json"
+        "13-settlementFailed.json"
+        "14-sentForSettlement.json"
+        "15-chargedBack.json"
+        "16-tokenCreated.json"
+        "17-refused.json";
     "xendit": "01-payment.capture.json";
 };

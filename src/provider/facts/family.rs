@@ -88,6 +88,13 @@ impl Family {
         self.rules.iter().any(|rule| rule.is_for(type_name))
     }
 
+    /// Whether a rule names the type, or the family does and a rule goes by the status alone.
+    #[cfg(test)]
+    pub(super) fn decides(&self, type_name: &str) -> bool {
+        let takes_all = self.types.include("");
+        self.rules.iter().any(|rule| rule.types.include(type_name) || rule.types.is_empty() && !takes_all)
+    }
+
     /// What the event says, by the first rule that fits; nothing where none does.
     pub(super) fn statement(
         &self,

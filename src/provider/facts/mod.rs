@@ -220,6 +220,14 @@ impl FactReader {
         (payment.ok(), statement, family.order(view))
     }
 
+    /// Whether somebody decided what events of this type mean, whatever their status is.
+    #[cfg(test)]
+    pub(super) fn decides(&self, type_name: &str) -> bool {
+        let family = self.families.iter().find(|family| family.reads(type_name));
+        family.is_some_and(|family| family.decides(type_name))
+            || self.noted.iter().any(|(types, _)| types.include(type_name))
+    }
+
     /// Why an event states nothing that no rule fits.
     fn without_a_rule(&self, type_name: &str, is_known: bool) -> Statement {
         let noted = self.noted.iter().find(|(types, _)| types.include(type_name));

@@ -1,6 +1,7 @@
 //! What providers' webhooks must verify and say, as tables.
 
 mod blocks;
+mod catalogues;
 mod damage;
 mod facts;
 mod guide;

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::Object;
 
-use super::acting::Acting;
 use super::coupons::only_post;
-use super::desk::Desk;
-use super::given::{invalid, read};
-use super::page;
+use super::paging;
+use super::request_actor::RequestActor;
+use super::request_body::{invalid, read};
+use super::state::AdminState;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
@@ -50,7 +50,7 @@ pub(super) struct NewAcknowledgement {
 
 /// What was settled of an order.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SettledOrder {
+pub(super) struct AcknowledgedOrder {
     order: String,
     source: String,
     /// The anomalies that it has, each with its sums: with others it counts again.
@@ -59,7 +59,7 @@ pub(super) struct SettledOrder {
 
 /// What was settled of an event.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SettledEvent {
+pub(super) struct AcknowledgedEvent {
     event: String,
     source: String,
     /// How much: that it is parked or dead, and each body in conflict with it; of a cause, how many failures.
@@ -70,7 +70,7 @@ pub(super) struct SettledEvent {
 
 /// What was settled of a movement of money.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SettledMovement {
+pub(super) struct AcknowledgedMovement {
     reference: String,
     source: String,
     /// How many findings, each with the detail that it has: with another it counts again.
@@ -80,12 +80,12 @@ pub(super) struct SettledMovement {
 /// In which way an event can need a person.
 const CAUSES: [&str; 3] = ["parked", "dead", "conflict"];
 
-pub(super) fn routes(desk: &Desk) -> Router {
+pub(super) fn routes(admin: &AdminState) -> Router {
     Router::new()
         .route("/api/v1/orders/{source}/{id}/acknowledgements", post(order).fallback(only_post))
         .route("/api/v1/events/{source}/{id}/acknowledgements", post(event).fallback(only_post))
         .route("/api/v1/findings/{source}/{reference}/acknowledgements", post(finding).fallback(only_post))
-        .with_state(desk.clone())
+        .with_state(admin.clone())
         .layer(from_fn(apart))
 }
 
@@ -94,20 +94,20 @@ pub(super) fn routes(desk: &Desk) -> Router {
     ("source" = String, Path, description = "The source"),
     ("id" = String, Path, description = "The order's id"),
 ), responses(
-    (status = 200, description = "What was settled", body = SettledOrder),
+    (status = 200, description = "What was settled", body = AcknowledgedOrder),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No such order, or it has no anomaly", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn order(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Json<SettledOrder>, Problem> {
-    let key = page::key(path, Code::UnknownOrder)?;
-    let by = by(&desk, request).await?;
-    let anomalies = settle_order(&desk, &key, &by).await?;
-    Ok(Json(SettledOrder { order: key.id.to_string(), source: key.source.to_string(), anomalies }))
+) -> Result<Json<AcknowledgedOrder>, Problem> {
+    let key = paging::key(path, Code::UnknownOrder)?;
+    let by = by(&admin, request).await?;
+    let anomalies = settle_order(&admin, &key, &by).await?;
+    Ok(Json(AcknowledgedOrder { order: key.id.to_string(), source: key.source.to_string(), anomalies }))
 }
 
 /// Settles what needs a person about an event: that it is parked or dead, and every body in conflict with it; or all that
@@ -116,22 +116,22 @@ pub(super) async fn order(
     ("source" = String, Path, description = "The source"),
     ("id" = String, Path, description = "The event's id"),
 ), responses(
-    (status = 200, description = "What was settled", body = SettledEvent),
+    (status = 200, description = "What was settled", body = AcknowledgedEvent),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No such event, or nothing about it needs a person", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn event(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Json<SettledEvent>, Problem> {
-    let key = page::key(path, Code::UnknownEvent)?;
-    let acting = Acting::of(&request)?;
-    let NewEventAcknowledgement { note, by, cause } = read(&desk.bodies, request).await?;
-    let by = acting.by(by.as_deref(), Some(&note)).map_err(invalid)?;
-    let SettledCause { settled, is_cut } = settle_event(&desk, &key, cause.as_deref(), &by).await?;
-    Ok(Json(SettledEvent {
+) -> Result<Json<AcknowledgedEvent>, Problem> {
+    let key = paging::key(path, Code::UnknownEvent)?;
+    let actor = RequestActor::of(&request)?;
+    let NewEventAcknowledgement { note, by, cause } = read(&admin.bodies, request).await?;
+    let by = actor.by(by.as_deref(), Some(&note)).map_err(invalid)?;
+    let SettledCause { settled, is_cut } = settle_event(&admin, &key, cause.as_deref(), &by).await?;
+    Ok(Json(AcknowledgedEvent {
         event: key.id.to_string(),
         source: key.source.to_string(),
         settled,
@@ -144,32 +144,32 @@ pub(super) async fn event(
     ("source" = String, Path, description = "The source"),
     ("reference" = String, Path, description = "The movement's reference"),
 ), responses(
-    (status = 200, description = "What was settled", body = SettledMovement),
+    (status = 200, description = "What was settled", body = AcknowledgedMovement),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No finding of such a movement is open", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn finding(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Json<SettledMovement>, Problem> {
-    let key = page::key(path, Code::UnknownFinding)?;
-    let by = by(&desk, request).await?;
-    let settled = settle_finding(&desk, &key, &by).await?;
-    Ok(Json(SettledMovement { reference: key.id.to_string(), source: key.source.to_string(), settled }))
+) -> Result<Json<AcknowledgedMovement>, Problem> {
+    let key = paging::key(path, Code::UnknownFinding)?;
+    let by = by(&admin, request).await?;
+    let settled = settle_finding(&admin, &key, &by).await?;
+    Ok(Json(AcknowledgedMovement { reference: key.id.to_string(), source: key.source.to_string(), settled }))
 }
 
-async fn by(desk: &Desk, request: Request) -> Result<By, Problem> {
-    let acting = Acting::of(&request)?;
-    let NewAcknowledgement { note, by } = read(&desk.bodies, request).await?;
-    acting.by(by.as_deref(), Some(&note)).map_err(invalid)
+async fn by(admin: &AdminState, request: Request) -> Result<By, Problem> {
+    let actor = RequestActor::of(&request)?;
+    let NewAcknowledgement { note, by } = read(&admin.bodies, request).await?;
+    actor.by(by.as_deref(), Some(&note)).map_err(invalid)
 }
 
 /// Tells which anomalies were settled.
-pub(super) async fn settle_order(desk: &Desk, order: &Key, by: &By) -> Result<Vec<String>, Problem> {
-    let settled = desk.store.acknowledge(order, by).await?;
-    desk.count_again();
+pub(super) async fn settle_order(admin: &AdminState, order: &Key, by: &By) -> Result<Vec<String>, Problem> {
+    let settled = admin.store.acknowledge(order, by).await?;
+    admin.count_again();
     if settled.is_empty() {
         return Err(Problem::new(Code::UnknownOrder).detail("There is no order of this id with an anomaly."));
     }
@@ -178,17 +178,19 @@ pub(super) async fn settle_order(desk: &Desk, order: &Key, by: &By) -> Result<Ve
 
 /// Tells how much was settled: of the event, or of all that failed in the way `cause` says for the same reason.
 pub(super) async fn settle_event(
-    desk: &Desk,
+    admin: &AdminState,
     event: &Key,
     cause: Option<&str>,
     by: &By,
 ) -> Result<SettledCause, Problem> {
-    page::one_of("cause", cause, CAUSES.into_iter())?;
+    paging::one_of("cause", cause, CAUSES.into_iter())?;
     let done = match cause {
-        Some(outcome) => desk.store.acknowledge_cause(event, outcome, by).await?,
-        None => SettledCause { settled: desk.store.acknowledge_event(event, None, by).await?, is_cut: false },
+        Some(outcome) => admin.store.acknowledge_cause(event, outcome, by).await?,
+        None => {
+            SettledCause { settled: admin.store.acknowledge_event(event, None, by).await?, is_cut: false }
+        }
     };
-    desk.count_again();
+    admin.count_again();
     if done.settled == 0 {
         let nothing = match cause {
             Some(_) => "Nothing is left that failed for the cause of an event of this id.",
@@ -200,8 +202,8 @@ pub(super) async fn settle_event(
 }
 
 /// Tells how many findings were settled.
-pub(super) async fn settle_finding(desk: &Desk, movement: &Key, by: &By) -> Result<usize, Problem> {
-    let settled = desk.store.acknowledge_findings(movement, by).await?;
+pub(super) async fn settle_finding(admin: &AdminState, movement: &Key, by: &By) -> Result<usize, Problem> {
+    let settled = admin.store.acknowledge_findings(movement, by).await?;
     if settled == 0 {
         return Err(Problem::new(Code::UnknownFinding).detail("No finding of this movement is open."));
     }
@@ -209,5 +211,5 @@ pub(super) async fn settle_finding(desk: &Desk, movement: &Key, by: &By) -> Resu
 }
 
 fn cause_words() -> Object {
-    page::described(CAUSES.into_iter())
+    paging::described(CAUSES.into_iter())
 }

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page;
+use super::paging;
 use crate::http::Problem;
 use crate::http::problem::Body;
 use crate::store::{ActionRow, Store};
@@ -41,9 +41,9 @@ pub(super) async fn list(
     State(store): State<Store>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Actions>, Problem> {
-    let which = page::query(which)?;
-    let rows = page::rows(which.limit)?;
+    let which = paging::query(which)?;
+    let rows = paging::rows(which.limit)?;
     let mut actions = store.actions(which.after, rows + 1).await?;
-    let after = page::cut(&mut actions, rows, |action| action.action_id);
+    let after = paging::cut(&mut actions, rows, |action| action.action_id);
     Ok(Json(Actions { actions, after }))
 }

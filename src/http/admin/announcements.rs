@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page;
+use super::paging;
 use super::streams::Streams;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
@@ -32,7 +32,7 @@ const AWAY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the routes work with.
 #[derive(Debug, Clone)]
-pub(super) struct Announcing {
+pub(super) struct AnnouncementsState {
     pub(super) store: Store,
     /// How often the log is looked at while somebody waits.
     pub(super) poll: Duration,
@@ -56,7 +56,7 @@ pub(super) struct Which {
 
 /// What changed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Page {
+pub(super) struct AnnouncementPage {
     /// Each order and each settlement once, in the order of its last change.
     announcements: Vec<Announcement>,
     /// What to ask with for the rest.
@@ -68,26 +68,26 @@ pub(super) struct Page {
 /// Orders and settlements that changed since the cursor `after`, as they are now.
 #[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(Which),
     security((), ("token" = [])), responses(
-    (status = 200, description = "What changed", body = Page),
+    (status = 200, description = "What changed", body = AnnouncementPage),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 410, description = "The cursor fell off the log, or is from another epoch: begin without one",
         body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(announcing): State<Announcing>,
+    State(state): State<AnnouncementsState>,
     which: Result<Query<Which>, QueryRejection>,
-) -> Result<Json<Page>, Problem> {
-    let which = page::query(which)?;
-    let limit = page::within("limit", which.limit, 1..=ANNOUNCEMENTS_MAX, ANNOUNCEMENTS_DEFAULT)?;
-    let wait = page::within("wait_s", which.wait_s, 0..=WAIT_MAX_S, 0)?;
+) -> Result<Json<AnnouncementPage>, Problem> {
+    let which = paging::query(which)?;
+    let limit = paging::within("limit", which.limit, 1..=ANNOUNCEMENTS_MAX, ANNOUNCEMENTS_DEFAULT)?;
+    let wait = paging::within("wait_s", which.wait_s, 0..=WAIT_MAX_S, 0)?;
     let until = Instant::now() + Duration::from_secs(wait.into());
     let cursor = which.after.as_deref().map(Cursor::read).transpose()?.flatten();
     loop {
-        let found = announcing.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
-        if !found.told.is_empty() || Instant::now() + announcing.poll > until {
+        let found = state.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
+        if !found.told.is_empty() || Instant::now() + state.poll > until {
             return Ok(Json(found.into()));
         }
-        sleep(announcing.poll).await;
+        sleep(state.poll).await;
     }
 }
 
@@ -112,23 +112,23 @@ pub(super) struct Begin {
     (status = 503, description = "Too many streams are open", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn stream(
-    State(announcing): State<Announcing>,
+    State(state): State<AnnouncementsState>,
     headers: HeaderMap,
     begin: Result<Query<Begin>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let after = page::query(begin)?.after;
+    let after = paging::query(begin)?.after;
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let cursor = last_seen.or(after.as_deref()).map(Cursor::read).transpose()?.flatten();
     // A cursor that is gone is a status, not the end of a stream that has begun.
-    let found = announcing.after(cursor, ANNOUNCEMENTS_DEFAULT).await?.ok_or(Code::CursorGone)?;
-    let streams = announcing.streams.clone();
+    let found = state.after(cursor, ANNOUNCEMENTS_DEFAULT).await?.ok_or(Code::CursorGone)?;
+    let streams = state.streams.clone();
     let first = Cursor { epoch: found.epoch, position: cursor.map_or(0, |cursor| cursor.position) };
-    let pages = stream::unfold((announcing, first, Some(found)), |(announcing, cursor, found)| async move {
+    let pages = stream::unfold((state, first, Some(found)), |(state, cursor, found)| async move {
         let found = match found {
             Some(found) => found,
-            None => announcing.wait_after(cursor).await?,
+            None => state.wait_after(cursor).await?,
         };
-        Some((found.told, (announcing, Cursor { position: found.next, ..cursor }, None)))
+        Some((found.told, (state, Cursor { position: found.next, ..cursor }, None)))
     });
     streams.tell(pages.flat_map(move |told| {
         stream::iter(told.into_iter().filter_map(move |one| {
@@ -138,7 +138,7 @@ pub(super) async fn stream(
     }))
 }
 
-impl Announcing {
+impl AnnouncementsState {
     /// At most `limit` announcements after the cursor; none at all if it is gone.
     async fn after(&self, cursor: Option<Cursor>, limit: u32) -> Result<Option<Announcements>, StoreError> {
         let found = self.store.announcements(cursor.map_or(0, |cursor| cursor.position), limit).await?;
@@ -158,7 +158,7 @@ impl Announcing {
     }
 }
 
-impl From<Announcements> for Page {
+impl From<Announcements> for AnnouncementPage {
     fn from(found: Announcements) -> Self {
         let after = Cursor { epoch: found.epoch, position: found.next }.show();
         Self { announcements: found.told, after, at_end: found.at_end }
@@ -182,7 +182,7 @@ impl Cursor {
         text.split_once('-')
             .and_then(|(epoch, position)| Some(Self { epoch: number(epoch)?, position: number(position)? }))
             .map(Some)
-            .ok_or_else(|| page::invalid("after: expected the `after` of an answer"))
+            .ok_or_else(|| paging::invalid("after: expected the `after` of an answer"))
     }
 
     fn show(self) -> String {

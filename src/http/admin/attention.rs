@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::desk::Desk;
+use super::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::store::{FailureCause, OpenAnomaly, OrderFilter, OrderRow, WaitingCount};
 
@@ -38,17 +38,17 @@ impl Attention {
 #[utoipa::path(get, path = "/api/v1/attention", tag = "attention", security((), ("token" = [])), responses(
     (status = 200, description = "What nobody has settled", body = Attention),
 ))]
-pub(super) async fn list(State(desk): State<Desk>) -> Result<Json<Attention>, Problem> {
-    read(&desk).await.map(Json)
+pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<Attention>, Problem> {
+    read(&admin).await.map(Json)
 }
 
-pub(super) async fn read(desk: &Desk) -> Result<Attention, Problem> {
+pub(super) async fn read(admin: &AdminState) -> Result<Attention, Problem> {
     let unclaimed = OrderFilter { unclaimed: true, limit: TOLD_MAX, ..OrderFilter::default() };
-    let store = &desk.store;
+    let store = &admin.store;
     Ok(Attention {
         failures: store.failure_causes().await?,
         anomalies: store.open_anomalies(TOLD_MAX).await?,
         unclaimed: store.orders(&unclaimed).await?.rows,
-        waiting: store.waiting_money(&desk.waiting, received_now()).await?,
+        waiting: store.waiting_money(&admin.waiting, received_now()).await?,
     })
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::given::{id, invalid, read, whole};
+use super::request_body::{id, invalid, read, whole};
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
@@ -31,7 +31,7 @@ const BODIES_BYTES_MAX: usize = 64 * BODY_BYTES_MAX;
 
 /// What coupons are served with. Redemptions go through intake, which commits those that come together in one group.
 #[derive(Debug, Clone)]
-pub(super) struct Till {
+pub(super) struct CouponsState {
     store: Store,
     intake: Intake,
     limits: BodyLimits,
@@ -53,7 +53,7 @@ pub(super) struct NewCoupon {
 /// Who wants to redeem a coupon.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct NewRedemption {
     /// Who: a customer, a card, a cart, as the merchant counts. Each has a coupon once.
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$")]
     redeemer: String,
@@ -65,7 +65,7 @@ pub(super) struct Asked {
 /// That a redeemer has a coupon.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Redemption)]
-pub(super) struct Has {
+pub(super) struct RedemptionBody {
     code: String,
     redeemer: String,
     /// For which order the redeemer has it: with `held`, the order that was named when it was granted.
@@ -83,7 +83,7 @@ pub(super) fn routes(store: Store, intake: Intake) -> Router {
         .route("/api/v1/coupons/{code}", get(one).fallback(only_get))
         .route("/api/v1/coupons/{code}/redemptions", post(redeem).fallback(only_post))
         .route("/api/v1/coupons/{code}/redemptions/{redeemer}", delete(give_back).fallback(only_delete))
-        .with_state(Till {
+        .with_state(CouponsState {
             store,
             intake,
             limits: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
@@ -100,15 +100,15 @@ pub(super) fn routes(store: Store, intake: Intake) -> Router {
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
-    State(till): State<Till>,
+    State(state): State<CouponsState>,
     request: Request,
 ) -> Result<(StatusCode, Json<CouponRow>), Problem> {
-    let NewCoupon { code, max_redemptions } = read(&till.limits, request).await?;
+    let NewCoupon { code, max_redemptions } = read(&state.limits, request).await?;
     let code = id("code", &code)?;
     if max_redemptions < 0 {
         return Err(invalid("max_redemptions: expected 0 or more"));
     }
-    let (coupon, is_new) = till.store.create_coupon(&code, max_redemptions).await?;
+    let (coupon, is_new) = state.store.create_coupon(&code, max_redemptions).await?;
     if coupon.max_redemptions != max_redemptions {
         let stands = format!("its max_redemptions is {}", coupon.max_redemptions);
         return Err(Problem::new(Code::CouponDiffers).detail(stands));
@@ -124,19 +124,19 @@ pub(super) async fn create(
     (status = 404, description = "No such coupon", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn one(
-    State(till): State<Till>,
+    State(state): State<CouponsState>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<CouponRow>, Problem> {
     let code = code_of(path)?;
-    till.store.coupon(&code).await?.map(Json).ok_or(Code::UnknownCoupon.into())
+    state.store.coupon(&code).await?.map(Json).ok_or(Code::UnknownCoupon.into())
 }
 
 /// Redeems a coupon. Sent again, it tells that the redeemer has it, and for which order.
-#[utoipa::path(post, path = "/api/v1/coupons/{code}/redemptions", tag = "coupons", request_body = Asked, security((), ("token" = [])), params(
+#[utoipa::path(post, path = "/api/v1/coupons/{code}/redemptions", tag = "coupons", request_body = NewRedemption, security((), ("token" = [])), params(
     ("code" = String, Path, description = "The coupon"),
 ), responses(
-    (status = 201, description = "The redeemer has it now", body = Has),
-    (status = 200, description = "The redeemer had it already", body = Has),
+    (status = 201, description = "The redeemer has it now", body = RedemptionBody),
+    (status = 200, description = "The redeemer had it already", body = RedemptionBody),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No such coupon", body = Body, content_type = "application/problem+json"),
     (status = 409, description = "Nothing is left", body = Body, content_type = "application/problem+json"),
@@ -144,25 +144,28 @@ pub(super) async fn one(
     (status = 503, description = "It is not known to be redeemed: send it again", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn redeem(
-    State(till): State<Till>,
+    State(state): State<CouponsState>,
     path: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<(StatusCode, Json<Has>), Problem> {
+) -> Result<(StatusCode, Json<RedemptionBody>), Problem> {
     let code = code_of(path)?;
-    let Asked { redeemer, order } = read(&till.limits, request).await?;
+    let NewRedemption { redeemer, order } = read(&state.limits, request).await?;
     let redeemer = id("redeemer", &redeemer)?;
     let order = order.map(|order| id("order", &order)).transpose()?;
     let redemption = Redemption { code, redeemer, order };
-    let redeemed = till.intake.redeem(redemption.clone(), Instant::now()).await.map_err(Code::from)?;
+    let redeemed = state.intake.redeem(redemption.clone(), Instant::now()).await.map_err(Code::from)?;
     let Redemption { code, redeemer, order } = redemption;
     let (status, order) = match redeemed {
         Redeemed::Granted => (StatusCode::CREATED, order.map(|order| order.to_string())),
-        Redeemed::Held => (StatusCode::OK, till.store.order_of_redemption(&code, &redeemer).await?),
+        Redeemed::Held => (StatusCode::OK, state.store.order_of_redemption(&code, &redeemer).await?),
         Redeemed::SoldOut => return Err(Code::SoldOut.into()),
         Redeemed::Unknown => return Err(Code::UnknownCoupon.into()),
     };
     let outcome = redeemed.as_str();
-    Ok((status, Json(Has { code: code.to_string(), redeemer: redeemer.to_string(), order, outcome })))
+    Ok((
+        status,
+        Json(RedemptionBody { code: code.to_string(), redeemer: redeemer.to_string(), order, outcome }),
+    ))
 }
 
 /// Takes a redemption back, so that another redeemer may have it.
@@ -174,13 +177,13 @@ pub(super) async fn redeem(
     (status = 404, description = "The redeemer does not have it", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn give_back(
-    State(till): State<Till>,
+    State(state): State<CouponsState>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let names =
         path.ok().and_then(|Path((code, redeemer))| Some((Id::new(&code).ok()?, Id::new(&redeemer).ok()?)));
     let (code, redeemer) = names.ok_or(Problem::new(Code::UnknownRedemption))?;
-    if till.store.give_back(&code, &redeemer).await? {
+    if state.store.give_back(&code, &redeemer).await? {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Code::UnknownRedemption.into())

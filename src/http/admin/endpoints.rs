@@ -8,9 +8,9 @@ use axum::{Json, Router};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::acting::Acting;
 use super::coupons::only_post;
-use super::given::invalid;
+use super::request_actor::RequestActor;
+use super::request_body::invalid;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
 use crate::http::public::only_get;
@@ -98,7 +98,7 @@ fn named(path: Result<Path<String>, PathRejection>) -> Result<String, Problem> {
 }
 
 fn acting(request: &Request) -> Result<By, Problem> {
-    Acting::of(request)?.by(None, None).map_err(invalid)
+    RequestActor::of(request)?.by(None, None).map_err(invalid)
 }
 
 async fn shown(store: &Store, name: &str, is_there: bool) -> Result<Json<EndpointRow>, Problem> {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::desk::Desk;
-use super::page;
+use super::paging;
+use super::state::AdminState;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
 use crate::order::{Key, Outcome};
@@ -57,14 +57,14 @@ pub(super) struct Events {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Events>, Problem> {
-    let which = page::query(which)?;
-    let rows = page::rows(which.limit)?;
-    page::begins(which.after.as_deref())?;
-    desk.filter_by_source(which.source.as_deref()).await?;
-    page::one_of("outcome", which.outcome.as_deref(), Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
+    let which = paging::query(which)?;
+    let rows = paging::rows(which.limit)?;
+    paging::begins(which.after.as_deref())?;
+    admin.filter_by_source(which.source.as_deref()).await?;
+    paging::one_of("outcome", which.outcome.as_deref(), Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
     let filter = EventFilter {
         unread: Vec::new(),
         id: None,
@@ -76,7 +76,7 @@ pub(super) async fn list(
         after: which.after,
         limit: rows,
     };
-    let List { rows: events, after, .. } = desk.store.events(&filter).await?;
+    let List { rows: events, after, .. } = admin.store.events(&filter).await?;
     Ok(Json(Events { events, after }))
 }
 
@@ -92,7 +92,7 @@ pub(super) async fn one(
     State(store): State<Store>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EventRow>, Problem> {
-    let key = page::key(path, Code::UnknownEvent)?;
+    let key = paging::key(path, Code::UnknownEvent)?;
     find(&store, &key).await.map(Json)
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn raw(
     State(store): State<Store>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let key = page::key(path, Code::UnknownEvent)?;
+    let key = paging::key(path, Code::UnknownEvent)?;
     let Some(bytes) = store.raw(&key).await? else {
         find(&store, &key).await?;
         return Err(Code::BodyPurged.into());
@@ -132,7 +132,7 @@ pub(super) async fn raw_conflict(
     path: Result<Path<(String, String, String)>, PathRejection>,
 ) -> Result<Response, Problem> {
     let Path((source, id, sha256)) = path.map_err(|_| Code::UnknownEvent)?;
-    let key = page::key(Ok(Path((source, id))), Code::UnknownEvent)?;
+    let key = paging::key(Ok(Path((source, id))), Code::UnknownEvent)?;
     let conflict = store.conflicts_of(&key).await?.into_iter().find(|own| own.body_sha256 == sha256);
     let conflict = conflict.ok_or(Code::UnknownEvent)?;
     conflict.payload.map(download).ok_or(Code::BodyPurged.into())
@@ -152,5 +152,5 @@ pub(super) async fn find(store: &Store, key: &Key) -> Result<EventRow, Problem> 
 }
 
 fn outcome_words() -> Object {
-    page::described(Outcome::ALL.iter().map(|outcome| outcome.as_str()))
+    paging::described(Outcome::ALL.iter().map(|outcome| outcome.as_str()))
 }

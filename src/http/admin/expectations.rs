@@ -14,9 +14,9 @@ use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
 use super::coupons::only_post;
-use super::desk::Desk;
-use super::given::{invalid, read, read_lines};
-use super::page;
+use super::paging;
+use super::request_body::{invalid, read, read_lines};
+use super::state::AdminState;
 use super::terms::{NewExpectation, NewTerms};
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
@@ -33,7 +33,7 @@ const BODIES_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 
 /// What expectations are kept with.
 #[derive(Debug, Clone)]
-pub(super) struct Counter {
+pub(super) struct ExpectationsState {
     store: Store,
     sources: Sources,
     limits: BodyLimits,
@@ -41,7 +41,7 @@ pub(super) struct Counter {
 
 /// What became of a statement.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Answer {
+pub(super) struct StatedExpectation {
     /// `stated` now, `held` since before, or `superseded` by a higher revision.
     outcome: &'static str,
     #[serde(flatten)]
@@ -50,13 +50,13 @@ pub(super) struct Answer {
 
 /// What became of each statement, in their order.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Answers {
-    expectations: Vec<LineAnswer>,
+pub(super) struct StatedLines {
+    expectations: Vec<StatedLine>,
 }
 
 /// What became of one of many.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LineAnswer {
+pub(super) struct StatedLine {
     ledger: String,
     order: String,
     revision: i64,
@@ -94,14 +94,14 @@ pub(super) struct Settlements {
     after: Option<String>,
 }
 
-pub(super) fn routes(desk: &Desk) -> Router {
+pub(super) fn routes(admin: &AdminState) -> Router {
     let limits = BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX);
     Router::new()
         .route("/api/v1/expectations", post(create_many).fallback(only_post))
         .route("/api/v1/expectations/{ledger}/{order}", get(one).put(create).fallback(only_get_and_put))
         .route("/api/v1/expectations/{ledger}/{order}/returned", post(returned).fallback(only_post))
         .route("/api/v1/settlements", get(list).fallback(only_get))
-        .with_state(Counter { store: desk.store.clone(), sources: desk.sources.clone(), limits })
+        .with_state(ExpectationsState { store: admin.store.clone(), sources: admin.sources.clone(), limits })
         .layer(from_fn(apart))
 }
 
@@ -110,30 +110,30 @@ pub(super) fn routes(desk: &Desk) -> Router {
     ("ledger" = String, Path, description = "The ledger: that of its sources, by default a source's own name"),
     ("order" = String, Path, description = "The merchant's id of the order"),
 ), responses(
-    (status = 201, description = "It counts from now on", body = Answer),
-    (status = 200, description = "It stood already, or a higher revision counts", body = Answer),
+    (status = 201, description = "It counts from now on", body = StatedExpectation),
+    (status = 200, description = "It stood already, or a higher revision counts", body = StatedExpectation),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No source is in this ledger", body = Body, content_type = "application/problem+json"),
     (status = 409, description = "This revision stands with other terms, which count", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
-    State(counter): State<Counter>,
+    State(state): State<ExpectationsState>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<(StatusCode, Json<Answer>), Problem> {
-    let (ledger, order) = counter.order(path)?;
-    let terms: NewTerms = read(&counter.limits, request).await?;
+) -> Result<(StatusCode, Json<StatedExpectation>), Problem> {
+    let (ledger, order) = state.order(path)?;
+    let terms: NewTerms = read(&state.limits, request).await?;
     let expectation = terms.expected_of(order.clone(), ledger.clone()).map_err(invalid)?;
-    let stated = counter.store.state(&[expectation]).await?;
+    let stated = state.store.state(&[expectation]).await?;
     let stated = stated.first().copied().ok_or(Code::Internal)?;
     let status = match stated {
         Stated::Stated => StatusCode::CREATED,
         Stated::Held | Stated::Superseded => StatusCode::OK,
         Stated::Conflict => return Err(Code::ExpectationConflict.into()),
     };
-    let settlement = counter.settlement(&order, &ledger).await?;
-    Ok((status, Json(Answer { outcome: stated.as_str(), settlement })))
+    let settlement = state.settlement(&order, &ledger).await?;
+    Ok((status, Json(StatedExpectation { outcome: stated.as_str(), settlement })))
 }
 
 /// What is expected of an order, what came of it, and its rows in the sources of the ledger.
@@ -145,11 +145,11 @@ pub(super) async fn create(
     (status = 404, description = "No source is in this ledger, or nothing is known of the order", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn one(
-    State(counter): State<Counter>,
+    State(state): State<ExpectationsState>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<OrderSettlement>, Problem> {
-    let (ledger, order) = counter.order(path)?;
-    let settlement = counter.settlement(&order, &ledger).await?;
+    let (ledger, order) = state.order(path)?;
+    let settlement = state.settlement(&order, &ledger).await?;
     let is_known =
         settlement.expected.is_some() || settlement.returned_at.is_some() || !settlement.orders.is_empty();
     if is_known { Ok(Json(settlement)) } else { Err(Code::UnknownOrder.into()) }
@@ -164,40 +164,40 @@ pub(super) async fn one(
     (status = 404, description = "No source is in this ledger", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn returned(
-    State(counter): State<Counter>,
+    State(state): State<ExpectationsState>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<OrderSettlement>, Problem> {
-    let (ledger, order) = counter.order(path)?;
-    counter.store.customer_returned(&order, &ledger, received_now()).await?;
-    Ok(Json(counter.settlement(&order, &ledger).await?))
+    let (ledger, order) = state.order(path)?;
+    state.store.customer_returned(&order, &ledger, received_now()).await?;
+    Ok(Json(state.settlement(&order, &ledger).await?))
 }
 
 /// States what many orders should cost: a line of JSON for each, at most 1,000. All are kept, or none.
 #[utoipa::path(post, path = "/api/v1/expectations", tag = "expectations",
     request_body(content = NewExpectation, content_type = "application/x-ndjson"), security((), ("token" = [])), responses(
-    (status = 200, description = "What became of each", body = Answers),
+    (status = 200, description = "What became of each", body = StatedLines),
     (status = 400, description = "A line cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "A line names a ledger that no source is in", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/x-ndjson`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create_many(
-    State(counter): State<Counter>,
+    State(state): State<ExpectationsState>,
     request: Request,
-) -> Result<Json<Answers>, Problem> {
-    let expectations = read_lines(&counter.limits, request, NewExpectation::read).await?;
-    let ledgers = counter.sources.ledgers();
+) -> Result<Json<StatedLines>, Problem> {
+    let expectations = read_lines(&state.limits, request, NewExpectation::read).await?;
+    let ledgers = state.sources.ledgers();
     let unknown = expectations.iter().find(|own| ledgers.sources(own.ledger.as_str()).is_none());
     if let Some(Expectation { ledger, .. }) = unknown {
-        return Err(counter.unknown_ledger(&format!("{ledger} is none; ")));
+        return Err(state.unknown_ledger(&format!("{ledger} is none; ")));
     }
-    let stated = counter.store.state(&expectations).await?;
-    let answers = expectations.iter().zip(stated).map(|(own, stated)| LineAnswer {
+    let stated = state.store.state(&expectations).await?;
+    let answers = expectations.iter().zip(stated).map(|(own, stated)| StatedLine {
         ledger: own.ledger.to_string(),
         order: own.order.to_string(),
         revision: own.revision,
         outcome: stated.as_str(),
     });
-    Ok(Json(Answers { expectations: answers.collect() }))
+    Ok(Json(StatedLines { expectations: answers.collect() }))
 }
 
 /// What came of what is expected, by order and ledger; a moment behind the webhooks.
@@ -206,20 +206,20 @@ pub(super) async fn create_many(
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(counter): State<Counter>,
+    State(state): State<ExpectationsState>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Settlements>, Problem> {
-    let Which { ledger, settlement, anomaly, after, limit } = page::query(which)?;
-    let rows = page::rows(limit)?;
-    page::begins(after.as_deref())?;
-    page::one_of("settlement", settlement.as_deref(), Settlement::ALL.iter().map(|word| word.as_str()))?;
-    page::one_of("anomaly", anomaly.as_deref(), SettlementAnomaly::ALL.iter().map(|word| word.as_str()))?;
+    let Which { ledger, settlement, anomaly, after, limit } = paging::query(which)?;
+    let rows = paging::rows(limit)?;
+    paging::begins(after.as_deref())?;
+    paging::one_of("settlement", settlement.as_deref(), Settlement::ALL.iter().map(|word| word.as_str()))?;
+    paging::one_of("anomaly", anomaly.as_deref(), SettlementAnomaly::ALL.iter().map(|word| word.as_str()))?;
     let filter = SettlementFilter { ledger, settlement, anomaly, after, limit: rows };
-    let List { rows: settlements, after, .. } = counter.store.settlements(&filter).await?;
+    let List { rows: settlements, after, .. } = state.store.settlements(&filter).await?;
     Ok(Json(Settlements { settlements, after }))
 }
 
-impl Counter {
+impl ExpectationsState {
     /// The ledger and the order that a path names.
     fn order(&self, path: Result<Path<(String, String)>, PathRejection>) -> Result<(Id, Id), Problem> {
         let ledgers = self.sources.ledgers();
@@ -244,11 +244,11 @@ impl Counter {
 }
 
 fn settlement_words() -> Object {
-    page::described(Settlement::ALL.iter().map(|word| word.as_str()))
+    paging::described(Settlement::ALL.iter().map(|word| word.as_str()))
 }
 
 fn anomaly_words() -> Object {
-    page::described(SettlementAnomaly::ALL.iter().map(|word| word.as_str()))
+    paging::described(SettlementAnomaly::ALL.iter().map(|word| word.as_str()))
 }
 
 async fn only_get_and_put() -> Problem {

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page;
+use super::paging;
 use crate::http::Problem;
 use crate::http::problem::Body;
 use crate::order::Id;
@@ -38,7 +38,7 @@ pub(super) async fn list(
     State(store): State<Store>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<FoundList>, Problem> {
-    let which = page::query(which)?;
-    let text = Id::new(which.q.trim()).map_err(|bad| page::invalid(format!("q {bad}")))?;
+    let which = paging::query(which)?;
+    let text = Id::new(which.q.trim()).map_err(|bad| paging::invalid(format!("q {bad}")))?;
     Ok(Json(FoundList { found: store.find(&text).await? }))
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::desk::Desk;
-use super::page;
+use super::paging;
+use super::state::AdminState;
 use crate::http::Problem;
 use crate::http::problem::Body;
 use crate::order::Disagreement;
@@ -50,14 +50,14 @@ pub(super) struct Findings {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Findings>, Problem> {
-    let which = page::query(which)?;
-    let rows = page::rows(which.limit)?;
-    page::begins(which.after.as_deref())?;
-    desk.filter_by_source(which.source.as_deref()).await?;
-    page::one_of("finding", which.finding.as_deref(), Disagreement::ALL.iter().map(|word| word.as_str()))?;
+    let which = paging::query(which)?;
+    let rows = paging::rows(which.limit)?;
+    paging::begins(which.after.as_deref())?;
+    admin.filter_by_source(which.source.as_deref()).await?;
+    paging::one_of("finding", which.finding.as_deref(), Disagreement::ALL.iter().map(|word| word.as_str()))?;
     let filter = FindingFilter {
         source: which.source,
         finding: which.finding,
@@ -66,10 +66,10 @@ pub(super) async fn list(
         after: which.after,
         limit: rows,
     };
-    let List { rows: findings, after, .. } = desk.store.findings(&filter).await?;
+    let List { rows: findings, after, .. } = admin.store.findings(&filter).await?;
     Ok(Json(Findings { findings, after }))
 }
 
 fn finding_words() -> Object {
-    page::described(Disagreement::ALL.iter().map(|word| word.as_str()))
+    paging::described(Disagreement::ALL.iter().map(|word| word.as_str()))
 }

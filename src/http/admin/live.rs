@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::page;
+use super::paging;
 use super::streams::Streams;
 use crate::http::Problem;
 use crate::http::observer::{ObservedAnswer, ObservedReceipt, Refusal, Seen};
@@ -32,7 +32,7 @@ pub(super) struct Which {
 }
 
 fn outcomes() -> utoipa::openapi::Object {
-    page::described(words())
+    paging::described(words())
 }
 
 fn words() -> impl Iterator<Item = &'static str> + Clone {
@@ -41,7 +41,7 @@ fn words() -> impl Iterator<Item = &'static str> + Clone {
 
 /// What became of one event, or of a webhook that was refused.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Answered<'a> {
+pub(super) struct LiveAnswer<'a> {
     /// When it was answered.
     #[schema(format = DateTime)]
     at: String,
@@ -68,7 +68,7 @@ pub(super) struct Answered<'a> {
 /// Answers as they are given, as Server-Sent Events: `data` is an object for each event of a webhook, and for each webhook
 /// that was refused. To a viewer that is too slow an event `missed` tells how many answers it lost: `{"missed":12}`.
 #[utoipa::path(get, path = "/api/v1/live", tag = "live", params(Which), security((), ("token" = [])), responses(
-    (status = 200, description = "A stream of answers", body = Answered, content_type = "text/event-stream"),
+    (status = 200, description = "A stream of answers", body = LiveAnswer, content_type = "text/event-stream"),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 503, description = "Too many streams are open", body = Body, content_type = "application/problem+json"),
 ))]
@@ -76,8 +76,8 @@ pub(super) async fn live(
     State(streams): State<Streams>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let which = page::query(which)?;
-    page::one_of("outcome", which.outcome.as_deref(), words())?;
+    let which = paging::query(which)?;
+    paging::one_of("outcome", which.outcome.as_deref(), words())?;
     let seen = stream::unfold(streams.answers.watch(), |mut watch| async {
         watch.next().await.map(|seen| (seen, watch))
     });
@@ -93,17 +93,17 @@ impl Which {
                 return Event::default().event("missed").json_data(missed).into_iter().collect();
             }
         };
-        let told = Answered::of(answer).into_iter().filter(|answered| self.includes(answered));
+        let told = LiveAnswer::of(answer).into_iter().filter(|answered| self.includes(answered));
         told.filter_map(|answered| Event::default().json_data(answered).ok()).collect()
     }
 
-    fn includes(&self, answered: &Answered<'_>) -> bool {
+    fn includes(&self, answered: &LiveAnswer<'_>) -> bool {
         let is = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
         is(&self.source, answered.source) && is(&self.outcome, answered.outcome)
     }
 }
 
-impl<'a> Answered<'a> {
+impl<'a> LiveAnswer<'a> {
     /// One for each event, or one for the refusal.
     fn of(answer: &'a ObservedAnswer) -> Vec<Self> {
         let at = Timestamp::from_microsecond(answer.at.0).unwrap_or_default().to_string();

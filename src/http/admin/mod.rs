@@ -3,35 +3,35 @@
 
 mod access;
 mod acknowledgements;
-mod acting;
 mod actions;
 mod announcements;
+mod api_docs;
 mod attention;
 mod coupons;
 mod description;
-mod desk;
 mod endpoints;
 mod events;
 mod expectations;
 mod find;
 mod findings;
-mod given;
 mod guard;
 mod live;
 mod orders;
 mod origin;
-mod page;
 mod pages;
+mod paging;
 mod payments;
 mod rejections;
 mod reprocess;
+mod request_actor;
+mod request_body;
 mod session;
 mod sources;
+mod state;
 mod streams;
 mod terms;
 #[cfg(test)]
 mod tests;
-mod viewer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,12 +43,12 @@ use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use self::acting::acting;
-use self::announcements::Announcing;
+use self::announcements::AnnouncementsState;
 pub use self::description::openapi_text;
-pub use self::desk::Limit;
-use self::desk::{Desk, Parts};
 use self::guard::Guard;
+use self::request_actor::identify;
+pub use self::state::Limit;
+use self::state::{AdminState, Parts};
 pub use self::streams::Streams;
 pub use self::terms::NewExpectation;
 use super::public::{nothing_here, only_get};
@@ -179,12 +179,12 @@ pub fn admin(admin: Admin) -> Router {
         limits,
         waiting,
     };
-    let desk = Desk::new(parts, guard.public.clone(), guard.has_login());
-    let announcing = Announcing { store: store.clone(), poll: announce.poll, streams: streams.clone() };
+    let admin = AdminState::new(parts, guard.public.clone(), guard.has_login());
+    let state = AnnouncementsState { store: store.clone(), poll: announce.poll, streams: streams.clone() };
     Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
         .route("/api/v1/announcements/stream", get(announcements::stream).fallback(only_get))
-        .with_state(announcing)
+        .with_state(state)
         .route("/api/v1/live", get(live::live).fallback(only_get).with_state(streams))
         .merge(
             Router::new()
@@ -199,24 +199,24 @@ pub fn admin(admin: Admin) -> Router {
                 .with_state(store.clone()),
         )
         .merge(payments::routes(store.clone()))
-        .merge(expectations::routes(&desk))
+        .merge(expectations::routes(&admin))
         .merge(endpoints::routes(store.clone()))
         .merge(coupons::routes(store, intake))
-        .merge(acknowledgements::routes(&desk))
-        .merge(reprocess::routes(&desk))
+        .merge(acknowledgements::routes(&admin))
+        .merge(reprocess::routes(&admin))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
-        .merge(viewer::routes())
+        .merge(api_docs::routes())
         .route("/openapi.json", get(description::openapi).fallback(only_get))
-        .merge(pages::routes(&desk, &guard))
-        .merge(lists(&desk))
-        .route_layer(from_fn_with_state(settings.proxy_user_header, acting))
+        .merge(pages::routes(&admin, &guard))
+        .merge(lists(&admin))
+        .route_layer(from_fn_with_state(settings.proxy_user_header, identify))
         .route_layer(from_fn_with_state(guard, guard::guard))
         .fallback(nothing_here)
         .layer(map_response(private))
 }
 
 /// Lists, and the order, for which the settings are asked, too.
-fn lists(desk: &Desk) -> Router {
+fn lists(admin: &AdminState) -> Router {
     Router::new()
         .route("/api/v1/orders", get(orders::list).fallback(only_get))
         .route("/api/v1/events", get(events::list).fallback(only_get))
@@ -225,7 +225,7 @@ fn lists(desk: &Desk) -> Router {
         .route("/api/v1/orders/{source}/{id}", get(orders::one).fallback(only_get))
         .route("/api/v1/sources", get(sources::list).fallback(only_get))
         .route("/api/v1/rejections", get(rejections::list).fallback(only_get))
-        .with_state(desk.clone())
+        .with_state(admin.clone())
 }
 
 /// All metrics, for Prometheus.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::Object;
 use utoipa::{IntoParams, ToSchema};
 
-use super::desk::Desk;
-use super::page;
+use super::paging;
+use super::state::AdminState;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
@@ -75,14 +75,14 @@ pub(super) struct OrderWithTimeline {
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Orders>, Problem> {
-    let which = page::query(which)?;
-    let rows = page::rows(which.limit)?;
-    page::begins(which.after.as_deref())?;
-    desk.filter_by_source(which.source.as_deref()).await?;
-    page::one_of("status", which.status.as_deref(), Status::ALL.iter().map(|status| status.as_str()))?;
+    let which = paging::query(which)?;
+    let rows = paging::rows(which.limit)?;
+    paging::begins(which.after.as_deref())?;
+    admin.filter_by_source(which.source.as_deref()).await?;
+    paging::one_of("status", which.status.as_deref(), Status::ALL.iter().map(|status| status.as_str()))?;
     let filter = OrderFilter {
         id: None,
         source: which.source,
@@ -93,7 +93,7 @@ pub(super) async fn list(
         after: which.after,
         limit: rows,
     };
-    let List { rows: orders, after, .. } = desk.store.orders(&filter).await?;
+    let List { rows: orders, after, .. } = admin.store.orders(&filter).await?;
     Ok(Json(Orders { orders, after }))
 }
 
@@ -106,10 +106,10 @@ pub(super) async fn list(
     (status = 404, description = "No such order", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn one(
-    State(Desk { store, sources, .. }): State<Desk>,
+    State(AdminState { store, sources, .. }): State<AdminState>,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<OrderWithTimeline>, Problem> {
-    let key = page::key(path, Code::UnknownOrder)?;
+    let key = paging::key(path, Code::UnknownOrder)?;
     let order = store.order(&key).await?.ok_or(Problem::new(Code::UnknownOrder))?;
     let timeline = store.timeline(&key).await?;
     let told = store.told(&key, order.version).await?;
@@ -126,19 +126,19 @@ pub(super) async fn one(
 
 /// What the money of the orders of a list waits for, and since before when.
 fn waiting(what: Option<&str>, longer_than_s: Option<u32>) -> Result<Option<WaitingSince>, Problem> {
-    page::one_of("waiting", what, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
+    paging::one_of("waiting", what, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
     let age = Duration::from_secs(longer_than_s.unwrap_or_default().into());
     match what.and_then(WaitsFor::from_word) {
         Some(what) => Ok(Some(WaitingSince::longer_than(what, age, received_now()))),
-        None if longer_than_s.is_some() => Err(page::invalid("longer_than_s: expected waiting beside it")),
+        None if longer_than_s.is_some() => Err(paging::invalid("longer_than_s: expected waiting beside it")),
         None => Ok(None),
     }
 }
 
 fn waiting_words() -> Object {
-    page::described(WaitsFor::ALL.iter().map(|what| what.as_str()))
+    paging::described(WaitsFor::ALL.iter().map(|what| what.as_str()))
 }
 
 fn status_words() -> Object {
-    page::described(Status::ALL.iter().map(|status| status.as_str()))
+    paging::described(Status::ALL.iter().map(|status| status.as_str()))
 }

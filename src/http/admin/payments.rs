@@ -8,10 +8,10 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::acting::Acting;
 use super::coupons::only_post;
-use super::given::{id, invalid, read};
-use super::page;
+use super::paging;
+use super::request_actor::RequestActor;
+use super::request_body::{id, invalid, read};
 use crate::http::body::BodyLimits;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
@@ -26,7 +26,7 @@ const BODIES_BYTES_MAX: usize = 32 * BODY_BYTES_MAX;
 
 /// What payments are assigned with.
 #[derive(Debug, Clone)]
-pub(super) struct Assigner {
+pub(super) struct AssignmentsState {
     store: Store,
     limits: BodyLimits,
 }
@@ -48,7 +48,7 @@ pub(super) struct NewAssignment {
 
 /// Where the payment belongs now.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Assigned {
+pub(super) struct PaymentAssignment {
     /// The event that keeps the assignment.
     event: String,
     payment: String,
@@ -62,7 +62,7 @@ pub(super) struct Assigned {
 pub(super) fn routes(store: Store) -> Router {
     Router::new()
         .route("/api/v1/payments/{source}/{id}/assignment", post(create).fallback(only_post))
-        .with_state(Assigner {
+        .with_state(AssignmentsState {
             store,
             limits: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
         })
@@ -74,25 +74,25 @@ pub(super) fn routes(store: Store) -> Router {
     ("source" = String, Path, description = "The source"),
     ("id" = String, Path, description = "The payment's id"),
 ), responses(
-    (status = 200, description = "Where the payment belongs now", body = Assigned),
+    (status = 200, description = "Where the payment belongs now", body = PaymentAssignment),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 404, description = "No such payment", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn create(
-    State(assigner): State<Assigner>,
+    State(state): State<AssignmentsState>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
-) -> Result<Json<Assigned>, Problem> {
-    let payment = page::key(path, Code::UnknownPayment)?;
-    let acting = Acting::of(&request)?;
-    let NewAssignment { order, note, by } = read(&assigner.limits, request).await?;
+) -> Result<Json<PaymentAssignment>, Problem> {
+    let payment = paging::key(path, Code::UnknownPayment)?;
+    let actor = RequestActor::of(&request)?;
+    let NewAssignment { order, note, by } = read(&state.limits, request).await?;
     let order = id("order", &order)?;
-    let by = acting.by(by.as_deref(), Some(&note)).map_err(invalid)?;
+    let by = actor.by(by.as_deref(), Some(&note)).map_err(invalid)?;
     let assignment = Assignment { payment, order };
-    let done = assign(&mut assigner.store.session(), &assignment, &by).await?;
+    let done = assign(&mut state.store.session(), &assignment, &by).await?;
     let (event, link) = done.ok_or(Problem::new(Code::UnknownPayment))?;
-    Ok(Json(Assigned {
+    Ok(Json(PaymentAssignment {
         event: event.to_string(),
         payment: assignment.payment.id.to_string(),
         source: assignment.payment.source.to_string(),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::desk::Desk;
+use super::state::AdminState;
 use crate::http::rejections::Rejected;
 
 /// Refused webhooks.
@@ -19,6 +19,6 @@ pub(super) struct RejectionList {
 #[utoipa::path(get, path = "/api/v1/rejections", tag = "rejections", security((), ("token" = [])), responses(
     (status = 200, description = "The refusals", body = RejectionList),
 ))]
-pub(super) async fn list(State(desk): State<Desk>) -> Json<RejectionList> {
-    Json(RejectionList { rejections: desk.rejections.all() })
+pub(super) async fn list(State(admin): State<AdminState>) -> Json<RejectionList> {
+    Json(RejectionList { rejections: admin.rejections.all() })
 }

@@ -9,11 +9,11 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::acting::Acting;
 use super::coupons::only_post;
-use super::desk::Desk;
-use super::given::{invalid, read};
-use super::page::{begins, one_of};
+use super::paging::{begins, one_of};
+use super::request_actor::RequestActor;
+use super::request_body::{invalid, read};
+use super::state::AdminState;
 use crate::http::Problem;
 use crate::http::connection::apart;
 use crate::http::problem::Body;
@@ -29,7 +29,7 @@ const STEP_PARTS_MAX: u32 = 64;
 /// Which events to read again. What is not said lets all through; something has to be.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Chosen {
+pub(super) struct ReprocessRequest {
     /// Of this source.
     pub(super) source: Option<String>,
     /// `applied`, `restated`, `noted`, `parked` or `dead`.
@@ -59,7 +59,7 @@ fn yes() -> bool {
 
 /// What became of a step's events, or would.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct Step {
+pub(super) struct ReprocessStep {
     pub(super) dry_run: bool,
     /// Events that were read again.
     pub(super) read: u64,
@@ -70,14 +70,14 @@ pub(super) struct Step {
     /// Their source is not configured any more.
     pub(super) without_source: u64,
     /// Those that say something else, or have to stay.
-    pub(super) events: Vec<Reread>,
+    pub(super) events: Vec<ReprocessedEvent>,
     /// Where the next step begins; null at the end.
     pub(super) after: Option<String>,
 }
 
 /// An event that says something else now.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Reread {
+pub(super) struct ReprocessedEvent {
     pub(super) event: String,
     pub(super) source: String,
     /// What became of it when it was read last.
@@ -92,36 +92,43 @@ pub(super) struct Reread {
 /// The word for an event that cannot be replaced.
 const STAYS: &str = "stays";
 
-pub(super) fn routes(desk: &Desk) -> Router {
+pub(super) fn routes(admin: &AdminState) -> Router {
     Router::new()
         .route("/api/v1/reprocess", post(create).fallback(only_post))
-        .with_state(desk.clone())
+        .with_state(admin.clone())
         .layer(from_fn(apart))
 }
 
 /// Reads stored events again with today's definitions and settings; unless `dry_run` is false it only tells what would change.
 /// At most 1,000 events; `after` continues.
-#[utoipa::path(post, path = "/api/v1/reprocess", tag = "events", request_body = Chosen, security((), ("token" = [])), responses(
-    (status = 200, description = "What became of them, or would", body = Step),
+#[utoipa::path(post, path = "/api/v1/reprocess", tag = "events", request_body = ReprocessRequest, security((), ("token" = [])), responses(
+    (status = 200, description = "What became of them, or would", body = ReprocessStep),
     (status = 400, description = "The body cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 415, description = "The body is not `application/json`", body = Body, content_type = "application/problem+json"),
 ))]
-pub(super) async fn create(State(desk): State<Desk>, request: Request) -> Result<Json<Step>, Problem> {
-    let acting = Acting::of(&request)?;
-    let chosen: Chosen = read(&desk.bodies, request).await?;
-    step(&desk, &acting, &chosen).await.map(Json)
+pub(super) async fn create(
+    State(admin): State<AdminState>,
+    request: Request,
+) -> Result<Json<ReprocessStep>, Problem> {
+    let actor = RequestActor::of(&request)?;
+    let chosen: ReprocessRequest = read(&admin.bodies, request).await?;
+    step(&admin, &actor, &chosen).await.map(Json)
 }
 
 /// Reads a step's events again.
-pub(super) async fn step(desk: &Desk, acting: &Acting, chosen: &Chosen) -> Result<Step, Problem> {
-    let by = chosen.by(acting)?;
-    desk.filter_by_source(chosen.source.as_deref()).await?;
+pub(super) async fn step(
+    admin: &AdminState,
+    actor: &RequestActor,
+    chosen: &ReprocessRequest,
+) -> Result<ReprocessStep, Problem> {
+    let by = chosen.by(actor)?;
+    admin.filter_by_source(chosen.source.as_deref()).await?;
     let mut filter = chosen.filter()?;
-    let mut step = Step { dry_run: chosen.dry_run, ..Step::default() };
-    let mut session = desk.store.session();
-    let (sources, mut parts) = (desk.sources.all(), 0);
+    let mut step = ReprocessStep { dry_run: chosen.dry_run, ..ReprocessStep::default() };
+    let mut session = admin.store.session();
+    let (sources, mut parts) = (admin.sources.all(), 0);
     loop {
-        let page = desk.store.stored_events(&filter).await?;
+        let page = admin.store.stored_events(&filter).await?;
         parts += 1;
         for stored in &page.rows {
             step.read += 1;
@@ -142,19 +149,19 @@ pub(super) async fn step(desk: &Desk, acting: &Acting, chosen: &Chosen) -> Resul
         }
     }
     if by.is_some() {
-        desk.count_again();
+        admin.count_again();
     }
     Ok(step)
 }
 
-impl Chosen {
+impl ReprocessRequest {
     /// Who acts; nobody in a dry run.
-    fn by(&self, acting: &Acting) -> Result<Option<By>, Problem> {
+    fn by(&self, actor: &RequestActor) -> Result<Option<By>, Problem> {
         if self.dry_run {
             return Ok(None);
         }
         let note = self.note.as_deref().unwrap_or_default();
-        acting.by(self.by.as_deref(), Some(note)).map(Some).map_err(invalid)
+        actor.by(self.by.as_deref(), Some(note)).map(Some).map_err(invalid)
     }
 
     fn filter(&self) -> Result<EventFilter, Problem> {
@@ -179,9 +186,9 @@ impl Chosen {
     }
 }
 
-impl Step {
+impl ReprocessStep {
     fn add(&mut self, stored: &StoredEvent, replaced: Replaced) {
-        let line = |event: String, now, order, reason| Reread {
+        let line = |event: String, now, order, reason| ReprocessedEvent {
             event,
             source: stored.key.source.to_string(),
             was: stored.outcome.as_str(),

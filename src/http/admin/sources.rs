@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::desk::Desk;
+use super::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, UnixMicros};
 use crate::provider::Source;
@@ -60,28 +60,28 @@ pub(super) struct SourceList {
 #[utoipa::path(get, path = "/api/v1/sources", tag = "sources", security((), ("token" = [])), responses(
     (status = 200, description = "The sources", body = SourceList),
 ))]
-pub(super) async fn list(State(desk): State<Desk>) -> Result<Json<SourceList>, Problem> {
-    let names = desk.source_names();
-    Ok(Json(SourceList { sources: read(&desk, &names).await? }))
+pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<SourceList>, Problem> {
+    let names = admin.source_names();
+    Ok(Json(SourceList { sources: read(&admin, &names).await? }))
 }
 
 /// How these sources are; names of none are left out.
-pub(super) async fn read(desk: &Desk, names: &[Id]) -> Result<Vec<SourceState>, Problem> {
-    let (arrivals, sources) = (desk.store.arrivals(names, ARRIVALS_MAX).await?, desk.sources.all());
-    let types = desk.store.type_arrivals(None).await?;
+pub(super) async fn read(admin: &AdminState, names: &[Id]) -> Result<Vec<SourceState>, Problem> {
+    let (arrivals, sources) = (admin.store.arrivals(names, ARRIVALS_MAX).await?, admin.sources.all());
+    let types = admin.store.type_arrivals(None).await?;
     let now = received_now();
     let states = names.iter().filter_map(|name| {
         let source = sources.iter().find(|source| source.name() == name)?;
         let own =
             arrivals.iter().filter(|(of, _)| of == name.as_str()).map(|(_, at)| *at).collect::<Vec<_>>();
         let types = types.iter().filter(|own| own.source == name.as_str()).cloned().collect();
-        Some(SourceState { types, ..state(desk, source, &own, now) })
+        Some(SourceState { types, ..state(admin, source, &own, now) })
     });
     Ok(states.collect())
 }
 
 /// `arrivals`: the newest first.
-fn state(desk: &Desk, source: &Source, arrivals: &[UnixMicros], now: UnixMicros) -> SourceState {
+fn state(admin: &AdminState, source: &Source, arrivals: &[UnixMicros], now: UnixMicros) -> SourceState {
     let name = source.name().to_string();
     let last = arrivals.first().copied();
     let quiet_for_s = last.map(|last| (now.0 - last.0) / 1_000_000);
@@ -92,7 +92,7 @@ fn state(desk: &Desk, source: &Source, arrivals: &[UnixMicros], now: UnixMicros)
         (Some(quiet), Some(limit)) if quiet > limit => "silent",
         (Some(_), _) => "heard",
     };
-    let refused = desk.rejections.all();
+    let refused = admin.rejections.all();
     let mut refused = refused.into_iter().filter(|rejected| rejected.source == name);
     let latest = refused.next();
     let count =

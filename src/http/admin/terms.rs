@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::given::whole;
+use super::request_body::whole;
 use crate::order::{Currency, Expectation, Id, Terms, UnixMicros};
 
 /// What an order should cost.

@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::layout::{Also, Page, show};
 use super::{link, parts};
 use crate::http::Problem;
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::cut;
+use crate::http::admin::paging::cut;
+use crate::http::admin::state::AdminState;
 use crate::store::ActionRow;
 
 /// Rows of a page.
@@ -21,21 +21,21 @@ const ROWS: u32 = 50;
 const VALUE_CHARS: usize = 200;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     after: Option<i64>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &asked).await;
-    show(&desk, &caller, page).await
+    let page = read(&admin, &query).await;
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
-    let mut rows = desk.store.actions(asked.after, ROWS + 1).await?;
+async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
+    let mut rows = admin.store.actions(query.after, ROWS + 1).await?;
     let more = cut(&mut rows, ROWS, |row| row.action_id).map(|after| after.to_string());
     let main = html! {
         h1 { "Actions" }

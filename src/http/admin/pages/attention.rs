@@ -9,25 +9,25 @@ use serde::Deserialize;
 use super::layout::{Also, Page, may_act, show};
 use super::{forms, link, parts};
 use crate::http::admin::attention::{Attention, read};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::store::{FAILURES_MAX, FailureCause, OpenAnomaly, WaitingCount};
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// What was just done here.
     done: Option<String>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk).await.map(|attention| {
+    let page = read(&admin).await.map(|attention| {
         let main = html! {
             h1 { "Attention" }
-            @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
+            @if let Some(done) = &query.done { p class="done" role="status" { (parts::text(done)) } }
             div data-live="attention" {
                 @if attention.is_empty() { p class="calm" { "Nothing needs you." } }
                 (listed(&attention, &caller))
@@ -40,7 +40,7 @@ pub(super) async fn page(
         };
         Page { title: "Attention".to_owned(), place: "attention", also, main }
     });
-    show(&desk, &caller, page).await
+    show(&admin, &caller, page).await
 }
 
 fn listed(attention: &Attention, caller: &Caller) -> Markup {

@@ -7,11 +7,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::act::{answer, filled_in};
+use super::form_posts::{answer, filled_in};
 use super::layout::{Also, Page, may_act, show};
 use super::{forms, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem, received_now};
 use crate::store::{EndpointRow, WaitFilter, WaitRow};
 
@@ -19,23 +19,23 @@ use crate::store::{EndpointRow, WaitFilter, WaitRow};
 const WAITS: u32 = 50;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// What was just done here.
     done: Option<String>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &caller, asked.done.as_deref()).await;
-    show(&desk, &caller, page).await
+    let page = read(&admin, &caller, query.done.as_deref()).await;
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk, caller: &Caller, done: Option<&str>) -> Result<Page, Problem> {
-    let endpoints = desk.store.endpoints(received_now()).await?;
-    let waits = desk.store.waits(&WaitFilter { limit: WAITS, ..WaitFilter::default() }).await?;
+async fn read(admin: &AdminState, caller: &Caller, done: Option<&str>) -> Result<Page, Problem> {
+    let endpoints = admin.store.endpoints(received_now()).await?;
+    let waits = admin.store.waits(&WaitFilter { limit: WAITS, ..WaitFilter::default() }).await?;
     let main = html! {
         h1 { "Endpoints" }
         p class="hint" { "Where your application is told which orders changed. The page of an order says what each endpoint knows of it." }
@@ -107,23 +107,23 @@ fn waiting(waits: &[WaitRow]) -> Markup {
 
 /// Pauses, resumes or resyncs.
 pub(super) async fn act(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Result<Path<(String, String)>, PathRejection>,
     request: Request,
 ) -> Response {
     let work = async {
         let Path((name, verb)) = path.map_err(|_| Code::UnknownEndpoint)?;
-        let (by, _) = filled_in(&desk, request).await?;
+        let (by, _) = filled_in(&admin, request).await?;
         let is_there = match verb.as_str() {
-            "pause" => desk.store.pause_endpoint(&name, true, &by).await?,
-            "resume" => desk.store.pause_endpoint(&name, false, &by).await?,
-            "resync" => desk.store.resync_endpoint(&name, None, &by).await?,
+            "pause" => admin.store.pause_endpoint(&name, true, &by).await?,
+            "resume" => admin.store.pause_endpoint(&name, false, &by).await?,
+            "resync" => admin.store.resync_endpoint(&name, None, &by).await?,
             _ => return Err(Problem::new(Code::UnknownPath)),
         };
         let done = ("endpoints".to_owned(), format!("{name}: {verb} is done."));
         if is_there { Ok(done) } else { Err(Problem::new(Code::UnknownEndpoint)) }
     };
     let done = work.await;
-    answer(&desk, &caller, done).await
+    answer(&admin, &caller, done).await
 }

@@ -11,22 +11,22 @@ use serde::Deserialize;
 use super::body::{compare, shown};
 use super::layout::{Also, Page, may_act, show};
 use super::{forms, link, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::events::find;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::key;
+use crate::http::admin::paging::key;
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem};
 use crate::order::Key;
 use crate::store::{ConflictRow, EventAcknowledgementRow, EventRow};
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// What was just done here.
     done: Option<String>,
 }
 
 /// Everything that is known of an event.
-struct Told {
+struct EventDetails {
     key: Key,
     event: EventRow,
     /// Not read for those who may not see it.
@@ -36,31 +36,31 @@ struct Told {
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Result<Path<(String, String)>, PathRejection>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &caller, path).await.map(|told| told.page(&caller, asked.done.as_deref()));
-    show(&desk, &caller, page).await
+    let page = read(&admin, &caller, path).await.map(|details| details.page(&caller, query.done.as_deref()));
+    show(&admin, &caller, page).await
 }
 
 async fn read(
-    desk: &Desk,
+    admin: &AdminState,
     caller: &Caller,
     path: Result<Path<(String, String)>, PathRejection>,
-) -> Result<Told, Problem> {
+) -> Result<EventDetails, Problem> {
     let key = key(path, Code::UnknownEvent)?;
-    let event = find(&desk.store, &key).await?;
+    let event = find(&admin.store, &key).await?;
     let (body, conflicts) = match caller.sees_bodies {
-        true => (desk.store.raw(&key).await?, desk.store.conflicts_of(&key).await?),
+        true => (admin.store.raw(&key).await?, admin.store.conflicts_of(&key).await?),
         false => (None, Vec::new()),
     };
-    let settled = desk.store.event_acknowledgements(&key).await?;
-    Ok(Told { key, event, body, conflicts, settled })
+    let settled = admin.store.event_acknowledgements(&key).await?;
+    Ok(EventDetails { key, event, body, conflicts, settled })
 }
 
-impl Told {
+impl EventDetails {
     fn page(&self, caller: &Caller, done: Option<&str>) -> Page {
         let (id, source) = (self.key.id.as_str(), self.key.source.as_str());
         let main = html! {

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::layout::{Also, Page, show};
 use super::parts::given;
 use super::{link, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::{cut, invalid, one_of};
+use crate::http::admin::paging::{cut, invalid, one_of};
+use crate::http::admin::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Outcome, UnixMicros};
 use crate::store::{EventFilter, List, Place, PlacedEvent, Recent, RecentFilter};
@@ -24,7 +24,7 @@ const HOURS_MAX: u32 = 24 * 366;
 
 /// The names are those of the API. A form sends what is not chosen as nothing.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     source: Option<String>,
     outcome: Option<String>,
     r#type: Option<String>,
@@ -35,12 +35,12 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &asked).await;
-    show(&desk, &caller, page).await
+    let page = read(&admin, &query).await;
+    show(&admin, &caller, page).await
 }
 
 /// What is listed, and how.
@@ -52,21 +52,21 @@ struct Listed {
     hours: Option<String>,
 }
 
-async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
-    let outcome = given(&asked.outcome);
+async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
+    let outcome = given(&query.outcome);
     one_of("outcome", outcome, Outcome::ALL.iter().map(|outcome| outcome.as_str()))?;
-    let names = desk.source_names();
+    let names = admin.source_names();
     // These are few, and found by an index of their own; so is all that one order or payment has.
     let is_few = matches!(outcome, Some("parked" | "dead" | "conflict"));
-    let listed = match is_few || given(&asked.order).is_some() || given(&asked.payment).is_some() {
-        true => by_id(desk, asked).await?,
-        false => newest(desk, asked, &names).await?,
+    let listed = match is_few || given(&query.order).is_some() || given(&query.payment).is_some() {
+        true => by_id(admin, query).await?,
+        false => newest(admin, query, &names).await?,
     };
-    let fields = fields(asked);
+    let fields = fields(query);
     let searched: Vec<_> = fields.iter().copied().chain([("hours", listed.hours.as_deref())]).collect();
     let main = html! {
         h1 { "Events" }
-        (filters(asked, &names))
+        (filters(query, &names))
         p class="hint" { (listed.how) }
         @if listed.list.rows.is_empty() { p { "No event is like this" @if listed.list.is_cut { " among those that were looked at" } "." } }
         @else { div data-live="events" { (parts::events(&listed.list.rows)) } }
@@ -80,20 +80,20 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
     Ok(Page { title: "Events".to_owned(), place: "events", also, main })
 }
 
-async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Problem> {
-    let is_filtered = given(&asked.outcome).is_some() || given(&asked.r#type).is_some();
-    let hours = hours(asked)?.or(is_filtered.then_some(HOURS));
+async fn newest(admin: &AdminState, query: &PageQuery, names: &[Id]) -> Result<Listed, Problem> {
+    let is_filtered = given(&query.outcome).is_some() || given(&query.r#type).is_some();
+    let hours = hours(query)?.or(is_filtered.then_some(HOURS));
     let since = hours.map_or(0, |hours| received_now().0 - i64::from(hours) * 3_600_000_000);
-    let of_source = given(&asked.source).and_then(|source| Id::new(source).ok());
+    let of_source = given(&query.source).and_then(|source| Id::new(source).ok());
     let filter = RecentFilter {
         sources: of_source.map_or_else(|| names.to_vec(), |source| vec![source]),
-        outcome: given(&asked.outcome).map(str::to_owned),
-        type_name: given(&asked.r#type).map(str::to_owned),
+        outcome: given(&query.outcome).map(str::to_owned),
+        type_name: given(&query.r#type).map(str::to_owned),
         since: UnixMicros(since.max(0)),
-        before: given(&asked.before).map(place).transpose()?,
+        before: given(&query.before).map(place).transpose()?,
         limit: ROWS + 1,
     };
-    let Recent { events: mut rows, looked_to } = desk.store.recent_events(&filter).await?;
+    let Recent { events: mut rows, looked_to } = admin.store.recent_events(&filter).await?;
     let after = cut(&mut rows, ROWS, |row| {
         show_place(&row.event.received_at, &row.event.event_id, &row.event.source)
     });
@@ -109,46 +109,46 @@ async fn newest(desk: &Desk, asked: &Asked, names: &[Id]) -> Result<Listed, Prob
 }
 
 /// Some that are few: by id, as the API lists them.
-async fn by_id(desk: &Desk, asked: &Asked) -> Result<Listed, Problem> {
+async fn by_id(admin: &AdminState, query: &PageQuery) -> Result<Listed, Problem> {
     let owned = |field: &Option<String>| given(field).map(str::to_owned);
     let filter = EventFilter {
         unread: Vec::new(),
         id: None,
-        source: owned(&asked.source),
-        type_name: owned(&asked.r#type),
-        outcome: owned(&asked.outcome),
-        order: owned(&asked.order),
-        payment: owned(&asked.payment),
-        after: owned(&asked.before),
+        source: owned(&query.source),
+        type_name: owned(&query.r#type),
+        outcome: owned(&query.outcome),
+        order: owned(&query.order),
+        payment: owned(&query.payment),
+        after: owned(&query.before),
         limit: ROWS,
     };
-    let List { rows, after, is_cut } = desk.store.events(&filter).await?;
-    let rows = rows.into_iter().map(|event| PlacedEvent { event, order_id: owned(&asked.order) }).collect();
+    let List { rows, after, is_cut } = admin.store.events(&filter).await?;
+    let rows = rows.into_iter().map(|event| PlacedEvent { event, order_id: owned(&query.order) }).collect();
     Ok(Listed { list: List { rows, after, is_cut }, how: "By id.".to_owned(), hours: None })
 }
 
-fn filters(asked: &Asked, names: &[Id]) -> Markup {
+fn filters(query: &PageQuery, names: &[Id]) -> Markup {
     html! {
         form class="filters" action="events" {
-            (parts::choice(("source", "source"), given(&asked.source), names.iter().map(Id::as_str)))
-            (parts::choice(("outcome", "outcome"), given(&asked.outcome), Outcome::ALL.iter().map(|outcome| outcome.as_str()).filter(|word| *word != "duplicate")))
-            (parts::field(("type", "type"), given(&asked.r#type)))
-            (parts::field(("order", "order"), given(&asked.order)))
-            (parts::field(("payment", "payment"), given(&asked.payment)))
-            (parts::field(("hours", "last hours"), given(&asked.hours)))
+            (parts::choice(("source", "source"), given(&query.source), names.iter().map(Id::as_str)))
+            (parts::choice(("outcome", "outcome"), given(&query.outcome), Outcome::ALL.iter().map(|outcome| outcome.as_str()).filter(|word| *word != "duplicate")))
+            (parts::field(("type", "type"), given(&query.r#type)))
+            (parts::field(("order", "order"), given(&query.order)))
+            (parts::field(("payment", "payment"), given(&query.payment)))
+            (parts::field(("hours", "last hours"), given(&query.hours)))
             button { "Show" }
             a href="events" { "Clear" }
         }
     }
 }
 
-fn fields(asked: &Asked) -> Vec<(&'static str, Option<&str>)> {
+fn fields(query: &PageQuery) -> Vec<(&'static str, Option<&str>)> {
     let all = [
-        ("source", &asked.source),
-        ("type", &asked.r#type),
-        ("outcome", &asked.outcome),
-        ("order", &asked.order),
-        ("payment", &asked.payment),
+        ("source", &query.source),
+        ("type", &query.r#type),
+        ("outcome", &query.outcome),
+        ("order", &query.order),
+        ("payment", &query.payment),
     ];
     all.into_iter().map(|(name, field)| (name, given(field))).collect()
 }
@@ -161,8 +161,8 @@ fn command(fields: &[(&str, Option<&str>)]) -> String {
     format!("paylatch events{}", flags.collect::<String>())
 }
 
-fn hours(asked: &Asked) -> Result<Option<u32>, Problem> {
-    let Some(text) = given(&asked.hours) else { return Ok(None) };
+fn hours(query: &PageQuery) -> Result<Option<u32>, Problem> {
+    let Some(text) = given(&query.hours) else { return Ok(None) };
     let hours = text.parse().ok().filter(|hours| (1..=HOURS_MAX).contains(hours));
     hours.map(Some).ok_or_else(|| invalid(format!("hours: expected 1 to {HOURS_MAX}")))
 }

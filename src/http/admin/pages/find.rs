@@ -9,44 +9,44 @@ use serde::Deserialize;
 use super::layout::{Also, Page, show};
 use super::{link, parts};
 use crate::http::Problem;
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::order::Id;
 use crate::store::Found;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     #[serde(default)]
     q: String,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    match read(&desk, asked.q.trim()).await {
-        Ok((_, Some(only))) => desk.public.see_other(&format!("/{only}")),
-        Ok((page, None)) => show(&desk, &caller, Ok(page)).await,
-        Err(problem) => show(&desk, &caller, Err(problem)).await,
+    match read(&admin, query.q.trim()).await {
+        Ok((_, Some(only))) => admin.public.see_other(&format!("/{only}")),
+        Ok((page, None)) => show(&admin, &caller, Ok(page)).await,
+        Err(problem) => show(&admin, &caller, Err(problem)).await,
     }
 }
 
 /// The page, or where the only thing is that goes by the whole id.
-async fn read(desk: &Desk, asked: &str) -> Result<(Page, Option<String>), Problem> {
-    let id = Id::new(asked).ok();
+async fn read(admin: &AdminState, text: &str) -> Result<(Page, Option<String>), Problem> {
+    let id = Id::new(text).ok();
     let found = match &id {
-        Some(id) => desk.store.find(id).await?,
+        Some(id) => admin.store.find(id).await?,
         None => Vec::new(),
     };
-    let whole: Vec<&Found> = found.iter().filter(|found| found.id == asked).collect();
+    let whole: Vec<&Found> = found.iter().filter(|found| found.id == text).collect();
     let leads = whole.iter().map(|found| leads_to(found)).collect::<Vec<_>>();
     let only = leads.first().filter(|first| leads.iter().all(|other| other == *first)).cloned();
     let main = html! {
         h1 { "Find" }
-        @if asked.is_empty() { p { "Type an id of an order, a payment or an event, or what it begins with." } }
+        @if text.is_empty() { p { "Type an id of an order, a payment or an event, or what it begins with." } }
         @else if found.is_empty() {
-            p { "No order, payment or event is called " code { (parts::text(asked)) } " or begins so." }
+            p { "No order, payment or event is called " code { (parts::text(text)) } " or begins so." }
             p class="hint" { "References of refunds and disputes are found on the page of their order: find it by the payment." }
         } @else { (rows(&found)) }
     };
@@ -54,7 +54,7 @@ async fn read(desk: &Desk, asked: &str) -> Result<(Page, Option<String>), Proble
         json: id.as_ref().map(|id| link::query("/api/v1/find", &[("q", Some(id.as_str()))])),
         sql: Some(format!(
             "select source, order_id, status from v_orders where order_id = {}",
-            parts::sql_text(asked)
+            parts::sql_text(text)
         )),
         cli: id.as_ref().map(|id| format!("paylatch orders {}", parts::shell_text(id.as_str()))),
     };

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 
 use super::layout::{Also, Page, show};
 use super::parts;
-use crate::http::admin::desk::{Desk, Limit};
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::{AdminState, Limit};
 use crate::lock::Held;
 use crate::telemetry::values;
 
@@ -24,9 +24,9 @@ const COUNTERS: [(&str, &str); 6] = [
     ("paylatch_handler_panics_total", "requests that this program failed at"),
 ];
 
-pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<Caller>) -> Response {
-    let (database, lock, draining) = desk.health.seen();
-    let (held, counted) = (desk.locks.held().await, desk.metrics.render());
+pub(super) async fn page(State(admin): State<AdminState>, Extension(caller): Extension<Caller>) -> Response {
+    let (database, lock, draining) = admin.health.seen();
+    let (held, counted) = (admin.locks.held().await, admin.metrics.render());
     let main = html! {
         h1 { "Health" }
         div data-live="health" {
@@ -38,7 +38,7 @@ pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<
             h2 { "Limits" }
             table class="rows" {
                 thead { tr { th { "setting" } th class="number" { "in use" } th class="number" { "limit" } th { "" } } }
-                tbody { @for limit in desk.limits.iter() { (row(&counted, limit)) } }
+                tbody { @for limit in admin.limits.iter() { (row(&counted, limit)) } }
             }
             h2 { "Since this process began" }
             table class="rows" {
@@ -60,7 +60,7 @@ pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<
         sql: None,
         cli: Some("paylatch check; paylatch locks".to_owned()),
     };
-    show(&desk, &caller, Ok(Page { title: "Health".to_owned(), place: "health", also, main })).await
+    show(&admin, &caller, Ok(Page { title: "Health".to_owned(), place: "health", also, main })).await
 }
 
 fn row(counted: &str, limit: &Limit) -> Markup {

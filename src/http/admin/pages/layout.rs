@@ -7,8 +7,8 @@ use maud::{DOCTYPE, Markup, html};
 use super::{assets, parts};
 use crate::http::Problem;
 use crate::http::admin::access::Role;
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::order::Key;
 
 /// A page may load its own script and style, ask this listener and send forms to it; nothing else, and nobody may frame it.
@@ -49,8 +49,8 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) async fn show(self, desk: &Desk, caller: &Caller) -> Response {
-        let needs = desk.needs().await;
+    pub(super) async fn show(self, admin: &AdminState, caller: &Caller) -> Response {
+        let needs = admin.needs().await;
         let number = needs.map_or("?".to_owned(), |counts| counts.sum().to_string());
         let is_calm = needs.is_some_and(|counts| counts.sum() == 0);
         let body = html! {
@@ -72,10 +72,10 @@ impl Page {
                 span { "paylatch " (env!("CARGO_PKG_VERSION")) ", process " (std::process::id()) }
                 span { "times in UTC" }
                 a href="docs" { "API" }
-                @if desk.has_login { (who(caller)) }
+                @if admin.has_login { (who(caller)) }
             }
         };
-        html_page(desk, &self.title, &body)
+        html_page(admin, &self.title, &body)
     }
 }
 
@@ -119,13 +119,13 @@ impl Also {
 }
 
 /// A whole document. Links in it begin at its base, which is ours and not the request's.
-pub(super) fn html_page(desk: &Desk, title: &str, body: &Markup) -> Response {
+pub(super) fn html_page(admin: &AdminState, title: &str, body: &Markup) -> Response {
     let document = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
-                base href={ (desk.public.path()) "/" };
+                base href={ (admin.public.path()) "/" };
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " · Paylatch" }
                 link rel="icon" href="data:,";
@@ -141,14 +141,14 @@ pub(super) fn html_page(desk: &Desk, title: &str, body: &Markup) -> Response {
 }
 
 /// Shows a page, or why it cannot be shown.
-pub(super) async fn show(desk: &Desk, caller: &Caller, page: Result<Page, Problem>) -> Response {
+pub(super) async fn show(admin: &AdminState, caller: &Caller, page: Result<Page, Problem>) -> Response {
     match page {
-        Ok(page) => page.show(desk, caller).await,
-        Err(problem) => refuse(desk, caller, &problem).await,
+        Ok(page) => page.show(admin, caller).await,
+        Err(problem) => refuse(admin, caller, &problem).await,
     }
 }
 
-async fn refuse(desk: &Desk, caller: &Caller, problem: &Problem) -> Response {
+async fn refuse(admin: &AdminState, caller: &Caller, problem: &Problem) -> Response {
     let main = html! {
         h1 { (problem.title()) }
         @if let Some(detail) = problem.told() { p { (parts::text(detail)) } }
@@ -156,7 +156,7 @@ async fn refuse(desk: &Desk, caller: &Caller, problem: &Problem) -> Response {
     };
     let also = Also { json: None, sql: None, cli: None };
     let mut response =
-        Page { title: problem.title().to_owned(), place: "none", also, main }.show(desk, caller).await;
+        Page { title: problem.title().to_owned(), place: "none", also, main }.show(admin, caller).await;
     *response.status_mut() = problem.status_code();
     response
 }

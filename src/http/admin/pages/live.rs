@@ -9,23 +9,23 @@ use serde::Deserialize;
 use super::layout::{Also, Page, show};
 use super::link;
 use super::parts::{self, given};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::order::{Id, Outcome};
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     source: Option<String>,
     outcome: Option<String>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let (source, outcome) = (given(&asked.source), given(&asked.outcome));
-    let (names, words) = (desk.source_names(), Outcome::ALL.iter().map(|outcome| outcome.as_str()));
+    let (source, outcome) = (given(&query.source), given(&query.outcome));
+    let (names, words) = (admin.source_names(), Outcome::ALL.iter().map(|outcome| outcome.as_str()));
     let stream = link::query("api/v1/live", &[("source", source), ("outcome", outcome)]);
     let main = html! {
         h1 { "Live" }
@@ -42,5 +42,5 @@ pub(super) async fn page(
         }
     };
     let also = Also { json: Some(format!("/{stream}")), sql: None, cli: Some("paylatch tail".to_owned()) };
-    show(&desk, &caller, Ok(Page { title: "Live".to_owned(), place: "live", also, main })).await
+    show(&admin, &caller, Ok(Page { title: "Live".to_owned(), place: "live", also, main })).await
 }

@@ -11,32 +11,32 @@ use tokio::time::Instant;
 use super::layout::html_page;
 use super::parts;
 use crate::http::admin::access::Role;
-use crate::http::admin::desk::Desk;
-use crate::http::admin::given::form;
 use crate::http::admin::guard::{Guard, peer};
+use crate::http::admin::request_body::form;
 use crate::http::admin::session::{self, Session};
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Id;
 
 /// What logging in is done with.
 #[derive(Debug, Clone)]
 pub(super) struct Login {
-    pub(super) desk: Desk,
+    pub(super) admin: AdminState,
     pub(super) guard: Arc<Guard>,
 }
 
-pub(super) async fn page(State(Login { desk, guard }): State<Login>, request: Request) -> Response {
+pub(super) async fn page(State(Login { admin, guard }): State<Login>, request: Request) -> Response {
     if !guard.has_login() {
-        return desk.public.see_other("/");
+        return admin.public.see_other("/");
     }
     let query = request.uri().query().unwrap_or_default();
     let then = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "then");
-    ask(&desk, then.map(|(_, path)| path.into_owned()).as_deref(), None)
+    ask(&admin, then.map(|(_, path)| path.into_owned()).as_deref(), None)
 }
 
-pub(super) async fn log_in(State(Login { desk, guard }): State<Login>, request: Request) -> Response {
+pub(super) async fn log_in(State(Login { admin, guard }): State<Login>, request: Request) -> Response {
     let (peer, headers) = (peer(&request), request.headers().clone());
-    let form = match form(&desk.bodies, request).await {
+    let form = match form(&admin.bodies, request).await {
         Ok(form) => form,
         Err(problem) => return problem.into_response(),
     };
@@ -49,13 +49,13 @@ pub(super) async fn log_in(State(Login { desk, guard }): State<Login>, request: 
     match (role, name) {
         (Ok(role), Ok(name)) => {
             let cookie = guard.token(role).and_then(|token| {
-                Session::begin(role, name, received_now()).cookie(&token, &headers, &desk.public)
+                Session::begin(role, name, received_now()).cookie(&token, &headers, &admin.public)
             });
             let Some(cookie) = cookie else { return Problem::new(Code::Internal).into_response() };
-            ([(header::SET_COOKIE, cookie)], desk.public.see_other(own_path(then))).into_response()
+            ([(header::SET_COOKIE, cookie)], admin.public.see_other(own_path(then))).into_response()
         }
         (Ok(_), Err(bad)) => {
-            ask(&desk, then, Some((&Problem::new(Code::BodyInvalid), &format!("The name {bad}."))))
+            ask(&admin, then, Some((&Problem::new(Code::BodyInvalid), &format!("The name {bad}."))))
         }
         (Err(code), _) => {
             let wait = if code == Code::TooManyFailures {
@@ -63,17 +63,17 @@ pub(super) async fn log_in(State(Login { desk, guard }): State<Login>, request: 
             } else {
                 "Look for admin_token in the settings."
             };
-            ask(&desk, then, Some((&Problem::new(code), wait)))
+            ask(&admin, then, Some((&Problem::new(code), wait)))
         }
     }
 }
 
-pub(super) async fn log_out(State(Login { desk, .. }): State<Login>, request: Request) -> Response {
-    let cookie = session::end(request.headers(), &desk.public);
-    ([(header::SET_COOKIE, cookie)], desk.public.see_other("/login")).into_response()
+pub(super) async fn log_out(State(Login { admin, .. }): State<Login>, request: Request) -> Response {
+    let cookie = session::end(request.headers(), &admin.public);
+    ([(header::SET_COOKIE, cookie)], admin.public.see_other("/login")).into_response()
 }
 
-fn ask(desk: &Desk, then: Option<&str>, refused: Option<(&Problem, &str)>) -> Response {
+fn ask(admin: &AdminState, then: Option<&str>, refused: Option<(&Problem, &str)>) -> Response {
     let body = html! {
         main id="main" class="login" {
             h1 { "Paylatch" }
@@ -87,7 +87,7 @@ fn ask(desk: &Desk, then: Option<&str>, refused: Option<(&Problem, &str)>) -> Re
             p class="hint" { "admin_token sees and does everything; admin_view_token only sees." }
         }
     };
-    let mut response = html_page(desk, "Log in", &body);
+    let mut response = html_page(admin, "Log in", &body);
     if let Some((problem, _)) = refused {
         *response.status_mut() = problem.status_code();
     }

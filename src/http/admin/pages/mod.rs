@@ -1,7 +1,6 @@
 //! The dashboard: pages that are whole as they come from here. They are read by the functions of the API, work without
 //! JavaScript but for `/live`, and load nothing from elsewhere.
 
-mod act;
 mod actions;
 mod assets;
 mod attention;
@@ -10,8 +9,10 @@ mod endpoints;
 mod event;
 mod events;
 mod find;
+mod form_posts;
 mod forms;
 mod health;
+mod last_heard;
 mod layout;
 mod link;
 mod live;
@@ -21,7 +22,6 @@ mod orders;
 mod overview;
 mod parts;
 mod rejected;
-mod rhythm;
 mod settlements;
 mod source;
 mod sources;
@@ -34,14 +34,14 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
 use super::coupons::only_post;
-use super::desk::Desk;
 use super::guard::Guard;
+use super::state::AdminState;
 use crate::http::connection::apart;
 use crate::http::public::only_get;
 
 /// The pages, and what they are made with.
-pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
-    let login = login::Login { desk: desk.clone(), guard: Arc::clone(guard) };
+pub(super) fn routes(admin: &AdminState, guard: &Arc<Guard>) -> Router {
+    let login = login::Login { admin: admin.clone(), guard: Arc::clone(guard) };
     Router::new()
         .route("/login", get(login::page).post(login::log_in))
         .route("/logout", post(login::log_out).fallback(only_post))
@@ -63,20 +63,26 @@ pub(super) fn routes(desk: &Desk, guard: &Arc<Guard>) -> Router {
                 .route("/live", get(live::page).fallback(only_get))
                 .route("/health", get(health::page).fallback(only_get))
                 .route("/actions", get(actions::page).fallback(only_get))
-                .with_state(desk.clone()),
+                .with_state(admin.clone()),
         )
         .merge(
             Router::new()
-                .route("/orders/{source}/{id}/acknowledge", post(act::acknowledge_order).fallback(only_post))
-                .route("/events/{source}/{id}/acknowledge", post(act::acknowledge_event).fallback(only_post))
+                .route(
+                    "/orders/{source}/{id}/acknowledge",
+                    post(form_posts::acknowledge_order).fallback(only_post),
+                )
+                .route(
+                    "/events/{source}/{id}/acknowledge",
+                    post(form_posts::acknowledge_event).fallback(only_post),
+                )
                 .route(
                     "/findings/{source}/{id}/acknowledge",
-                    post(act::acknowledge_finding).fallback(only_post),
+                    post(form_posts::acknowledge_finding).fallback(only_post),
                 )
-                .route("/payments/{source}/{id}/assign", post(act::assign_payment).fallback(only_post))
+                .route("/payments/{source}/{id}/assign", post(form_posts::assign_payment).fallback(only_post))
                 .route("/endpoints/{name}/{verb}", post(endpoints::act).fallback(only_post))
-                .route("/reprocess", post(act::reprocess).fallback(only_post))
-                .with_state(desk.clone())
+                .route("/reprocess", post(form_posts::reprocess).fallback(only_post))
+                .with_state(admin.clone())
                 .layer(from_fn(apart)),
         )
         .route("/assets/{file}", get(assets::asset).fallback(only_get))

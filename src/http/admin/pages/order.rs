@@ -10,15 +10,15 @@ use serde::Deserialize;
 use super::layout::{Also, Page, may_act, show};
 use super::timeline::{self, Sequence};
 use super::{forms, link, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::key;
+use crate::http::admin::paging::key;
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Key;
-use crate::store::{AcknowledgementRow, EventRow, OrderRow, OrderSettlement, PaymentRow, Told as ToldTo};
+use crate::store::{AcknowledgementRow, EventRow, OrderRow, OrderSettlement, PaymentRow, Told};
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     /// By which clock the timeline is told.
     by: Option<String>,
     /// What was just done here.
@@ -26,55 +26,58 @@ pub(super) struct Asked {
 }
 
 /// Everything that is known of an order.
-struct Told {
+struct OrderDetails {
     key: Key,
     order: OrderRow,
     payments: Vec<PaymentRow>,
     timeline: Vec<EventRow>,
     settled: Vec<AcknowledgementRow>,
     /// What each endpoint knows of it.
-    told: Vec<ToldTo>,
+    told: Vec<Told>,
     /// What it was expected to cost, and what came of that in its ledger.
     expected: Option<OrderSettlement>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Result<Path<(String, String)>, PathRejection>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, path).await.map(|told| told.page(&caller, &asked));
-    show(&desk, &caller, page).await
+    let page = read(&admin, path).await.map(|details| details.page(&caller, &query));
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk, path: Result<Path<(String, String)>, PathRejection>) -> Result<Told, Problem> {
+async fn read(
+    admin: &AdminState,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<OrderDetails, Problem> {
     let key = key(path, Code::UnknownOrder)?;
     let unknown =
         || Problem::new(Code::UnknownOrder).detail("A payment that names no order goes by its own id.");
-    let order = desk.store.order(&key).await?.ok_or_else(unknown)?;
-    let payments = desk.store.payments_of(&key).await?;
-    let timeline = desk.store.timeline(&key).await?;
+    let order = admin.store.order(&key).await?.ok_or_else(unknown)?;
+    let payments = admin.store.payments_of(&key).await?;
+    let timeline = admin.store.timeline(&key).await?;
     let settled = match order.anomalies.is_empty() {
         true => Vec::new(),
-        false => desk.store.acknowledgements(Some(&key)).await?,
+        false => admin.store.acknowledgements(Some(&key)).await?,
     };
-    let ledgers = desk.sources.ledgers();
+    let ledgers = admin.sources.ledgers();
     let expected = match ledgers.of(key.source.as_str()) {
-        Some(ledger) => desk.store.settlement(&key.id, ledger, &ledgers, received_now()).await?,
+        Some(ledger) => admin.store.settlement(&key.id, ledger, &ledgers, received_now()).await?,
         None => None,
     };
-    let told = desk.store.told(&key, order.version).await?;
-    Ok(Told { key, order, payments, timeline, settled, told, expected })
+    let told = admin.store.told(&key, order.version).await?;
+    Ok(OrderDetails { key, order, payments, timeline, settled, told, expected })
 }
 
-impl Told {
-    fn page(&self, caller: &Caller, asked: &Asked) -> Page {
+impl OrderDetails {
+    fn page(&self, caller: &Caller, query: &PageQuery) -> Page {
         let (id, source) = (self.key.id.as_str(), self.key.source.as_str());
-        let sequence = Sequence::of(asked.by.as_deref());
+        let sequence = Sequence::of(query.by.as_deref());
         let main = html! {
             h1 class="id" { (parts::text(id)) " " (parts::word(&self.order.status)) }
-            @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
+            @if let Some(done) = &query.done { p class="done" role="status" { (parts::text(done)) } }
             div data-live="order" {
                 (self.sums())
                 p { (sentence(&self.order)) }

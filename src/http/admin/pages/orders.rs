@@ -11,9 +11,9 @@ use serde::Deserialize;
 use super::layout::{Also, Page, show};
 use super::parts::given;
 use super::{link, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::{begins, one_of};
+use crate::http::admin::paging::{begins, one_of};
+use crate::http::admin::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Status};
 use crate::store::{List, OrderFilter, OrderRow, WaitingSince, WaitsFor};
@@ -23,7 +23,7 @@ const ROWS: u32 = 50;
 
 /// The names are those of the API. A form sends what is not chosen as nothing.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     source: Option<String>,
     status: Option<String>,
     anomaly: Option<String>,
@@ -33,28 +33,28 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &asked).await;
-    show(&desk, &caller, page).await
+    let page = read(&admin, &query).await;
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
-    let (source, status) = (given(&asked.source), given(&asked.status));
-    let (has_anomaly, is_unclaimed) = (given(&asked.anomaly), given(&asked.unclaimed));
-    let waiting = given(&asked.waiting);
+async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
+    let (source, status) = (given(&query.source), given(&query.status));
+    let (has_anomaly, is_unclaimed) = (given(&query.anomaly), given(&query.unclaimed));
+    let waiting = given(&query.waiting);
     one_of("status", status, Status::ALL.iter().map(|status| status.as_str()))?;
     one_of("waiting", waiting, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
-    let names = desk.source_names();
+    let names = admin.source_names();
     let of_kind =
-        [status, has_anomaly, is_unclaimed, waiting, given(&asked.after)].iter().any(Option::is_some);
+        [status, has_anomaly, is_unclaimed, waiting, given(&query.after)].iter().any(Option::is_some);
     let list = match of_kind {
-        true => by_id(desk, asked, (source, status)).await?,
+        true => by_id(admin, query, (source, status)).await?,
         false => {
             let of_source = source.and_then(|source| Id::new(source).ok()).map(|source| vec![source]);
-            let rows = desk.store.recent_orders(&of_source.unwrap_or_else(|| names.clone()), ROWS).await?;
+            let rows = admin.store.recent_orders(&of_source.unwrap_or_else(|| names.clone()), ROWS).await?;
             List { rows, after: None, is_cut: false }
         }
     };
@@ -67,7 +67,7 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
     ];
     let main = html! {
         h1 { "Orders" }
-        (filters(asked, &names))
+        (filters(query, &names))
         p class="hint" { @if of_kind { "By id." } @else { "Those whose events came last, the newest first; choose a kind to see all of it by id." } }
         @if list.rows.is_empty() { p { "No order is like this" @if list.is_cut { " among those that were looked at" } "." } }
         @else { div data-live="orders" { (parts::orders(&list.rows)) } }
@@ -83,35 +83,35 @@ async fn read(desk: &Desk, asked: &Asked) -> Result<Page, Problem> {
 }
 
 async fn by_id(
-    desk: &Desk,
-    asked: &Asked,
+    admin: &AdminState,
+    query: &PageQuery,
     (source, status): (Option<&str>, Option<&str>),
 ) -> Result<List<OrderRow>, Problem> {
-    let after = given(&asked.after);
+    let after = given(&query.after);
     begins(after)?;
     let filter = OrderFilter {
         id: None,
         source: source.map(str::to_owned),
         status: status.map(str::to_owned),
-        anomaly: given(&asked.anomaly).map(|word| word == "true"),
-        unclaimed: given(&asked.unclaimed).is_some(),
-        waiting: given(&asked.waiting)
+        anomaly: given(&query.anomaly).map(|word| word == "true"),
+        unclaimed: given(&query.unclaimed).is_some(),
+        waiting: given(&query.waiting)
             .and_then(WaitsFor::from_word)
             .map(|what| WaitingSince::longer_than(what, Duration::ZERO, received_now())),
         after: after.map(str::to_owned),
         limit: ROWS,
     };
-    Ok(desk.store.orders(&filter).await?)
+    Ok(admin.store.orders(&filter).await?)
 }
 
-fn filters(asked: &Asked, names: &[Id]) -> Markup {
+fn filters(query: &PageQuery, names: &[Id]) -> Markup {
     html! {
         form class="filters" action="orders" {
-            (parts::choice(("source", "source"), given(&asked.source), names.iter().map(Id::as_str)))
-            (parts::choice(("status", "status"), given(&asked.status), Status::ALL.iter().map(|status| status.as_str())))
-            (parts::choice(("anomaly", "anomaly"), given(&asked.anomaly), ["true", "false"]))
-            (parts::choice(("unclaimed", "without a name"), given(&asked.unclaimed), ["true"]))
-            (parts::choice(("waiting", "waiting for"), given(&asked.waiting), WaitsFor::ALL.iter().map(|what| what.as_str())))
+            (parts::choice(("source", "source"), given(&query.source), names.iter().map(Id::as_str)))
+            (parts::choice(("status", "status"), given(&query.status), Status::ALL.iter().map(|status| status.as_str())))
+            (parts::choice(("anomaly", "anomaly"), given(&query.anomaly), ["true", "false"]))
+            (parts::choice(("unclaimed", "without a name"), given(&query.unclaimed), ["true"]))
+            (parts::choice(("waiting", "waiting for"), given(&query.waiting), WaitsFor::ALL.iter().map(|what| what.as_str())))
             button { "Show" }
             a href="orders" { "Clear" }
         }

@@ -5,30 +5,30 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::last_heard::{last_heard, refused, rhythm};
 use super::layout::{Also, Page, show};
 use super::parts;
-use super::rhythm::{last_heard, refused, rhythm};
 use crate::http::Problem;
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::sources::{self, SourceState};
+use crate::http::admin::state::AdminState;
 use crate::store::{Counts, RecentFilter};
 
 /// Events and orders of the two short lists.
 const LATEST: u32 = 10;
 
-pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<Caller>) -> Response {
-    let page = read(&desk).await;
-    show(&desk, &caller, page).await
+pub(super) async fn page(State(admin): State<AdminState>, Extension(caller): Extension<Caller>) -> Response {
+    let page = read(&admin).await;
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk) -> Result<Page, Problem> {
-    let names = desk.source_names();
-    let states = sources::read(desk, &names).await?;
+async fn read(admin: &AdminState) -> Result<Page, Problem> {
+    let names = admin.source_names();
+    let states = sources::read(admin, &names).await?;
     let filter = RecentFilter { sources: names.clone(), limit: LATEST, ..RecentFilter::default() };
-    let events = desk.store.recent_events(&filter).await?.events;
-    let orders = desk.store.recent_orders(&names, LATEST).await?;
-    let needs = desk.needs().await;
+    let events = admin.store.recent_events(&filter).await?.events;
+    let orders = admin.store.recent_orders(&names, LATEST).await?;
+    let needs = admin.needs().await;
     let main = html! {
         h1 { "What needs you now" }
         section data-live="overview" {

@@ -8,29 +8,29 @@ use serde::Deserialize;
 
 use super::layout::{Also, Page, show};
 use super::parts::{self, given};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
+use crate::http::admin::state::AdminState;
 use crate::http::rejections::Rejected;
 use crate::printable::printable;
 
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     source: Option<String>,
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let source = given(&asked.source);
-    let rejected: Vec<Rejected> = desk
+    let source = given(&query.source);
+    let rejected: Vec<Rejected> = admin
         .rejections
         .all()
         .into_iter()
         .filter(|own| source.is_none_or(|source| own.source == source))
         .collect();
-    let names = desk.source_names();
+    let names = admin.source_names();
     let main = html! {
         h1 { "Rejected" }
         p class="hint" { "What this process refused since it began. Nothing is stored of a webhook that does not verify, so other replicas have their own, and a restart empties it." }
@@ -48,7 +48,7 @@ pub(super) async fn page(
         sql: None,
         cli: Some("paylatch verify --source NAME --body FILE --header 'NAME: VALUE'".to_owned()),
     };
-    show(&desk, &caller, Ok(Page { title: "Rejected".to_owned(), place: "rejected", also, main })).await
+    show(&admin, &caller, Ok(Page { title: "Rejected".to_owned(), place: "rejected", also, main })).await
 }
 
 fn refusal(own: &Rejected) -> Markup {

@@ -10,9 +10,9 @@ use super::layout::{Also, Page, may_act, show};
 use super::parts::given;
 use super::{forms, link, parts};
 use crate::http::Problem;
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::{begins, one_of};
+use crate::http::admin::paging::{begins, one_of};
+use crate::http::admin::state::AdminState;
 use crate::order::{Settlement, SettlementAnomaly};
 use crate::store::{FindingFilter, FindingRow, SettlementFilter, SettlementRow};
 
@@ -21,7 +21,7 @@ const ROWS: u32 = 50;
 
 /// The names are those of the API. A form sends what is not chosen as nothing.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct PageQuery {
     ledger: Option<String>,
     settlement: Option<String>,
     anomaly: Option<String>,
@@ -33,36 +33,36 @@ pub(super) struct Asked {
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Response {
-    let page = read(&desk, &caller, &asked).await;
-    show(&desk, &caller, page).await
+    let page = read(&admin, &caller, &query).await;
+    show(&admin, &caller, page).await
 }
 
-async fn read(desk: &Desk, caller: &Caller, asked: &Asked) -> Result<Page, Problem> {
-    let (settlement, anomaly, after) = (given(&asked.settlement), given(&asked.anomaly), given(&asked.after));
+async fn read(admin: &AdminState, caller: &Caller, query: &PageQuery) -> Result<Page, Problem> {
+    let (settlement, anomaly, after) = (given(&query.settlement), given(&query.anomaly), given(&query.after));
     one_of("settlement", settlement, Settlement::ALL.iter().map(|own| own.as_str()))?;
     one_of("anomaly", anomaly, SettlementAnomaly::ALL.iter().map(|own| own.as_str()))?;
     begins(after)?;
     let owned = |value: Option<&str>| value.map(str::to_owned);
     let filter = SettlementFilter {
-        ledger: owned(given(&asked.ledger)),
+        ledger: owned(given(&query.ledger)),
         settlement: owned(settlement),
         anomaly: owned(anomaly),
         after: owned(after),
         limit: ROWS,
     };
-    let list = desk.store.settlements(&filter).await?;
-    let behind = owned(given(&asked.findings_after));
+    let list = admin.store.settlements(&filter).await?;
+    let behind = owned(given(&query.findings_after));
     let findings = FindingFilter { after: behind, limit: ROWS, ..FindingFilter::default() };
-    let findings = desk.store.findings(&findings).await?;
-    let fields = [("ledger", given(&asked.ledger)), ("settlement", settlement), ("anomaly", anomaly)];
+    let findings = admin.store.findings(&findings).await?;
+    let fields = [("ledger", given(&query.ledger)), ("settlement", settlement), ("anomaly", anomaly)];
     let main = html! {
         h1 { "Settlements" }
-        @if let Some(done) = &asked.done { p class="done" role="status" { (parts::text(done)) } }
-        (filters(asked))
+        @if let Some(done) = &query.done { p class="done" role="status" { (parts::text(done)) } }
+        (filters(query))
         @if list.rows.is_empty() { p { "No order is like this. Your shop states what an order should cost by " code { "PUT /api/v1/expectations/LEDGER/ORDER" } "." } }
         @else { div data-live="settlements" { (settlements(&list.rows)) } }
         (parts::more(&list, "settlements", &fields, "after"))
@@ -79,12 +79,12 @@ async fn read(desk: &Desk, caller: &Caller, asked: &Asked) -> Result<Page, Probl
     Ok(Page { title: "Settlements".to_owned(), place: "settlements", also, main })
 }
 
-fn filters(asked: &Asked) -> Markup {
+fn filters(query: &PageQuery) -> Markup {
     html! {
         form class="filters" action="settlements" {
-            (parts::field(("ledger", "ledger"), given(&asked.ledger)))
-            (parts::choice(("settlement", "settlement"), given(&asked.settlement), Settlement::ALL.iter().map(|own| own.as_str())))
-            (parts::choice(("anomaly", "anomaly"), given(&asked.anomaly), SettlementAnomaly::ALL.iter().map(|own| own.as_str())))
+            (parts::field(("ledger", "ledger"), given(&query.ledger)))
+            (parts::choice(("settlement", "settlement"), given(&query.settlement), Settlement::ALL.iter().map(|own| own.as_str())))
+            (parts::choice(("anomaly", "anomaly"), given(&query.anomaly), SettlementAnomaly::ALL.iter().map(|own| own.as_str())))
             button { "Show" }
             a href="settlements" { "Clear" }
         }

@@ -5,12 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::last_heard::{last_heard, refused, rhythm};
 use super::layout::{Also, Page, show};
-use super::rhythm::{last_heard, refused, rhythm};
 use super::{link, parts};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::sources::{SourceState, read};
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem};
 use crate::order::Id;
 use crate::provider::Source;
@@ -21,7 +21,7 @@ use crate::telemetry::values;
 const LATEST: u32 = 20;
 
 /// Everything that is known of a source.
-struct Told {
+struct SourceDetails {
     source: Source,
     state: SourceState,
     events: Vec<PlacedEvent>,
@@ -31,23 +31,23 @@ struct Told {
 }
 
 pub(super) async fn page(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     Path(name): Path<String>,
 ) -> Response {
-    let page = told(&desk, &name).await.map(|told| told.page());
-    show(&desk, &caller, page).await
+    let page = load(&admin, &name).await.map(|details| details.page());
+    show(&admin, &caller, page).await
 }
 
-async fn told(desk: &Desk, name: &str) -> Result<Told, Problem> {
+async fn load(admin: &AdminState, name: &str) -> Result<SourceDetails, Problem> {
     let unknown = || Problem::new(Code::UnknownSource);
     let name = Id::new(name).map_err(|_| unknown())?;
-    let source = desk.sources.all().into_iter().find(|source| *source.name() == name).ok_or_else(unknown)?;
-    let state = read(desk, std::slice::from_ref(&name)).await?.pop().ok_or_else(unknown)?;
+    let source = admin.sources.all().into_iter().find(|source| *source.name() == name).ok_or_else(unknown)?;
+    let state = read(admin, std::slice::from_ref(&name)).await?.pop().ok_or_else(unknown)?;
     let filter = RecentFilter { sources: vec![name.clone()], limit: LATEST, ..RecentFilter::default() };
-    let events = desk.store.recent_events(&filter).await?.events;
-    let unmapped = desk.store.unmapped_types(Some(name.as_str()), LOOKED_AT_MAX).await?;
-    let counted = desk.metrics.render();
+    let events = admin.store.recent_events(&filter).await?.events;
+    let unmapped = admin.store.unmapped_types(Some(name.as_str()), LOOKED_AT_MAX).await?;
+    let counted = admin.metrics.render();
     let of_source = |metric: &str, label: &str| -> Vec<(String, f64)> {
         let own = format!("source=\"{name}\"");
         let values = values(&counted, metric).into_iter().filter(|(labels, _)| labels.contains(&own));
@@ -59,7 +59,7 @@ async fn told(desk: &Desk, name: &str) -> Result<Told, Problem> {
     let secrets = (1..=source.secrets()).map(|position| {
         matches.iter().find(|(own, _)| *own == position.to_string()).map_or(0.0, |(_, count)| *count)
     });
-    Ok(Told { secrets: secrets.collect(), source, state, events, unmapped, outcomes })
+    Ok(SourceDetails { secrets: secrets.collect(), source, state, events, unmapped, outcomes })
 }
 
 /// `applied` of `source="stripe",outcome="applied"`.
@@ -68,7 +68,7 @@ fn label_of(labels: &str, name: &str) -> Option<String> {
     rest.split('"').next().map(str::to_owned)
 }
 
-impl Told {
+impl SourceDetails {
     fn page(&self) -> Page {
         let (name, settings) = (self.source.name().as_str(), self.source.settings());
         let mode = settings.mode.map(|mode| match mode {

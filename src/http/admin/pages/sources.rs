@@ -5,15 +5,15 @@ use axum::extract::State;
 use axum::response::Response;
 use maud::html;
 
+use super::last_heard::{last_heard, refused, rhythm};
 use super::layout::{Also, Page, show};
 use super::parts;
-use super::rhythm::{last_heard, refused, rhythm};
-use crate::http::admin::desk::Desk;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::sources::read;
+use crate::http::admin::state::AdminState;
 
-pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<Caller>) -> Response {
-    let page = read(&desk, &desk.source_names()).await.map(|states| {
+pub(super) async fn page(State(admin): State<AdminState>, Extension(caller): Extension<Caller>) -> Response {
+    let page = read(&admin, &admin.source_names()).await.map(|states| {
         let main = html! {
             h1 { "Sources" }
             p class="hint" { "Silent is what was not heard of for longer than its " code { "quiet_after" } " or, where that is not set, for twenty of its usual gaps and at least 15 minutes." }
@@ -37,5 +37,5 @@ pub(super) async fn page(State(desk): State<Desk>, Extension(caller): Extension<
         };
         Page { title: "Sources".to_owned(), place: "sources", also, main }
     });
-    show(&desk, &caller, page).await
+    show(&admin, &caller, page).await
 }

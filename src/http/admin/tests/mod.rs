@@ -49,7 +49,7 @@ impl Office {
             Store::open(&StoreSettings { call_timeout: Duration::from_secs(5), ..StoreSettings::new(url) })
                 .unwrap();
         store.migrate().await.unwrap();
-        let app = admin(desk(&store, settings));
+        let app = admin(parts(&store, settings));
         Self { world: World::serving(app).await, store, _directory: directory }
     }
 
@@ -80,7 +80,7 @@ impl Office {
 }
 
 /// A listener over `store`, with the source `stripe`.
-fn desk(store: &Store, settings: AdminSettings) -> Admin {
+fn parts(store: &Store, settings: AdminSettings) -> Admin {
     let (intake, locks) = intake(store);
     let stripe = SourceSettings::new(id("stripe"), "stripe", vec![Secret::new("whsec_canary")]);
     let stripe = Source::new(stripe, &Providers::load(None).unwrap()).unwrap();
@@ -313,7 +313,7 @@ async fn a_database_that_is_away_is_said_to_be_away() {
     let store =
         Store::open(&StoreSettings { call_timeout: Duration::from_secs(1), ..StoreSettings::new(url) })
             .unwrap();
-    let world = World::serving(admin(desk(&store, AdminSettings::default()))).await;
+    let world = World::serving(admin(parts(&store, AdminSettings::default()))).await;
     let answer =
         world.exchange("GET /api/v1/orders HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n").await;
     assert_eq!((statuses(&answer), &body(&answer)["code"]), (vec![503], &"database_away".into()));

@@ -9,12 +9,12 @@ use maud::{Markup, html};
 use super::layout::{Also, Page, show};
 use super::{forms, link, parts};
 use crate::http::admin::acknowledgements::{settle_event, settle_finding, settle_order};
-use crate::http::admin::acting::Acting;
-use crate::http::admin::desk::Desk;
-use crate::http::admin::given::{Form, form, id, invalid};
 use crate::http::admin::guard::Caller;
-use crate::http::admin::page::key;
-use crate::http::admin::reprocess::{Chosen, Step, step};
+use crate::http::admin::paging::key;
+use crate::http::admin::reprocess::{ReprocessRequest, ReprocessStep, step};
+use crate::http::admin::request_actor::RequestActor;
+use crate::http::admin::request_body::{Form, form, id, invalid};
+use crate::http::admin::state::AdminState;
 use crate::http::{Code, Problem};
 use crate::intake::{Assignment, assign};
 use crate::order::Key;
@@ -23,29 +23,29 @@ use crate::store::{By, SettledCause};
 type Named = Result<Path<(String, String)>, PathRejection>;
 
 pub(super) async fn acknowledge_order(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Named,
     request: Request,
 ) -> Response {
     let settle = async |order: Key, by: By, _: Form| {
-        let settled = settle_order(&desk, &order, &by).await?;
+        let settled = settle_order(&admin, &order, &by).await?;
         let done = format!("Acknowledged: {}.", settled.join(", ").replace('_', " "));
         Ok((link::order(order.source.as_str(), order.id.as_str()), done))
     };
-    act((&desk, &caller), (path, Code::UnknownOrder), request, settle).await
+    act((&admin, &caller), (path, Code::UnknownOrder), request, settle).await
 }
 
 /// Settles an event; or, asked on the page of all that failed, whatever failed for its cause.
 pub(super) async fn acknowledge_event(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Named,
     request: Request,
 ) -> Response {
     let settle = async |event: Key, by: By, form: Form| {
         let cause = form.field("cause");
-        let SettledCause { settled, is_cut } = settle_event(&desk, &event, cause, &by).await?;
+        let SettledCause { settled, is_cut } = settle_event(&admin, &event, cause, &by).await?;
         Ok(match cause {
             None => (link::event(event.source.as_str(), event.id.as_str()), "Acknowledged.".to_owned()),
             Some(_) => {
@@ -54,24 +54,24 @@ pub(super) async fn acknowledge_event(
             }
         })
     };
-    act((&desk, &caller), (path, Code::UnknownEvent), request, settle).await
+    act((&admin, &caller), (path, Code::UnknownEvent), request, settle).await
 }
 
 pub(super) async fn acknowledge_finding(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Named,
     request: Request,
 ) -> Response {
     let settle = async |movement: Key, by: By, _: Form| {
-        let settled = settle_finding(&desk, &movement, &by).await?;
+        let settled = settle_finding(&admin, &movement, &by).await?;
         Ok(("settlements".to_owned(), format!("Acknowledged {}.", parts::count(settled, "finding"))))
     };
-    act((&desk, &caller), (path, Code::UnknownFinding), request, settle).await
+    act((&admin, &caller), (path, Code::UnknownFinding), request, settle).await
 }
 
 pub(super) async fn assign_payment(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     path: Named,
     request: Request,
@@ -79,26 +79,26 @@ pub(super) async fn assign_payment(
     let give = async |payment: Key, by: By, form: Form| {
         let order = id("order", form.field("order").unwrap_or_default())?;
         let assignment = Assignment { payment, order };
-        let assigned = assign(&mut desk.store.session(), &assignment, &by).await?;
+        let assigned = assign(&mut admin.store.session(), &assignment, &by).await?;
         let (_, link) = assigned.ok_or(Problem::new(Code::UnknownPayment))?;
-        desk.count_again();
+        admin.count_again();
         let page = link::order(assignment.payment.source.as_str(), link.order.as_str());
         Ok((page, format!("Payment {} belongs here now.", assignment.payment.id)))
     };
-    act((&desk, &caller), (path, Code::UnknownPayment), request, give).await
+    act((&admin, &caller), (path, Code::UnknownPayment), request, give).await
 }
 
 /// Shows what reading again would change, or does it and shows what changed.
 pub(super) async fn reprocess(
-    State(desk): State<Desk>,
+    State(admin): State<AdminState>,
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Response {
     let work = async {
-        let acting = Acting::of(&request)?;
-        let form = form(&desk.bodies, request).await?;
+        let actor = RequestActor::of(&request)?;
+        let form = form(&admin.bodies, request).await?;
         let own = |name: &str| form.field(name).map(str::to_owned);
-        let chosen = Chosen {
+        let chosen = ReprocessRequest {
             source: own("source"),
             outcome: own("outcome"),
             r#type: own("type"),
@@ -109,52 +109,52 @@ pub(super) async fn reprocess(
             note: own("note"),
             by: None,
         };
-        let step = step(&desk, &acting, &chosen).await?;
+        let step = step(&admin, &actor, &chosen).await?;
         Ok(page(&chosen, &step))
     };
     let page = work.await;
-    show(&desk, &caller, page).await
+    show(&admin, &caller, page).await
 }
 
 /// Does what a form about one thing asks for, and sends the browser to the page that `work` names, with what it did.
 async fn act(
-    (desk, caller): (&Desk, &Caller),
+    (admin, caller): (&AdminState, &Caller),
     (path, missing): (Named, Code),
     request: Request,
     work: impl AsyncFnOnce(Key, By, Form) -> Result<(String, String), Problem>,
 ) -> Response {
     let done = async {
         let key = key(path, missing)?;
-        let (by, form) = filled_in(desk, request).await?;
+        let (by, form) = filled_in(admin, request).await?;
         work(key, by, form).await
     };
     let done = done.await;
-    answer(desk, caller, done).await
+    answer(admin, caller, done).await
 }
 
 /// Who acts, and the form that says so.
-pub(super) async fn filled_in(desk: &Desk, request: Request) -> Result<(By, Form), Problem> {
-    let acting = Acting::of(&request)?;
-    let form = form(&desk.bodies, request).await?;
-    let by = acting.by(None, Some(form.field("note").unwrap_or_default())).map_err(invalid)?;
+pub(super) async fn filled_in(admin: &AdminState, request: Request) -> Result<(By, Form), Problem> {
+    let actor = RequestActor::of(&request)?;
+    let form = form(&admin.bodies, request).await?;
+    let by = actor.by(None, Some(form.field("note").unwrap_or_default())).map_err(invalid)?;
     Ok((by, form))
 }
 
 /// Sends the browser to the page that shows what was done.
 pub(super) async fn answer(
-    desk: &Desk,
+    admin: &AdminState,
     caller: &Caller,
     done: Result<(String, String), Problem>,
 ) -> Response {
     match done {
         Ok((page, done)) => {
-            desk.public.see_other(&format!("/{}", link::query(&page, &[("done", Some(&done))])))
+            admin.public.see_other(&format!("/{}", link::query(&page, &[("done", Some(&done))])))
         }
-        Err(problem) => show(desk, caller, Err(problem)).await,
+        Err(problem) => show(admin, caller, Err(problem)).await,
     }
 }
 
-fn page(chosen: &Chosen, step: &Step) -> Page {
+fn page(chosen: &ReprocessRequest, step: &ReprocessStep) -> Page {
     let fields = [
         ("source", chosen.source.as_deref()),
         ("outcome", chosen.outcome.as_deref()),
@@ -179,7 +179,7 @@ fn page(chosen: &Chosen, step: &Step) -> Page {
     Page { title: "Read again".to_owned(), place: "attention", also, main }
 }
 
-fn changes(step: &Step) -> Markup {
+fn changes(step: &ReprocessStep) -> Markup {
     html! {
         @if !step.events.is_empty() {
             table class="rows" {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::origin::PublicOrigin;
-use super::page::one_of;
+use super::paging::one_of;
 use crate::http::body::BodyLimits;
 use crate::http::rejections::Rejections;
 use crate::http::{Health, Problem, Sources, received_now};
@@ -40,7 +40,7 @@ pub struct Limit {
 
 /// Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Desk {
+pub(super) struct AdminState {
     pub(super) store: Store,
     pub(super) sources: Sources,
     pub(super) rejections: Rejections,
@@ -69,7 +69,7 @@ struct Counted {
     changes: u64,
 }
 
-/// What a desk is made of.
+/// What a admin is made of.
 pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) sources: Sources,
@@ -81,7 +81,7 @@ pub(super) struct Parts {
     pub(super) waiting: WaitingLimits,
 }
 
-impl Desk {
+impl AdminState {
     pub(super) fn new(parts: Parts, public: PublicOrigin, has_login: bool) -> Self {
         let Parts { store, sources, rejections, health, locks, metrics, limits, waiting } = parts;
         Self {
@@ -109,8 +109,8 @@ impl Desk {
             return last.counts;
         }
         let patience = if last.counts.is_some() { AWAITED_FOR } else { FIRST_AWAITED_FOR };
-        let desk = self.clone();
-        let _ = timeout(patience, tokio::spawn(async move { desk.count().await })).await;
+        let admin = self.clone();
+        let _ = timeout(patience, tokio::spawn(async move { admin.count().await })).await;
         self.lock().counts
     }
 

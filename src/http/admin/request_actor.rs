@@ -15,14 +15,14 @@ const NOBODY_SAYS_WHO: &str = "the API";
 
 /// What a request says of who acts by it.
 #[derive(Debug, Clone)]
-pub(super) struct Acting {
+pub(super) struct RequestActor {
     /// In a proxy's words; else who they said they are when they logged in.
     user: Option<String>,
     request_id: String,
 }
 
 /// Reads who acts, once the guard has let the request pass: only who shows the token may name anybody in the proxy's header.
-pub(super) async fn acting(
+pub(super) async fn identify(
     State(proxy_user_header): State<Option<HeaderName>>,
     mut request: Request,
     next: Next,
@@ -33,11 +33,11 @@ pub(super) async fn acting(
     let user = user.or_else(|| logged_in.map(ToString::to_string));
     let id = request.extensions().get::<RequestId>().cloned();
     let request_id = id.unwrap_or_else(|| RequestId::of(request.headers())).to_string();
-    request.extensions_mut().insert(Acting { user, request_id });
+    request.extensions_mut().insert(RequestActor { user, request_id });
     next.run(request).await
 }
 
-impl Acting {
+impl RequestActor {
     /// Of whom `request` comes.
     pub(super) fn of(request: &Request) -> Result<Self, Problem> {
         request.extensions().get::<Self>().cloned().ok_or(Problem::new(Code::Internal))

@@ -11,14 +11,14 @@
 //! holds up no other, and an endpoint that is away costs nothing. Whatever ends between the answers and the note is told again.
 
 mod breaker;
-mod flights;
+mod delivery;
+mod endpoint_task;
+mod in_flight;
 mod message;
 mod pace;
 mod progress;
 mod schedule;
 mod sink;
-mod teller;
-mod telling;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -34,9 +34,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::delivery::DeliveryContext;
+use self::endpoint_task::EndpointTask;
 use self::message::Message;
-use self::teller::Teller;
-use self::telling::Means;
 pub use self::types::Types;
 use self::verdict::Verdict;
 use crate::http_client::Tls;
@@ -96,7 +96,7 @@ pub struct RelaySettings {
 /// The relay of a process: a task for each endpoint. Other processes have one each, too. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay {
-    means: Means,
+    context: DeliveryContext,
     endpoints: Arc<HashMap<String, watch::Sender<Arc<EndpointSettings>>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -116,7 +116,7 @@ impl Relay {
     /// A relay that tells nobody yet. `now` is this machine's clock.
     #[must_use]
     pub fn new(settings: &RelaySettings, store: &Store, now: fn() -> UnixMicros) -> Self {
-        let means = Means {
+        let context = DeliveryContext {
             store: store.clone(),
             owner: format!("{:016x}", rand::random::<u64>()).into(),
             relay: Arc::new(RelaySettings { endpoints: Vec::new(), ..settings.clone() }),
@@ -126,13 +126,13 @@ impl Relay {
         let endpoints =
             endpoints.map(|endpoint| (endpoint.name.clone(), watch::Sender::new(Arc::new(endpoint.clone()))));
         let endpoints = Arc::new(endpoints.collect());
-        Self { means, endpoints, tasks: TaskTracker::new(), stop: CancellationToken::new() }
+        Self { context, endpoints, tasks: TaskTracker::new(), stop: CancellationToken::new() }
     }
 
     /// Starts a task for each endpoint, on the present runtime.
     pub fn start(&self) {
         for endpoint in self.endpoints.values() {
-            let teller = Teller::new(self.means.clone(), endpoint.subscribe());
+            let teller = EndpointTask::new(self.context.clone(), endpoint.subscribe());
             self.tasks.spawn(teller.run(self.stop.clone()));
         }
         self.tasks.close();

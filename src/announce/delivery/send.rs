@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Ended, RECENT_MAX, Telling};
+use super::{Delivery, Ended, RECENT_MAX};
 use crate::announce::message::Message;
 use crate::announce::progress::{Moment, later};
 use crate::announce::verdict::{Answer, Verdict, judge};
@@ -17,22 +17,22 @@ use crate::order::UnixMicros;
 /// An answer that takes longer holds up no page while others come.
 const LAGS_AFTER: Duration = Duration::from_secs(1);
 
-impl Telling<'_> {
+impl Delivery<'_> {
     /// Sends what there is, as much at once as may be, until all is answered, or the endpoint takes nothing.
     pub(super) async fn deliver(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         loop {
             self.send_what_may_be_sent(stop);
             let now = Instant::now();
             let is_over = !self.progress.has_more() || self.owned.is_paused || !self.breaker.is_closed();
-            if stop.is_cancelled() || (is_over && self.flights.on_time() == 0) {
+            if stop.is_cancelled() || (is_over && self.in_flight.on_time() == 0) {
                 return Ok(());
             }
             let lags_at =
-                self.flights.lags_at(LAGS_AFTER).filter(|at| !self.progress.has_more() && *at > now);
+                self.in_flight.lags_at(LAGS_AFTER).filter(|at| !self.progress.has_more() && *at > now);
             let paced_at = Some(self.pace.next_at()).filter(|at| *at > now && self.progress.has_more());
             let wake_at = [lags_at, paced_at].into_iter().flatten().fold(self.renews_at(), Instant::min);
             tokio::select! {
-                (messages, answer) = self.flights.next() => self.settle(messages, answer),
+                (messages, answer) = self.in_flight.next() => self.settle(messages, answer),
                 () = sleep_until(wake_at) => {}
                 () = stop.cancelled() => return Ok(()),
             }
@@ -50,29 +50,29 @@ impl Telling<'_> {
             && !self.owned.is_paused
             && now < self.until
             && self.pace.next_at() <= now
-            && self.breaker.room(self.flights.len(), now) > 0
+            && self.breaker.room(self.in_flight.len(), now) > 0
         {
             let batch_max = if self.breaker.is_closed() { self.settings.batch_max } else { 1 };
             let Some(messages) = self.progress.next(batch_max) else { return };
             self.breaker.sent();
             self.pace.sent(messages.len(), now);
-            self.flights.send(&*sink, messages, (&self.settings.name, (self.means.now)()));
+            self.in_flight.send(&*sink, messages, (&self.settings.name, (self.context.now)()));
         }
     }
 
     fn let_lag(&mut self) {
         let now = Instant::now();
         let Some(before) = now.checked_sub(LAGS_AFTER) else { return };
-        let clock = (self.means.now)();
+        let clock = (self.context.now)();
         let until = later(clock, self.settings.timeout);
-        for message in self.flights.lag(before, self.taken_at) {
+        for message in self.in_flight.lag(before, self.taken_at) {
             self.progress.lags(&message, until, clock);
         }
     }
 
     /// Draws the consequences of an answer.
     pub(super) fn settle(&mut self, messages: Vec<Message>, answer: Answer) {
-        let moment = Moment { now: (self.means.now)(), chance: random() };
+        let moment = Moment { now: (self.context.now)(), chance: random() };
         let now = Instant::now();
         let verdict = judge(&answer);
         if verdict != Verdict::Told {

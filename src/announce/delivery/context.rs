@@ -9,7 +9,7 @@ use crate::store::{Store, StoreError};
 
 /// What endpoints are told with.
 #[derive(Debug, Clone)]
-pub(in crate::announce) struct Means {
+pub(in crate::announce) struct DeliveryContext {
     pub(in crate::announce) store: Store,
     /// This process.
     pub(in crate::announce) owner: Arc<str>,
@@ -37,7 +37,7 @@ impl From<StoreError> for Ended {
     }
 }
 
-impl Means {
+impl DeliveryContext {
     /// Who does not own an endpoint asks for it so often, and who does keeps it.
     pub(in crate::announce) fn asks_every(&self) -> Duration {
         self.relay.lease / 3

@@ -1,9 +1,9 @@
 //! One endpoint while this process owns it: pages are read, sent and noted.
 
-mod means;
-mod noting;
-mod reading;
-mod sending;
+mod context;
+mod read;
+mod save;
+mod send;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::means::{Ended, Means};
+pub(super) use self::context::{DeliveryContext, Ended};
 use super::EndpointSettings;
 use super::breaker::Breaker;
-use super::flights::Flights;
+use super::in_flight::InFlight;
 use super::pace::Pace;
 use super::progress::Progress;
 use super::sink::{self, Sink};
@@ -35,9 +35,9 @@ const RECENT_MAX: usize = 10_000;
 const DOUBT: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
 
 /// An endpoint that this process owns.
-pub(super) struct Telling<'t> {
-    means: &'t Means,
-    given: &'t watch::Receiver<Arc<EndpointSettings>>,
+pub(super) struct Delivery<'t> {
+    context: &'t DeliveryContext,
+    latest_settings: &'t watch::Receiver<Arc<EndpointSettings>>,
     owned: OwnedEndpoint,
     /// Until when the endpoint is ours, whatever happens.
     until: Instant,
@@ -47,7 +47,7 @@ pub(super) struct Telling<'t> {
     breaker: Breaker,
     pace: Pace,
     progress: Progress,
-    flights: Flights,
+    in_flight: InFlight,
     /// The version of each order that it was told of lately: one that changed often within a page or two is told once.
     recent: HashMap<Subject, (i64, i64)>,
     /// When the endpoint last took something.
@@ -63,15 +63,15 @@ pub(super) struct Telling<'t> {
     must_note: bool,
 }
 
-impl<'t> Telling<'t> {
+impl<'t> Delivery<'t> {
     pub(super) fn new(
-        means: &'t Means,
-        given: &'t watch::Receiver<Arc<EndpointSettings>>,
+        context: &'t DeliveryContext,
+        latest_settings: &'t watch::Receiver<Arc<EndpointSettings>>,
         owned: OwnedEndpoint,
         until: Instant,
     ) -> Self {
-        let settings = Arc::clone(&given.borrow());
-        let (now, clock) = (Instant::now(), (means.now)());
+        let settings = Arc::clone(&latest_settings.borrow());
+        let (now, clock) = (Instant::now(), (context.now)());
         let probe_in = owned
             .probe_at
             .map(|at| Duration::from_micros(at.0.saturating_sub(clock.0).max(0).unsigned_abs()));
@@ -83,11 +83,11 @@ impl<'t> Telling<'t> {
             ),
             pace: Pace::new(settings.rate_max, now),
             progress: Progress::new(settings.retries.clone(), owned.cursor),
-            flights: Flights::default(),
+            in_flight: InFlight::default(),
             sink: sink::open(&settings).ok(),
             settings,
-            means,
-            given,
+            context,
+            latest_settings,
             owned,
             until,
             recent: HashMap::new(),
@@ -108,7 +108,7 @@ impl<'t> Telling<'t> {
                 return Ended::Stopped;
             }
             // Before the log is read: what is saved while it is read wakes, too.
-            let saved = self.means.store.saved();
+            let saved = self.context.store.saved();
             tokio::pin!(saved);
             saved.as_mut().enable();
             self.take_settings();
@@ -123,7 +123,7 @@ impl<'t> Telling<'t> {
             tokio::select! {
                 () = saved, if can_be_woken => sleep_until(Instant::now() + GATHER).await,
                 () = sleep_until(wait_until.min(self.renews_at())) => {}
-                (messages, answer) = self.flights.next() => self.settle(messages, answer),
+                (messages, answer) = self.in_flight.next() => self.settle(messages, answer),
                 () = stop.cancelled() => {}
             }
         }
@@ -137,7 +137,7 @@ impl<'t> Telling<'t> {
             self.note_what_came().await?;
             return Ok(Some(now + QUIET_POLL));
         }
-        if self.breaker.room(self.flights.len(), now) == 0 {
+        if self.breaker.room(self.in_flight.len(), now) == 0 {
             self.note_what_came().await?;
             return Ok(Some(self.breaker.opens_at().unwrap_or(now + QUIET_POLL).max(now)));
         }
@@ -146,7 +146,7 @@ impl<'t> Telling<'t> {
         let (at_end, has_news) = (page.at_end, !page.to_tell.is_empty());
         let resync = self.begin(page);
         self.deliver(stop).await?;
-        let is_answered = !self.progress.has_more() && self.flights.on_time() == 0;
+        let is_answered = !self.progress.has_more() && self.in_flight.on_time() == 0;
         let is_whole =
             is_answered && !self.progress.is_in_doubt() && self.breaker.is_closed() && !self.owned.is_paused;
         self.note(resync, is_whole).await?;
@@ -158,7 +158,7 @@ impl<'t> Telling<'t> {
         }
         let has_more = is_whole && (!at_end || self.owned.resync.is_some());
         let is_quiet = self.busy_at.elapsed() > QUIET_AFTER;
-        let poll = self.means.relay.poll;
+        let poll = self.context.relay.poll;
         let wait = if is_quiet { poll.max(QUIET_POLL) } else { poll };
         Ok((!has_more).then(|| Instant::now() + wait))
     }
@@ -169,7 +169,7 @@ impl<'t> Telling<'t> {
     }
 
     fn renews_at(&self) -> Instant {
-        self.until - self.means.relay.lease + self.means.asks_every()
+        self.until - self.context.relay.lease + self.context.asks_every()
     }
 
     /// Keeps the endpoint, if it is time to.
@@ -178,7 +178,7 @@ impl<'t> Telling<'t> {
         if now < self.renews_at() {
             return Ok(());
         }
-        let Means { store, owner, relay, .. } = self.means;
+        let DeliveryContext { store, owner, relay, .. } = self.context;
         match store.own_endpoint(&self.settings.name, owner, relay.lease).await {
             Ok(Some(owned)) if owned.term == self.owned.term => {
                 self.until = now + relay.lease;
@@ -192,7 +192,7 @@ impl<'t> Telling<'t> {
 
     /// Takes settings that were read again.
     fn take_settings(&mut self) {
-        let settings = Arc::clone(&self.given.borrow());
+        let settings = Arc::clone(&self.latest_settings.borrow());
         if !Arc::ptr_eq(&settings, &self.settings) {
             if let Ok(sink) = sink::open(&settings) {
                 self.sink = Some(sink);

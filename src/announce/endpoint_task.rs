@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::EndpointSettings;
-use super::telling::{Ended, Means, Telling};
+use super::delivery::{Delivery, DeliveryContext, Ended};
 
 /// How long the answers of what is in flight are awaited at the end.
 const LAST_ANSWERS_MAX: Duration = Duration::from_secs(3);
@@ -18,14 +18,14 @@ const LAST_NOTE_MAX: Duration = Duration::from_secs(2);
 
 /// The task of one endpoint.
 #[derive(Debug)]
-pub(super) struct Teller {
-    means: Means,
+pub(super) struct EndpointTask {
+    context: DeliveryContext,
     settings: watch::Receiver<Arc<EndpointSettings>>,
 }
 
-impl Teller {
-    pub(super) fn new(means: Means, settings: watch::Receiver<Arc<EndpointSettings>>) -> Self {
-        Self { means, settings }
+impl EndpointTask {
+    pub(super) fn new(context: DeliveryContext, settings: watch::Receiver<Arc<EndpointSettings>>) -> Self {
+        Self { context, settings }
     }
 
     /// Owns the endpoint whenever it may, and tells it, until `stop`.
@@ -36,14 +36,14 @@ impl Teller {
             let pause = match self.own_and_tell(&name, &stop, &mut was_failing).await {
                 Ended::Stopped => return,
                 Ended::Lost => Duration::ZERO,
-                Ended::Anothers => self.means.asks_every(),
+                Ended::Anothers => self.context.asks_every(),
                 Ended::Failed(error) => {
                     if std::mem::replace(&mut was_failing, true) {
                         debug!(endpoint = name, %error, "the endpoint is still not told");
                     } else {
                         warn!(endpoint = name, %error, "the endpoint is not told of changes until the database does it");
                     }
-                    self.means.asks_every()
+                    self.context.asks_every()
                 }
             };
             tokio::select! {
@@ -54,7 +54,7 @@ impl Teller {
     }
 
     async fn own_and_tell(&self, name: &str, stop: &CancellationToken, was_failing: &mut bool) -> Ended {
-        let Means { store, owner, relay, .. } = &self.means;
+        let DeliveryContext { store, owner, relay, .. } = &self.context;
         let asked_at = Instant::now();
         let owned = match store.own_endpoint(name, owner, relay.lease).await {
             Ok(Some(owned)) => owned,
@@ -62,14 +62,14 @@ impl Teller {
             Err(error) => return Ended::Failed(error),
         };
         debug!(endpoint = name, term = owned.term, "this process tells the endpoint");
-        let mut telling = Telling::new(&self.means, &self.settings, owned, asked_at + relay.lease);
-        let ended = telling.go_on(stop).await;
-        if telling.has_read() {
+        let mut delivery = Delivery::new(&self.context, &self.settings, owned, asked_at + relay.lease);
+        let ended = delivery.go_on(stop).await;
+        if delivery.has_read() {
             *was_failing = false;
         }
         if let Ended::Stopped = ended {
             let until = Instant::now() + LAST_ANSWERS_MAX;
-            let _ = timeout_at(until + LAST_NOTE_MAX, telling.leave(until)).await;
+            let _ = timeout_at(until + LAST_NOTE_MAX, delivery.leave(until)).await;
         }
         ended
     }

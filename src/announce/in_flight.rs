@@ -16,28 +16,28 @@ use crate::order::UnixMicros;
 
 /// Requests in flight, each with what it tells.
 #[derive(Default)]
-pub(super) struct Flights {
+pub(super) struct InFlight {
     answers: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
-    flying: HashMap<u64, Flight>,
+    requests: HashMap<u64, SentRequest>,
     /// How many were ever sent: their numbers.
     sent: u64,
 }
 
-struct Flight {
+struct SentRequest {
     messages: Vec<Message>,
     sent_at: Instant,
     /// Its orders have rows among those that wait: the page goes on without it.
     lags: bool,
 }
 
-impl Flights {
+impl InFlight {
     pub(super) fn len(&self) -> usize {
-        self.flying.len()
+        self.requests.len()
     }
 
     /// How many the page still waits for.
     pub(super) fn on_time(&self) -> usize {
-        self.flying.values().filter(|flight| !flight.lags).count()
+        self.requests.values().filter(|request| !request.lags).count()
     }
 
     pub(super) fn send(
@@ -51,7 +51,7 @@ impl Flights {
         let answer = sink.send(&messages, now);
         let seconds = histogram!("paylatch_announcement_attempt_seconds", "endpoint" => endpoint.to_owned());
         let sent_at = Instant::now();
-        self.flying.insert(number, Flight { messages, sent_at, lags: false });
+        self.requests.insert(number, SentRequest { messages, sent_at, lags: false });
         self.answers.push(Box::pin(async move {
             let answer = answer.await;
             seconds.record(sent_at.elapsed());
@@ -64,8 +64,8 @@ impl Flights {
         loop {
             match self.answers.next().await {
                 Some((number, answer)) => {
-                    if let Some(flight) = self.flying.remove(&number) {
-                        return (flight.messages, answer);
+                    if let Some(request) = self.requests.remove(&number) {
+                        return (request.messages, answer);
                     }
                 }
                 None => std::future::pending().await,
@@ -75,18 +75,19 @@ impl Flights {
 
     /// When the next one lags that does not yet.
     pub(super) fn lags_at(&self, after: Duration) -> Option<Instant> {
-        self.flying.values().filter(|flight| !flight.lags).map(|flight| flight.sent_at + after).min()
+        self.requests.values().filter(|request| !request.lags).map(|request| request.sent_at + after).min()
     }
 
     /// Lets the page go on without those that were sent before `before`, and tells of their orders. `is_proof`: something that
     /// was sent later was taken, or there is only one, so that it is not the endpoint that is slow.
     pub(super) fn lag(&mut self, before: Instant, taken_at: Option<Instant>) -> Vec<Message> {
-        let is_alone = self.flying.len() == 1;
+        let is_alone = self.requests.len() == 1;
         let mut lagging = Vec::new();
-        for flight in self.flying.values_mut().filter(|flight| !flight.lags && flight.sent_at <= before) {
-            if is_alone || taken_at.is_some_and(|taken_at| taken_at > flight.sent_at) {
-                flight.lags = true;
-                for message in &mut flight.messages {
+        for request in self.requests.values_mut().filter(|request| !request.lags && request.sent_at <= before)
+        {
+            if is_alone || taken_at.is_some_and(|taken_at| taken_at > request.sent_at) {
+                request.lags = true;
+                for message in &mut request.messages {
                     lagging.push(message.clone());
                     (message.waits, message.position) = (true, None);
                 }

@@ -6,7 +6,7 @@ use metrics::gauge;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Ended, Telling};
+use super::{Delivery, Ended};
 use crate::announce::message::Message;
 use crate::announce::progress::later;
 use crate::order::UnixMicros;
@@ -15,9 +15,9 @@ use crate::store::{Ask, Page, Resync, ToTell};
 /// A save ends in less.
 const HELD_UP_MAX: Duration = Duration::from_secs(5);
 
-impl Telling<'_> {
+impl Delivery<'_> {
     pub(super) async fn read(&mut self) -> Result<Page, Ended> {
-        let entries_max = self.means.relay.page_orders;
+        let entries_max = self.context.relay.page_orders;
         let ask = Ask {
             name: &self.settings.name,
             term: self.owned.term,
@@ -25,9 +25,9 @@ impl Telling<'_> {
             entries_max,
             others_max: entries_max.div_ceil(3),
             resync: self.owned.resync.as_ref(),
-            now: (self.means.now)(),
+            now: (self.context.now)(),
         };
-        let page = self.means.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)?;
+        let page = self.context.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)?;
         self.note_watermark(page.is_final);
         Ok(page)
     }
@@ -72,7 +72,7 @@ impl Telling<'_> {
             self.owned.resync = Some(Resync::default());
             self.must_note = true;
         }
-        let now = (self.means.now)();
+        let now = (self.context.now)();
         let positions = to_tell.iter().filter_map(|one| one.position).collect();
         self.progress.begin(positions, cursor);
         for one in to_tell {
@@ -86,7 +86,7 @@ impl Telling<'_> {
     fn sort(&mut self, one: ToTell, now: UnixMicros, to_send: &mut Vec<Message>) {
         let is_provisional = one.announcement.data.is_provisional();
         let waiting = one.waiting.clone();
-        let held_until = one.changed_at.map(|at| later(at, self.means.relay.provisional_after));
+        let held_until = one.changed_at.map(|at| later(at, self.context.relay.provisional_after));
         let message = Message::new(one);
         let version = (message.epoch, message.version);
         let is_known = waiting.is_none()

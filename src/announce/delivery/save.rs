@@ -3,11 +3,11 @@
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 
-use super::{Ended, Telling};
+use super::{Delivery, Ended};
 use crate::announce::progress::later;
 use crate::store::{Note, Resync};
 
-impl Telling<'_> {
+impl Delivery<'_> {
     /// Keeps what late answers brought, if they did.
     pub(super) async fn note_what_came(&mut self) -> Result<(), Ended> {
         if self.progress.has_news() {
@@ -24,7 +24,7 @@ impl Telling<'_> {
             let error = wait.error.as_deref().unwrap_or_default();
             warn!(endpoint = self.settings.name, of = %wait.subject, error, "it is not told of this any more");
         }
-        let clock = (self.means.now)();
+        let clock = (self.context.now)();
         let probe_in = self.breaker.opens_at().map(|at| at.saturating_duration_since(Instant::now()));
         let state = if self.owned.is_paused { "paused" } else { self.breaker.word() };
         let note = Note {
@@ -41,7 +41,7 @@ impl Telling<'_> {
             waits: kept.waits,
         };
         if self.is_new(&note)
-            && !self.means.store.note_told(&self.settings.name, self.owned.term, &note, clock).await?
+            && !self.context.store.note_told(&self.settings.name, self.owned.term, &note, clock).await?
         {
             return Err(Ended::Lost);
         }
@@ -65,14 +65,14 @@ impl Telling<'_> {
 
     /// Awaits what is in flight until `until`, keeps what was told, and lets another process own the endpoint.
     pub(in crate::announce) async fn leave(&mut self, until: Instant) {
-        while self.flights.len() > 0 {
+        while self.in_flight.len() > 0 {
             tokio::select! {
-                (messages, answer) = self.flights.next() => self.settle(messages, answer),
+                (messages, answer) = self.in_flight.next() => self.settle(messages, answer),
                 () = sleep_until(until) => break,
             }
         }
         if self.note(self.owned.resync.clone(), false).await.is_ok() {
-            let _ = self.means.store.disown_endpoint(&self.settings.name, self.owned.term).await;
+            let _ = self.context.store.disown_endpoint(&self.settings.name, self.owned.term).await;
         }
     }
 }

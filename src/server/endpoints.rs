@@ -6,7 +6,7 @@ use crate::order::UnixMicros;
 use crate::store::{EndpointRow, Store, WaitReason};
 
 /// Sets the gauges. They keep their last values while the database is away.
-pub(super) async fn tell(store: &Store, now: UnixMicros) {
+pub(super) async fn set_gauges(store: &Store, now: UnixMicros) {
     let (Ok(endpoints), Ok(waiting)) = (store.endpoints(now).await, store.waiting().await) else { return };
     for EndpointRow { name, state, lag_seconds, backlog_changes, given_up, .. } in endpoints {
         let level = match state.as_str() {

@@ -5,14 +5,14 @@
 
 mod arrivals;
 mod change_log;
-mod counted;
 mod embedded;
 mod endpoints;
 mod error;
+mod findings;
 mod lanes;
 mod limits;
-mod record;
 mod reload;
+mod seen_labels;
 mod settlements;
 mod signals;
 mod silence;

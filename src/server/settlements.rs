@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::change_log;
-use super::counted::{Counted, Known};
+use super::seen_labels::{LabelledCount, SeenLabels};
 use crate::http::{Sources, received_now};
 use crate::order::Id;
 use crate::store::{LedgerCount, Store};
@@ -39,15 +39,15 @@ pub(super) async fn keep(store: Store, sources: Sources) {
 /// The gauges of settlements. One whose last order is put right tells 0.
 #[derive(Debug, Default)]
 pub(super) struct Gauges {
-    with_anomaly: Known,
-    with_due: Known,
+    with_anomaly: SeenLabels,
+    with_due: SeenLabels,
     /// Ledgers in which something was stated: that never ends.
     stated: BTreeSet<Id>,
 }
 
 impl Gauges {
     /// Sets them. They keep their last values while the database is away.
-    pub(super) async fn tell(&mut self, store: &Store, sources: &Sources) {
+    pub(super) async fn set_gauges(&mut self, store: &Store, sources: &Sources) {
         self.tell_unexpected(store, sources).await;
         let counted = (
             store.settlement_anomalies().await,
@@ -55,10 +55,10 @@ impl Gauges {
             store.expectation_conflicts().await,
         );
         let (Ok(anomalies), Ok(due), Ok(conflicts)) = counted else { return };
-        for (ledger, anomaly, count) in self.with_anomaly.with(&by_labels(anomalies)) {
+        for (ledger, anomaly, count) in self.with_anomaly.with_zeros(&by_labels(anomalies)) {
             gauge!("paylatch_settlements", "ledger" => ledger, "anomaly" => anomaly).set(count as f64);
         }
-        for (ledger, currency, sum) in self.with_due.with(&by_labels(due)) {
+        for (ledger, currency, sum) in self.with_due.with_zeros(&by_labels(due)) {
             gauge!("paylatch_settlement_due_minor", "ledger" => ledger, "currency" => currency)
                 .set(sum as f64);
         }
@@ -85,6 +85,6 @@ impl Gauges {
     }
 }
 
-fn by_labels(counts: Vec<LedgerCount>) -> Vec<Counted> {
+fn by_labels(counts: Vec<LedgerCount>) -> Vec<LabelledCount> {
     counts.into_iter().map(|one| (one.ledger, one.of, one.count)).collect()
 }

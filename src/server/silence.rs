@@ -7,7 +7,7 @@ use crate::store::Store;
 
 /// Sets the gauges of silence, from the database: they hold on when the process starts anew. They keep their last values while
 /// it is away.
-pub(super) async fn tell(store: &Store, sources: &Sources) {
+pub(super) async fn set_gauges(store: &Store, sources: &Sources) {
     for source in sources.all() {
         let name = source.name().to_string();
         if let Some(limit) = source.settings().quiet_after {

@@ -8,7 +8,7 @@ use metrics::gauge;
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
-use super::record::Record;
+use super::findings::FindingGauges;
 use super::{ServerError, endpoints, settlements, silence, waiting};
 use crate::http::{Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
@@ -35,7 +35,7 @@ pub(super) async fn keep_checking(
     let mut was_ready = false;
     let mut unknown_migrations = 0;
     let (mut with_unclaimed, mut settlements) = (BTreeSet::new(), settlements::Gauges::default());
-    let (mut record, mut waiting) = (Record::default(), waiting::Gauge::new(waiting));
+    let (mut findings, mut waiting) = (FindingGauges::default(), waiting::WaitingGauges::new(waiting));
     for tick in 0_u64.. {
         ticks.tick().await;
         match store.check().await {
@@ -50,13 +50,13 @@ pub(super) async fn keep_checking(
         health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
             count(&store, &mut with_unclaimed).await;
-            silence::tell(&store, &sources).await;
-            record.tell(&store, &sources).await;
-            settlements.tell(&store, &sources).await;
-            waiting.tell(&store).await;
+            silence::set_gauges(&store, &sources).await;
+            findings.set_gauges(&store, &sources).await;
+            settlements.set_gauges(&store, &sources).await;
+            waiting.set_gauges(&store).await;
         }
         if was_ready && tick % LAG_EVERY_TICKS == 0 {
-            endpoints::tell(&store, received_now()).await;
+            endpoints::set_gauges(&store, received_now()).await;
         }
     }
     ServerError::Ended("health check")

@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 /// Two labels, and what was counted under them.
-pub(super) type Counted = (String, String, i64);
+pub(super) type LabelledCount = (String, String, i64);
 
 /// The labels under which something was counted once.
 #[derive(Debug, Default)]
-pub(super) struct Known(BTreeSet<(String, String)>);
+pub(super) struct SeenLabels(BTreeSet<(String, String)>);
 
-impl Known {
+impl SeenLabels {
     /// What was counted now, and 0 for what once was and is no more.
-    pub(super) fn with(&mut self, counts: &[Counted]) -> Vec<Counted> {
+    pub(super) fn with_zeros(&mut self, counts: &[LabelledCount]) -> Vec<LabelledCount> {
         self.0.extend(counts.iter().map(|(first, second, _)| (first.clone(), second.clone())));
         let count = |(first, second): &(String, String)| {
             let found = counts.iter().find(|(own, other, _)| (own, other) == (first, second));

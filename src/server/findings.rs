@@ -5,25 +5,25 @@ use std::collections::BTreeMap;
 
 use metrics::gauge;
 
-use super::counted::Known;
+use super::seen_labels::SeenLabels;
 use crate::http::{Sources, received_now};
 use crate::order::Id;
 use crate::store::Store;
 
 /// What was found once and is no more tells 0.
 #[derive(Default)]
-pub(super) struct Record {
+pub(super) struct FindingGauges {
     /// Pairs of source and finding that there once were.
-    known: Known,
+    known: SeenLabels,
     /// Behind which payment each source goes on to be compared again: some at a time, for there may be many.
     places: BTreeMap<Id, String>,
 }
 
-impl Record {
+impl FindingGauges {
     /// Sets the gauges. They keep their last values while the database is away.
-    pub(super) async fn tell(&mut self, store: &Store, sources: &Sources) {
+    pub(super) async fn set_gauges(&mut self, store: &Store, sources: &Sources) {
         let Ok(counts) = store.finding_counts().await else { return };
-        for (source, finding, count) in self.known.with(&counts) {
+        for (source, finding, count) in self.known.with_zeros(&counts) {
             gauge!("paylatch_findings", "source" => source, "finding" => finding).set(count as f64);
         }
         for (source, at) in store.reconciled_until().await.unwrap_or_default() {

@@ -30,7 +30,7 @@ use super::paced::Paced;
 use super::peers::{Peer, TrustedProxies};
 use super::problem::{Code, Problem};
 use super::progress::{Doing, Progress};
-use super::ration::Ration;
+use super::rate_limit::RateLimit;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::tls::Tls;
 
@@ -55,7 +55,7 @@ const HELD_BACK_FOR: Duration = Duration::from_secs(1);
 pub(super) struct Service {
     app: Router,
     trusted_proxies: TrustedProxies,
-    refusals: Ration,
+    refusals: RateLimit,
     draining: CancellationToken,
     shutdown: CancellationToken,
 }
@@ -67,7 +67,7 @@ impl Service {
         draining: CancellationToken,
         shutdown: CancellationToken,
     ) -> Self {
-        let refusals = Ration::new(REFUSALS_PER_S, u32::MAX, Duration::from_secs(1));
+        let refusals = RateLimit::new(REFUSALS_PER_S, u32::MAX, Duration::from_secs(1));
         Self { app, trusted_proxies, refusals, draining, shutdown }
     }
 }

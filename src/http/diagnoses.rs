@@ -15,7 +15,7 @@ use tracing::warn;
 
 use super::body::Held;
 use super::peers::Peer;
-use super::ration::Ration;
+use super::rate_limit::RateLimit;
 use super::rejections::Rejections;
 use super::sources::Sources;
 use crate::order::Id;
@@ -29,14 +29,14 @@ const OF_ONE_CLIENT_EVERY: Duration = Duration::from_secs(10);
 /// The rest after a diagnosis, in times of how long it took.
 const REST_FACTOR: u32 = 50;
 
-/// What was looked into. Cheap to clone: all clones share the ration.
+/// What was looked into. Cheap to clone: all clones share the rate limit.
 #[derive(Debug, Clone)]
 pub(super) struct Diagnoses(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     turns: Mutex<Turns>,
-    of_clients: Ration,
+    of_clients: RateLimit,
     rejections: Rejections,
 }
 
@@ -56,7 +56,7 @@ struct Turns {
 impl Diagnoses {
     /// Those of what is found in `rejections`, where people read what was found.
     pub(super) fn explaining(rejections: Rejections) -> Self {
-        let of_clients = Ration::new(OF_ONE_CLIENT, u32::MAX, OF_ONE_CLIENT_EVERY);
+        let of_clients = RateLimit::new(OF_ONE_CLIENT, u32::MAX, OF_ONE_CLIENT_EVERY);
         Self(Arc::new(Shared { turns: Mutex::default(), of_clients, rejections }))
     }
 
@@ -105,7 +105,7 @@ impl Drop for Turn {
 }
 
 impl Turns {
-    /// Whether one may be looked into now; only then is the client's own ration asked for one.
+    /// Whether one may be looked into now; only then is the client's own rate limit asked for one.
     fn allows(
         &mut self,
         (source, reason): (&Id, &'static str),

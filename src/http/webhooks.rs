@@ -23,7 +23,7 @@ use super::observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal};
 use super::peers::Peer;
 use super::problem::{Code, Problem};
 use super::receipts::Receipts;
-use super::refusals::RefusalLog;
+use super::refusal_log::RefusalLog;
 use super::rejections::Rejections;
 use super::request_id::RequestId;
 use super::sources::{Served, Sources};

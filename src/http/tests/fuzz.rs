@@ -220,7 +220,7 @@ fn request(source: &Source, headers: &[(String, String)], body: &[u8]) -> Vec<u8
     [head.as_bytes(), b"\r\n", body].concat()
 }
 
-/// From an address of its own, so that no ration of refusals slows it down.
+/// From an address of its own, so that no rate limit of refusals slows it down.
 async fn exchange(world: &World, seed: u64, request: &[u8]) -> String {
     let client = Ipv4Addr::from_bits(0x7f00_0000 | (seed as u32 % 0x00ff_fff0 + 2));
     let socket = TcpSocket::new_v4().unwrap();

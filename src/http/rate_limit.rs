@@ -13,7 +13,7 @@ const CLIENTS_MAX: usize = 4_096;
 
 /// So many times for each client, and for all of them together, in a span of time.
 #[derive(Debug)]
-pub(super) struct Ration {
+pub(super) struct RateLimit {
     of_client: u32,
     of_all: u32,
     span: Duration,
@@ -27,7 +27,7 @@ struct Used {
     by_client: HashMap<Peer, u32>,
 }
 
-impl Ration {
+impl RateLimit {
     pub(super) fn new(of_client: u32, of_all: u32, span: Duration) -> Self {
         let used = Used { since: Instant::now(), by_all: 0, by_client: HashMap::new() };
         Self { of_client, of_all, span, used: Mutex::new(used) }
@@ -55,7 +55,7 @@ impl Ration {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENTS_MAX, Duration, Instant, Peer, Ration};
+    use super::{CLIENTS_MAX, Duration, Instant, Peer, RateLimit};
 
     fn client(number: usize) -> Peer {
         Peer::of(std::net::Ipv4Addr::from_bits(u32::try_from(number).unwrap()).into())
@@ -63,19 +63,19 @@ mod tests {
 
     #[test]
     fn one_client_cannot_use_up_what_is_there_for_others() {
-        let (ration, start) = (Ration::new(2, 4, Duration::from_secs(1)), Instant::now());
-        let take = |number| ration.take(client(number), start);
+        let (limit, start) = (RateLimit::new(2, 4, Duration::from_secs(1)), Instant::now());
+        let take = |number| limit.take(client(number), start);
         assert_eq!([take(1), take(1), take(1)], [true, true, false]);
         assert_eq!([take(2), take(3), take(4)], [true, true, false], "four for all");
         let later = start + Duration::from_secs(1);
-        assert!(ration.take(client(1), later), "and again in the next span");
+        assert!(limit.take(client(1), later), "and again in the next span");
     }
 
     #[test]
     fn any_number_of_clients_takes_bounded_memory() {
-        let (ration, start) = (Ration::new(1, u32::MAX, Duration::from_secs(60)), Instant::now());
-        let given = (0..10 * CLIENTS_MAX).filter(|number| ration.take(client(*number), start)).count();
+        let (limit, start) = (RateLimit::new(1, u32::MAX, Duration::from_secs(60)), Instant::now());
+        let given = (0..10 * CLIENTS_MAX).filter(|number| limit.take(client(*number), start)).count();
         assert_eq!(given, CLIENTS_MAX);
-        assert_eq!(ration.used.lock().unwrap().by_client.len(), CLIENTS_MAX);
+        assert_eq!(limit.used.lock().unwrap().by_client.len(), CLIENTS_MAX);
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::peers::Peer;
-use super::ration::Ration;
+use super::rate_limit::RateLimit;
 
 /// Lines for each client, and for all of them together, in so long a time.
 const LINES_OF_CLIENT: u32 = 10;
@@ -18,13 +18,13 @@ const SPAN: Duration = Duration::from_secs(10);
 /// Which refusals are logged, and how many were not.
 #[derive(Debug)]
 pub(super) struct RefusalLog {
-    lines: Ration,
+    lines: RateLimit,
     unlogged: AtomicU64,
 }
 
 impl Default for RefusalLog {
     fn default() -> Self {
-        Self { lines: Ration::new(LINES_OF_CLIENT, LINES_OF_ALL, SPAN), unlogged: AtomicU64::new(0) }
+        Self { lines: RateLimit::new(LINES_OF_CLIENT, LINES_OF_ALL, SPAN), unlogged: AtomicU64::new(0) }
     }
 }
 

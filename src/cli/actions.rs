@@ -52,7 +52,7 @@ pub(super) fn acting(context: &Context, by: Option<&str>, note: Option<&str>) ->
 /// The user who runs the command, also where they do it as another one.
 fn user(context: &Context) -> Option<String> {
     let mut variables =
-        ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(|name| context.given.environment.get(*name));
+        ["SUDO_USER", "USER", "LOGNAME"].iter().filter_map(|name| context.input.environment.get(*name));
     variables.find(|name| !name.is_empty()).cloned().or_else(|| {
         let asked = process::Command::new("id").arg("-un").output().ok()?;
         let name = String::from_utf8(asked.stdout).ok()?.trim().to_owned();

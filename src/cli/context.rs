@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::caller_input::{CallerInput, SETTINGS_FILE};
 use super::dev::DataDir;
 use super::failure::{Exit, Failure};
-use super::given::{Given, SETTINGS_FILE};
 use super::output::{Output, printable};
 use crate::config::{Needs, Settings};
 use crate::order::UnixMicros;
@@ -16,14 +16,14 @@ use crate::telemetry::{Traces, start_logs};
 
 /// What every command starts from.
 pub(super) struct Context {
-    pub(super) given: Given,
+    pub(super) input: CallerInput,
     pub(super) output: Output,
 }
 
 impl Context {
     /// The settings for a command that looks at or serves what is configured.
     pub(super) fn settings(&self, needs: Needs) -> Result<Settings, Failure> {
-        Settings::read(self.given.layers()?, needs).map_err(|mistakes| {
+        Settings::read(self.input.layers()?, needs).map_err(|mistakes| {
             let failure = Failure::from(mistakes);
             match self.settings_file() {
                 Some(_) => failure,
@@ -37,18 +37,18 @@ impl Context {
     /// The settings; those of the `paylatch dev` that runs in this directory, unless a flag names others; also those of one
     /// that ran here, where nothing names a database.
     pub(super) fn settings_or_dev(&self, needs: Needs) -> Result<Settings, Failure> {
-        let Some(data) = DataDir::find().filter(|_| !self.given.flags_name_a_database()) else {
+        let Some(data) = DataDir::find().filter(|_| !self.input.flags_name_a_database()) else {
             return self.settings(needs);
         };
-        if let Some(layers) = data.layers_of_running(&self.given)? {
+        if let Some(layers) = data.layers_of_running(&self.input)? {
             self.output.note(format_args!("using {}, where `paylatch dev` runs", data.directory()));
             return Ok(Settings::read(layers, needs)?);
         }
-        if self.given.names_a_database()? {
+        if self.input.names_a_database()? {
             return self.settings(needs);
         }
         self.output.note(format_args!("using {}, made by `paylatch dev`", data.directory()));
-        Ok(Settings::read(data.layers_of_last(&self.given)?, needs)?)
+        Ok(Settings::read(data.layers_of_last(&self.input)?, needs)?)
     }
 
     /// One source of the settings.
@@ -117,7 +117,7 @@ impl Context {
 
     /// Where the settings file is, if there is one.
     pub(super) fn settings_file(&self) -> Option<PathBuf> {
-        self.given.settings_file()
+        self.input.settings_file()
     }
 }
 

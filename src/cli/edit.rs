@@ -16,7 +16,7 @@ const DEFAULT_EDITOR: &str = "vi";
 
 /// The webhook with the body as the person left it.
 pub(super) fn edited(context: &Context, fixture: Fixture) -> Result<Fixture, Failure> {
-    let named = EDITORS.iter().find_map(|name| context.given.environment.get(*name));
+    let named = EDITORS.iter().find_map(|name| context.input.environment.get(*name));
     let editor = named.map_or(DEFAULT_EDITOR, String::as_str);
     let path = std::env::temp_dir().join(format!("paylatch-{:016x}.json", rand::random::<u64>()));
     let body = edit(editor, &path, &fixture.body);

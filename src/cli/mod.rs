@@ -7,6 +7,7 @@ mod announcements;
 mod audit;
 #[cfg(feature = "bench")]
 mod bench;
+mod caller_input;
 mod certificates;
 mod check;
 mod completions;
@@ -20,7 +21,6 @@ mod events;
 mod expect;
 mod failure;
 mod fixtures;
-mod given;
 mod healthcheck;
 mod import;
 mod listen;
@@ -230,11 +230,11 @@ pub fn run_bench(
 async fn run_command(context: &mut Context, command: Command) -> Result<Exit, Failure> {
     let accepted = match command {
         Command::Dev(dev) => {
-            context.given.flags.extend(dev.listen.flags());
+            context.input.flags.extend(dev.listen.flags());
             dev::run(context, &dev).await?
         }
         Command::Serve(serve) => {
-            context.given.flags.extend(serve.listen.flags());
+            context.input.flags.extend(serve.listen.flags());
             serve::run(context, &serve).await.map(|()| true)?
         }
         Command::Migrate(migrate) => migrate::run(context, &migrate).await.map(|()| true)?,

@@ -8,9 +8,9 @@ use std::thread::available_parallelism;
 use clap::Args;
 use tokio::runtime::Builder;
 
+use super::caller_input::CallerInput;
 use super::context::Context;
 use super::failure::{Exit, Failure};
-use super::given::Given;
 use super::output::Output;
 use crate::config::Flag;
 
@@ -61,7 +61,7 @@ fn in_a_runtime(
     work: impl AsyncFnOnce(&mut Context) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let flags = chosen.settings.iter().map(|text| parse_setting(text)).collect::<Result<_, _>>()?;
-    let mut context = Context { given: Given { environment, config: chosen.config, flags }, output };
+    let mut context = Context { input: CallerInput { environment, config: chosen.config, flags }, output };
     let no_runtime = |error| Failure::new(Exit::Failed, "no_runtime", format!("cannot start: {error}"));
     let workers = Builder::new_multi_thread().worker_threads(worker_threads()).enable_all().build();
     let runtime = workers.map_err(no_runtime)?;

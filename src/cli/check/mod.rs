@@ -1,8 +1,8 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
+mod announcements;
 mod common_payments;
 mod report;
-mod told;
 mod waiting;
 
 use std::time::Duration;
@@ -11,9 +11,9 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::announcements::check_announcements;
 use self::common_payments::check_common;
 use self::report::Report;
-use self::told::check_told;
 use self::waiting::check_waiting;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
@@ -68,7 +68,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_settlements(&mut report, &store, check.production).await;
             check_waiting(&mut report, &store, &settings).await;
             check_common(&mut report, &store, &settings).await;
-            check_told(&mut report, &store, &settings, check.production).await;
+            check_announcements(&mut report, &store, &settings, check.production).await;
         }
         Err(error) => report.bad("database", &error.into()),
     }

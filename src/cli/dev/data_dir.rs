@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::running::{Running, Start};
+use crate::cli::caller_input::{CallerInput, read_file};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::given::{Given, read_file};
 use crate::config::{DevLayer, Flag, Layers};
 use crate::provider::Providers;
 
@@ -27,10 +27,10 @@ const FIXED_VARIABLES: [&str; 7] = [
 ];
 
 /// Whether the developer wants to see other logs.
-fn names_a_log_filter(given: &Given) -> bool {
+fn names_a_log_filter(input: &CallerInput) -> bool {
     let variables = ["PAYLATCH_LOG_FILTER", "PAYLATCH_LOG__FILTER"];
-    given.flags.iter().any(|flag| flag.setting == "log.filter")
-        || variables.iter().any(|name| given.environment.contains_key(*name))
+    input.flags.iter().any(|flag| flag.setting == "log.filter")
+        || variables.iter().any(|name| input.environment.contains_key(*name))
 }
 
 /// Written into a new secrets file.
@@ -97,20 +97,20 @@ impl DataDir {
 
     /// The settings of a `dev` here: flags, environment and the settings file apply, except to what makes it a `dev`. The
     /// database and the locks of the settings file hold only if that was asked for.
-    pub(super) fn layers(&self, given: &Given, start: &Start) -> Result<Layers, Failure> {
+    pub(super) fn layers(&self, input: &CallerInput, start: &Start) -> Result<Layers, Failure> {
         let fixed = |setting: &str, value: String| Flag {
             setting: setting.to_owned(),
             value,
             written: "paylatch dev",
         };
-        let mut flags = given.flags.clone();
-        let mut environment = given.environment.clone();
+        let mut flags = input.flags.clone();
+        let mut environment = input.environment.clone();
         if !start.with_database {
             flags.push(fixed("database_url", format!("sqlite://{}", self.database().display())));
             flags.push(fixed("lock.backend", "local".to_owned()));
             environment.retain(|name, _| !FIXED_VARIABLES.contains(&name.as_str()));
         }
-        if !names_a_log_filter(given) {
+        if !names_a_log_filter(input) {
             // What is answered is shown by `dev` itself.
             flags.push(fixed("log.filter", "warn".to_owned()));
         }
@@ -120,9 +120,9 @@ impl DataDir {
     }
 
     /// The settings of the `dev` that runs here, if one does, with the addresses where it listens.
-    pub(in crate::cli) fn layers_of_running(&self, given: &Given) -> Result<Option<Layers>, Failure> {
+    pub(in crate::cli) fn layers_of_running(&self, input: &CallerInput) -> Result<Option<Layers>, Failure> {
         let Some(running) = Running::read(&self.directory.join(RUNNING)) else { return Ok(None) };
-        let mut layers = self.layers(given, &running.start)?;
+        let mut layers = self.layers(input, &running.start)?;
         let is_given = |own: &Flag| layers.flags.iter().any(|given| given.setting == own.setting);
         let own: Vec<Flag> = running.flags().into_iter().filter(|own| !is_given(own)).collect();
         layers.flags.extend(own);
@@ -130,8 +130,8 @@ impl DataDir {
     }
 
     /// The settings of a `dev` that ran here.
-    pub(in crate::cli) fn layers_of_last(&self, given: &Given) -> Result<Layers, Failure> {
-        self.layers(given, &Start::new(given.settings_file(), false))
+    pub(in crate::cli) fn layers_of_last(&self, input: &CallerInput) -> Result<Layers, Failure> {
+        self.layers(input, &Start::new(input.settings_file(), false))
     }
 
     /// Lets the other commands find the `dev` that runs here, until what this returns is dropped.

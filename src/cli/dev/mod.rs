@@ -14,10 +14,10 @@ use clap::Args;
 
 pub(super) use self::data_dir::DataDir;
 use self::running::{Running, Start};
+use super::caller_input::read_file;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::fixtures::Fixture;
-use super::given::read_file;
 use super::listing;
 use super::output::Output;
 use super::receipts::receipts;
@@ -68,7 +68,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let data = DataDir::prepare(&providers)?;
     let start = Start::new(context.settings_file(), dev.with_database);
     let settings =
-        Settings::read(data.layers(&context.given, &start)?, Needs { database: true, sources: true })?;
+        Settings::read(data.layers(&context.input, &start)?, Needs { database: true, sources: true })?;
     let traces = context.start_telemetry(&settings)?;
     let replay =
         fixtures.map(|fixtures| Replay::new(context, &settings, &providers, dev, fixtures)).transpose()?;

@@ -1,7 +1,7 @@
 //! `paylatch reconcile`: the provider's own record against the events that are stored.
 
+mod print;
 mod read;
-mod tell;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -90,7 +90,7 @@ pub(super) async fn run(context: &Context, asked: &Reconcile) -> Result<bool, Fa
             store.compare_findings(own.name(), now_micros()).await?;
         }
         let rows = findings(&store, asked, source).await?;
-        tell::findings(context.output, asked.json, &rows);
+        print::findings(context.output, asked.json, &rows);
         return Ok(rows.iter().all(|row| row.acknowledged || row.gone_at.is_some()));
     }
     let source = source.ok_or_else(|| {
@@ -99,7 +99,7 @@ pub(super) async fn run(context: &Context, asked: &Reconcile) -> Result<bool, Fa
     })?;
     let report = report(source, asked)?;
     let outcome = compare(&store, source, &report, asked).await?;
-    tell::outcome(context.output, asked, source, &outcome);
+    print::outcome(context.output, asked, source, &outcome);
     let is_read = outcome.files.iter().all(|(_, file)| file.unreadable == 0);
     Ok(is_read && outcome.found.is_empty())
 }
@@ -201,7 +201,7 @@ async fn acknowledge(
         return Err(Failure::new(Exit::Failed, "unknown_finding", "no finding of that movement is open")
             .hint("`paylatch reconcile --findings` lists them, each with its reference"));
     }
-    tell::acknowledged(context.output, asked.json, settled);
+    print::acknowledged(context.output, asked.json, settled);
     Ok(true)
 }
 

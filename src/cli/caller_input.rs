@@ -10,7 +10,7 @@ use crate::config::{File, Flag, Layers};
 pub(super) const SETTINGS_FILE: &str = "paylatch.toml";
 
 /// What the caller gives.
-pub(super) struct Given {
+pub(super) struct CallerInput {
     pub(super) environment: BTreeMap<String, String>,
     /// `--config`.
     pub(super) config: Option<PathBuf>,
@@ -18,14 +18,14 @@ pub(super) struct Given {
     pub(super) flags: Vec<Flag>,
 }
 
-impl Given {
+impl CallerInput {
     /// Where the settings file is, if there is one.
     pub(super) fn settings_file(&self) -> Option<PathBuf> {
         let named = self.config.clone().or_else(|| self.variable("PAYLATCH_CONFIG").map(PathBuf::from));
         named.or_else(|| Path::new(SETTINGS_FILE).exists().then(|| PathBuf::from(SETTINGS_FILE)))
     }
 
-    /// What is given, in the order in which one goes before another.
+    /// What is input, in the order in which one goes before another.
     pub(super) fn layers(&self) -> Result<Layers, Failure> {
         let file = self.settings_file().map(|path| read_file(&path)).transpose()?;
         Ok(Layers { flags: self.flags.clone(), environment: self.environment.clone(), file, dev: None })

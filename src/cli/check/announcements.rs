@@ -8,7 +8,12 @@ use crate::config::Settings;
 use crate::store::{EndpointRow, Store};
 
 /// Whether changes are noted where somebody is to be told, and each endpoint is told in time and of everything.
-pub(super) async fn check_told(report: &mut Report, store: &Store, settings: &Settings, production: bool) {
+pub(super) async fn check_announcements(
+    report: &mut Report,
+    store: &Store,
+    settings: &Settings,
+    production: bool,
+) {
     check_log(report, store, settings, production).await;
     let rows = match store.endpoints(now_micros()).await {
         Ok(rows) => rows,

@@ -8,7 +8,6 @@ mod from_row;
 mod actions;
 mod announce;
 mod applied;
-mod arrivals;
 mod bodies;
 mod coupons;
 mod epoch;
@@ -28,6 +27,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod type_arrivals;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -46,7 +46,6 @@ pub use announce::{
     OwnedEndpoint, Page, Resync, Subject, ToTell, Told, Wait, WaitFilter, WaitReason, WaitRow, Waiting,
 };
 pub use applied::Schema;
-pub use arrivals::TypeArrival;
 pub use coupons::CouponRow;
 pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
@@ -66,6 +65,7 @@ pub use session::Session;
 pub(crate) use simulated::{Faults, Simulated};
 #[cfg(test)]
 pub(crate) use tests::fresh_database;
+pub use type_arrivals::TypeArrival;
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 

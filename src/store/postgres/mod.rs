@@ -1,7 +1,7 @@
 //! Postgres: one load statement, one save function, sessions whose plans do not depend on statistics.
 
 mod check;
-mod lane;
+mod lane_connection;
 mod migrate;
 pub(super) mod migrations;
 mod save;
@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions, Executor, raw_sql};
 
 use crate::order::{Changes, Key, Snapshot};
 
-pub(super) use self::lane::Lane;
+pub(super) use self::lane_connection::LaneConnection;
 pub(in crate::store) use self::server::look;
 pub(super) use self::statements::Statements;
 pub(super) use self::transaction::{Transaction, Transactions};
@@ -83,7 +83,7 @@ impl Postgres {
 
     /// A connection for a lane. Poolers refuse the options that set a session up, or pass over them; then every
     /// transaction brings its settings along.
-    pub(super) async fn connect(&self) -> Result<Lane, StoreError> {
+    pub(super) async fn connect(&self) -> Result<LaneConnection, StoreError> {
         const IS_STRAIGHT: &str = "select current_setting('paylatch.straight', true)";
         if self.is_pooled.load(Ordering::Relaxed) {
             return self.connect_pooled().await;
@@ -98,14 +98,14 @@ impl Postgres {
             Ok(mut connection) => {
                 let row = raw_sql(IS_STRAIGHT).fetch_one(&mut connection).await?;
                 match sqlx::Row::try_get::<Option<String>, _>(&row, 0)?.as_deref() {
-                    Some("on") => Ok(Lane::straight(connection)),
+                    Some("on") => Ok(LaneConnection::straight(connection)),
                     _ => self.connect_pooled().await,
                 }
             }
         }
     }
 
-    async fn connect_pooled(&self) -> Result<Lane, StoreError> {
+    async fn connect_pooled(&self) -> Result<LaneConnection, StoreError> {
         self.is_pooled.store(true, Ordering::Relaxed);
         let idle_limit = ("idle_in_transaction_session_timeout", self.call_timeout.as_millis().to_string());
         let settings = self.settings().into_iter().chain([idle_limit]);
@@ -114,7 +114,7 @@ impl Postgres {
         });
         let connection = self.options.connect().await;
         let connection = connection.map_err(|error| StoreError::from(error).of_connecting())?;
-        Ok(Lane::pooled(connection, begin.into()))
+        Ok(LaneConnection::pooled(connection, begin.into()))
     }
 
     pub(super) async fn migrate(&self, by: Option<&By>) -> Result<Vec<String>, StoreError> {

@@ -1,6 +1,6 @@
 //! Which server this is: asked once a second, so that another one behind the same address is noticed.
 
-use super::Lane;
+use super::LaneConnection;
 use crate::store::StoreError;
 use crate::store::epoch::Server;
 
@@ -13,9 +13,9 @@ const START_ONLY: &str = "
     select pg_postmaster_start_time()::text, null::text, null::text, null::int8";
 
 /// Asks through a lane's connection.
-pub(in crate::store) async fn look(lane: &mut Lane) -> Result<Server, StoreError> {
+pub(in crate::store) async fn look(lane: &mut LaneConnection) -> Result<Server, StoreError> {
     type Row = (String, Option<String>, Option<String>, Option<i64>);
-    let ask = async |lane: &mut Lane, sql: &'static str| -> Result<Row, StoreError> {
+    let ask = async |lane: &mut LaneConnection, sql: &'static str| -> Result<Row, StoreError> {
         lane.call(async |statements| Ok(sqlx::query_as(sql).fetch_one(statements).await?)).await
     };
     let (started, system, timeline, log_position) = match ask(lane, ALL).await {

@@ -35,7 +35,7 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Connection {
-    Postgres(postgres::Lane),
+    Postgres(postgres::LaneConnection),
     Sqlite(SqliteConnection),
     #[cfg(test)]
     Simulated(Simulated, SimulatedConnection),

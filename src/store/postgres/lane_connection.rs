@@ -16,13 +16,13 @@ const BEGIN: &str = "begin; set local idle_in_transaction_session_timeout to '5s
 
 /// A lane's connection.
 #[derive(Debug)]
-pub(in crate::store) struct Lane {
+pub(in crate::store) struct LaneConnection {
     connection: PgConnection,
     /// Through a pooler, what begins each transaction.
     begin: Option<Arc<str>>,
 }
 
-impl Lane {
+impl LaneConnection {
     /// Whose session is set up.
     pub(super) fn straight(connection: PgConnection) -> Self {
         Self { connection, begin: None }

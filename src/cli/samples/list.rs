@@ -114,7 +114,8 @@ pub(super) const SAMPLES: &[OfProvider] = samples! {
         "22-payment.captured.json" "23-virtual_account.credited.json" "24-qr_code.credited.json"
         "25-subscription.activated.json" "26-payment.captured.json" "27-payment.dispute.lost.json"
         "28-payment.dispute.closed.json" "29-settlement.processed.json"
-        "30-payment.pending.json";
+        "30-payment.pending.json"
+        "31-refund.speed_changed.json";
     "recurly": "01-charge_invoice.paid.json";
     "shopify": "01-orders-create.json" "02-orders-create.json" "03-order_transactions-create.json"
         "04-orders-paid.json" "05-order_transactions-create.json" "06-refunds-create.json"

@@ -6,7 +6,7 @@ use super::super::fields::{Condition, Missing, Selector, Selectors, View};
 use super::amount::Amounts;
 use super::claims::{Claims, Named};
 use super::types::Types;
-use crate::order::{Basis, Fact, Id, Kind, Money, Statement};
+use crate::order::{Basis, Fact, Id, Kind, Money, REFUND_NOT_DONE, Statement, refund_not_done};
 
 /// A compiled `[[facts.family]]`.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ struct Rule {
 #[derive(Debug, Clone)]
 enum Says {
     Noted(String),
+    /// A refund is under way, and where its own reference is.
+    RefundNotDone(Vec<Selector>),
     Parked(String),
     Fact(Box<Stated>),
 }
@@ -113,6 +115,11 @@ impl Says {
     fn statement(&self, view: &View<'_>, payment: &Result<Id, String>) -> Result<Statement, String> {
         match self {
             Self::Noted(reason) => Ok(Statement::Noted(reason.clone())),
+            // One that does not name it says only that some refund of its payment is under way.
+            Self::RefundNotDone(reference) => Ok(Statement::Noted(
+                id_at("reference", reference, view)
+                    .map_or_else(|_| REFUND_NOT_DONE.to_owned(), |reference| refund_not_done(&reference)),
+            )),
             Self::Parked(reason) => Ok(Statement::Parked(reason.clone())),
             Self::Fact(stated) => stated.statement(view, payment.clone()?),
         }
@@ -145,6 +152,9 @@ impl Rule {
     ) -> Result<Self, String> {
         let or = |own: &Texts, common: &Texts| if own.0.is_empty() { common.clone() } else { own.clone() };
         let says = match (rule.kind, &rule.noted, &rule.parked) {
+            (None, Some(reason), None) if reason == REFUND_NOT_DONE => {
+                Says::RefundNotDone(selectors.all(&or(&rule.reference, &family.reference), source)?)
+            }
             (None, Some(reason), None) => Says::Noted(reason.clone()),
             (None, None, Some(reason)) => Says::Parked(reason.clone()),
             (Some(kind), None, None) => {

@@ -298,7 +298,12 @@ fn stripe_s_statuses_decide_what_a_type_means() {
         ("04", "/type", json!("charge.expired"), "canceled 2000 USD"),
         ("04", "/type", json!("charge.failed"), "failed 2000 USD"),
         ("04", "/type", json!("charge.pending"), "noted: moves no money"),
-        ("07", "/data/object/status", json!("pending"), "noted: the refund is not done yet"),
+        (
+            "07",
+            "/data/object/status",
+            json!("pending"),
+            "noted: the refund is not done yet: re_3PlFix0004aHq2eZvKYlo2C",
+        ),
         ("07", "/data/object/status", json!("canceled"), "refund_failed 2500 EUR"),
         ("07", "/type", json!("charge.refund.updated"), "refunded 2500 EUR"),
         ("11", "/data/object/status", json!("prevented"), "noted: the dispute was prevented"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{ANSWER_MAX, QUERY_MAX};
-use crate::order::{REFUND_NOT_DONE, UnixMicros, words};
+use crate::order::{REFUND_NAMED_AFTER, REFUND_NOT_DONE, UnixMicros, words};
 use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
 
@@ -97,18 +97,24 @@ impl WaitingSince {
         let before = literal(self.before)?;
         Ok(match self.what {
             // Of a refund that is not done nothing is folded, so the event that tells of it is looked at. A running total of the
-            // charge counts a refund as soon as it is asked for, so it is not what ends the waiting.
+            // charge counts a refund as soon as it is asked for, so it is not what ends the waiting. Behind the words stands which
+            // refund it is, where the event names it.
             WaitsFor::Refund => format!(
                 "select p.order_id as of_order, p.source as of_source, min(e.occurred_at) as since
                    from events e cross join payments p
-                  where e.reason = '{REFUND_NOT_DONE}' and e.occurred_at < '{before}' and e.occurred_at >= '{}'
+                  where substr(e.reason, 1, {words}) = '{REFUND_NOT_DONE}'
+                    and e.occurred_at < '{before}' and e.occurred_at >= '{}'
                     and p.payment_id = e.payment_id and p.source = e.source
                     and not exists (
                         select 1 from events d
                          where d.payment_id = e.payment_id and d.source = e.source and d.occurred_at >= e.occurred_at
-                           and (d.kind in ('refund_failed', 'canceled') or d.kind = 'refunded' and d.basis <> 'total'))
+                           and (d.kind in ('refund_failed', 'canceled') or d.kind = 'refunded' and d.basis <> 'total')
+                           and (d.kind = 'canceled' or e.reason = '{REFUND_NOT_DONE}'
+                                or d.reference = substr(e.reason, {named})))
                   group by p.order_id, p.source",
-                literal(earlier(self.before, REFUND_LOST_AFTER))?
+                literal(earlier(self.before, REFUND_LOST_AFTER))?,
+                words = REFUND_NOT_DONE.len(),
+                named = REFUND_NOT_DONE.len() + REFUND_NAMED_AFTER.len() + 1,
             ),
             WaitsFor::Authorization => orders_since(
                 "o.reserved > 0",

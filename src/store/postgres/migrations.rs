@@ -71,6 +71,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "type_arrivals",
         sql: include_str!("../../../migrations/postgres/0015_type_arrivals.sql"),
     },
+    Migration {
+        version: 16,
+        name: "refunds_waiting",
+        sql: include_str!("../../../migrations/postgres/0016_refunds_waiting.sql"),
+    },
 ];
 
 /// Whether one of them makes the table, the constraint or the function of this name.

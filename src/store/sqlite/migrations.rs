@@ -56,6 +56,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "type_arrivals",
         sql: include_str!("../../../migrations/sqlite/0012_type_arrivals.sql"),
     },
+    Migration {
+        version: 13,
+        name: "refunds_waiting",
+        sql: include_str!("../../../migrations/sqlite/0013_refunds_waiting.sql"),
+    },
 ];
 
 /// Whether one of them makes the table or the constraint of this name.

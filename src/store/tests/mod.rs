@@ -62,6 +62,7 @@ use telling::{
     what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements,
 };
 use waiting::{
+    a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment,
     each_type_tells_when_it_was_last_heard_of, money_that_waits_is_found_by_what_it_waits_for_and_since_when,
     money_that_waits_is_listed_without_reading_all_orders,
 };
@@ -118,6 +119,7 @@ over_both! {
     nobody_alters_what_people_did;
     who_migrates_a_database_in_use_is_kept;
     money_that_waits_is_found_by_what_it_waits_for_and_since_when;
+    a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment;
     money_that_waits_is_listed_without_reading_all_orders;
     each_type_tells_when_it_was_last_heard_of;
     an_order_counts_as_told_only_where_the_log_says_so;

@@ -29,12 +29,12 @@ fn shop() -> Vec<Event> {
         fact("r1", "owed", Kind::Captured, 100 * DAY, of("owed")),
         // A running total counts a refund when it is asked for.
         stated("r2", "owed", (Kind::Refunded, "owed", 400, Basis::Total), 110 * DAY, None),
-        refund_not_done("r3", "owed", 110 * DAY),
+        refund_not_done("r3", "owed", None, 110 * DAY),
         fact("r4", "repaid", Kind::Captured, 100 * DAY, of("repaid")),
-        refund_not_done("r5", "repaid", 110 * DAY),
+        refund_not_done("r5", "repaid", None, 110 * DAY),
         stated("r6", "repaid", (Kind::Refunded, "re_1", 400, Basis::Own), 112 * DAY, None),
         fact("r7", "failed", Kind::Captured, 100 * DAY, of("failed")),
-        refund_not_done("r8", "failed", 110 * DAY),
+        refund_not_done("r8", "failed", None, 110 * DAY),
         stated("r9", "failed", (Kind::RefundFailed, "re_2", 400, Basis::Own), 112 * DAY, None),
     ]
 }
@@ -74,6 +74,34 @@ pub(super) async fn money_that_waits_is_found_by_what_it_waits_for_and_since_whe
     assert_eq!(listed(WaitsFor::Refund, 1, None).await, ["owed"]);
 }
 
+pub(super) async fn a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment(on: On) {
+    let world = World::new(on).await;
+    let paid = |event, payment| fact(event, payment, Kind::Captured, 100 * DAY, Some((payment, 0)));
+    let done = |event, payment, refund, at| {
+        stated(event, payment, (Kind::Refunded, refund, 400, Basis::Own), at, None)
+    };
+    let events = [
+        paid("e1", "one-of-two"),
+        refund_not_done("e2", "one-of-two", Some("re_1"), 110 * DAY),
+        refund_not_done("e3", "one-of-two", Some("re_2"), 111 * DAY),
+        done("e4", "one-of-two", "re_1", 112 * DAY),
+        paid("f1", "both"),
+        refund_not_done("f2", "both", Some("re_3"), 110 * DAY),
+        refund_not_done("f3", "both", Some("re_4"), 111 * DAY),
+        done("f4", "both", "re_3", 112 * DAY),
+        stated("f5", "both", (Kind::RefundFailed, "re_4", 400, Basis::Own), 113 * DAY, None),
+        // Whoever does not name its refunds says of any of them that it is over.
+        paid("g1", "unnamed"),
+        refund_not_done("g2", "unnamed", None, 110 * DAY),
+        done("g3", "unnamed", "re_5", 112 * DAY),
+    ];
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+
+    let counts = world.store.waiting_money(&WaitingLimits::of_tests(), NOW).await.unwrap();
+    let told: Vec<String> = counts.iter().map(told).collect();
+    assert_eq!(told, ["1 of shop wait for refund, one-of-two since 1970-04-22"]);
+}
+
 fn told(count: &WaitingCount) -> String {
     let WaitingCount { source, waiting, orders, oldest, since } = count;
     format!("{orders} of {source} wait for {waiting}, {oldest} since {}", &since[..10])
@@ -85,7 +113,7 @@ pub(super) async fn money_that_waits_is_listed_without_reading_all_orders(on: On
     let events = shop();
     deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
     for (what, index) in [
-        (WaitsFor::Refund, "events_refund_not_done"),
+        (WaitsFor::Refund, "events_refund_waiting"),
         (WaitsFor::Authorization, "orders_reserved"),
         (WaitsFor::Dispute, "orders_in_dispute"),
     ] {

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::servers;
 use crate::order::{
-    About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Member, Money, Order,
-    REFUND_NOT_DONE, Receipt, Statement, UnixMicros, decide,
+    self, About, Basis, Claim, Currency, Entry, Event, Evidence, Fact, Id, Key, Kind, Link, Member, Money,
+    Order, REFUND_NOT_DONE, Receipt, Statement, UnixMicros, decide,
 };
 use crate::secret::Secret;
 use crate::store::{By, Database, Role, Session, Store, StoreError, StoreSettings, Wanted};
@@ -264,8 +264,11 @@ pub(super) fn noted(event: &str, payment: &str, at: i64, order: Option<(&str, i1
 }
 
 /// What tells of a refund that may still fail.
-pub(super) fn refund_not_done(event: &str, payment: &str, at: i64) -> Event {
-    put(event, payment, Statement::Noted(REFUND_NOT_DONE.to_owned()), at, None)
+/// Of a refund that the event names, or of one that it does not.
+pub(super) fn refund_not_done(event: &str, payment: &str, refund: Option<&str>, at: i64) -> Event {
+    let reason =
+        refund.map_or_else(|| REFUND_NOT_DONE.to_owned(), |refund| order::refund_not_done(&id(refund)));
+    put(event, payment, Statement::Noted(reason), at, None)
 }
 
 fn put(event: &str, payment: &str, statement: Statement, at: i64, order: Option<(&str, i16)>) -> Event {

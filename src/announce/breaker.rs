@@ -1,4 +1,4 @@
-//! Whether an endpoint is asked, and with how much at once.
+//! The circuit breaker of one endpoint: whether requests are sent to it, and how many at once.
 //!
 //! ```text
 //!  closed --10 failures in a row--> open --its time is over--> probing --one success--> closed, 1 in flight, then 2, 4, ..

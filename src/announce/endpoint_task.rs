@@ -1,4 +1,5 @@
-//! The task of one endpoint: asks whether it may own it, and tells it while it does.
+//! The task of one endpoint: takes ownership of it in the database, runs its delivery while it owns it, and tries again after
+//! the database failed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +40,9 @@ impl EndpointTask {
                 Ended::Anothers => self.context.asks_every(),
                 Ended::Failed(error) => {
                     if std::mem::replace(&mut was_failing, true) {
-                        debug!(endpoint = name, %error, "the endpoint is still not told");
+                        debug!(endpoint = name, %error, "the endpoint is not told of changes: the database still fails");
                     } else {
-                        warn!(endpoint = name, %error, "the endpoint is not told of changes until the database does it");
+                        warn!(endpoint = name, %error, "the endpoint is not told of changes until the database answers");
                     }
                     self.context.asks_every()
                 }
@@ -61,7 +62,7 @@ impl EndpointTask {
             Ok(None) => return Ended::Anothers,
             Err(error) => return Ended::Failed(error),
         };
-        debug!(endpoint = name, term = owned.term, "this process tells the endpoint");
+        debug!(endpoint = name, term = owned.term, "this process owns the endpoint");
         let mut delivery = Delivery::new(&self.context, &self.settings, owned, asked_at + relay.lease);
         let ended = delivery.go_on(stop).await;
         if delivery.has_read() {

@@ -1,4 +1,4 @@
-//! What was sent and is not answered yet.
+//! Requests to an endpoint that were sent and are not answered yet.
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What an endpoint is told: one announcement, or several as a JSON array, under one id.
+//! A message to an endpoint: one announcement, or several as a JSON array, under one id.
 
 use bytes::Bytes;
 
@@ -31,7 +31,7 @@ impl Message {
     pub(super) fn new(to_tell: ToTell) -> Self {
         let ToTell { announcement, subject, position, changed_at, waiting } = to_tell;
         let (epoch, version) = announcement.data.epoch_and_version();
-        // One that was given up and changed since begins anew.
+        // An order that was given up and has changed since starts without earlier attempts.
         let tried = waiting.as_ref().filter(|waiting| !waiting.was_given_up);
         let json = serde_json::to_vec(&announcement).unwrap_or_default();
         Self {

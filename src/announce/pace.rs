@@ -1,4 +1,4 @@
-//! How many orders an endpoint is told of a second, at most.
+//! The rate limit of one endpoint: at most so many orders a second, evenly spread.
 
 use std::time::Duration;
 

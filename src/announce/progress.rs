@@ -1,5 +1,5 @@
-//! How far the telling of a page has come: what is still to be sent, what was told, what waits from now on, and how far the
-//! cursor may go. Pure: answers, time and chance come in, and what is to be kept comes out.
+//! Tracks one page of announcements: which are still to be sent, which the endpoint has, which are deferred, and how far the
+//! cursor may advance. Pure: answers, time and chance come in, and what is to be stored comes out.
 //!
 //! An order that fails is set aside only when the endpoint has taken another one since, or when it alone fails again and again:
 //! until then it is in doubt, and the cursor does not pass it. So an endpoint that is away leaves no rows behind.

@@ -1,4 +1,4 @@
-//! When an order that an endpoint refused is told again: Standard Webhooks' schedule, spread by a fifth either way.
+//! The retry schedule of an order that an endpoint refused: Standard Webhooks' waits, each spread by a fifth either way.
 
 use std::time::Duration;
 

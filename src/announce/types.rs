@@ -1,4 +1,4 @@
-//! Which types of announcements an endpoint wants to be told.
+//! The types of announcements that an endpoint wants: `order.paid`, all of `order.*`, or `*`.
 
 use crate::order::{Settlement, Status};
 

@@ -1,4 +1,4 @@
-//! What an endpoint's answer means: told, the order's fault, or the endpoint's.
+//! Classifies an endpoint's answer: it has the message, it refuses this order, or it fails as a whole.
 //!
 //! Pure: the answer goes in, and a verdict comes out.
 

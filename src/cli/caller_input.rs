@@ -1,4 +1,5 @@
-//! What the caller of a command gives it: the environment, and what the command line says about settings.
+//! What a command's caller gives beside its own flags: the environment, `--config`, and `--set` with the flags that stand for
+//! settings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Asks a person before what cannot be taken back. A program cannot be asked: it says `--yes` where that is wanted of it.
+//! Asks a person to confirm what cannot be undone. A script cannot be asked: it confirms by `--yes`.
 
 use std::fmt::Display;
 use std::io::{BufRead, IsTerminal, stdin};

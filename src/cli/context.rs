@@ -93,7 +93,10 @@ impl Context {
 
     /// The database of the settings.
     pub(super) fn store(&self, settings: &Settings) -> Result<Store, Failure> {
-        let missing = || Failure::new(Exit::Config, "settings", "database_url is not set");
+        let missing = || {
+            Failure::new(Exit::Config, "settings", "database_url is not set")
+                .hint("expected postgres://user@host/database or sqlite://path")
+        };
         Ok(Store::open(settings.store.as_ref().ok_or_else(missing)?)?)
     }
 

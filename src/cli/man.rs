@@ -30,7 +30,7 @@ fn subcommand(page: &mut String, command: &Command, name: &str) {
     if let Some(example) = command.get_after_help() {
         let _ = writeln!(page, ".PP\n{}", escaped(&example.to_string()));
     }
-    // What every command takes is told once.
+    // Options that every command takes are printed once.
     let own =
         command.get_arguments().filter(|argument| !argument.is_global_set() && argument.get_id() != "help");
     own.for_each(|argument| option(page, argument));

@@ -1,4 +1,4 @@
-//! How far long work is. Drawn on a terminal, and nowhere else.
+//! Progress bars of long work: drawn on a terminal, and nowhere else.
 
 use std::fs::File;
 use std::time::Duration;

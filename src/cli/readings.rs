@@ -1,4 +1,4 @@
-//! Tells when stored events were read by other definitions or settings than today's.
+//! Warns when stored events were read by other definitions or settings than today's.
 
 use crate::config::Settings;
 use crate::store::Store;

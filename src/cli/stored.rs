@@ -1,4 +1,4 @@
-//! Makes the webhook again that a stored event came in.
+//! Rebuilds the webhook that a stored event came in, so that it can be signed and sent again.
 
 use http::Uri;
 

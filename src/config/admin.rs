@@ -1,4 +1,5 @@
-//! Who may ask the admin listener, and who is taken at their word behind a proxy.
+//! The settings `admin_*` and `proxy_user_header`: the tokens of the admin listener, and the header by which a proxy names its
+//! user.
 
 use hyper::header::HeaderName;
 

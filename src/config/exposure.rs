@@ -62,7 +62,7 @@ fn check_files(reader: &mut Reader) {
             reader.advise_against(&setting, problem);
         }
     }
-    // Whoever writes settings needs no secret.
+    // Who can write the settings can put secrets of their own there.
     if let Some(path) = reader.settings_file().filter(|path| mode(path) & OTHERS_WRITE != 0) {
         let shown = path.display().to_string();
         reader.advise_against(&shown, format!("every user may write it: `chmod 600 {shown}`"));

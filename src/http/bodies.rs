@@ -1,5 +1,4 @@
-//! Bodies of requests and answers that report to their connection: a request's, whether all of it was read; an answer's, when it
-//! was sent.
+//! Bodies that update their connection's progress: a request's body, once all of it is read; an answer's body, once it is sent.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -105,7 +105,7 @@ impl Connection {
             None => return,
         };
         counter!("paylatch_tls_handshakes_failed_total").increment(1);
-        debug!(peer = %self.peer, why, "no TLS handshake");
+        debug!(peer = %self.peer, why, "the TLS handshake failed");
     }
 
     /// Answers requests until either side ends the connection.

@@ -124,7 +124,7 @@ impl Accepting {
             if let Some(place) = self.connections.enter(peer.ip(), &progress) {
                 return Open { socket, peer, progress, place, slot: self.slot().await };
             }
-            debug!(listener = self.name, %peer, "closed a connection: its peer has all it may have");
+            debug!(listener = self.name, %peer, "closed a connection: its peer has http.connections_per_peer_max of them");
         }
     }
 

@@ -1,4 +1,5 @@
-//! The webhook routes behind somebody else's listener: each request gets the name and the client that ours would have given it.
+//! The webhook routes behind an embedding service's listener: gives each request the id and the client address that our own
+//! listener would have given it.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -17,7 +18,7 @@ pub fn mounted(routes: Router, trusted_proxies: TrustedProxies) -> Router {
 
 async fn introduce(State(trusted): State<TrustedProxies>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
-    // A service that does not tell has one client, whose share is that of all.
+    // Without `ConnectInfo` all requests are one client's, and share its limits.
     let peer = peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
     let client = trusted.client(peer, request.headers());
     let id = RequestId::of(request.headers());

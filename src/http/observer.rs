@@ -1,4 +1,4 @@
-//! Sees what is answered to providers, as it happens, for whoever watches: `paylatch dev`, and the streams of the admin
+//! Broadcasts each answer to a provider to those who watch: `paylatch dev`, and the streams of the admin
 //! listener. While nobody watches, a webhook costs one look at a number.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A socket that gives up on a peer which does not go on: with a request that is awaited, or with reading its answer.
+//! A socket with deadlines: it gives up on a peer that does not send its request, or does not read its answer.
 
 use std::io;
 use std::pin::Pin;

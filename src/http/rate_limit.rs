@@ -1,4 +1,4 @@
-//! How often something may be done for one client, and for all of them: so that nobody uses up what is there for others.
+//! A rate limit for each client and for all clients together, so that none uses up what is there for the others.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The log of refusals: anybody can be refused as often as they like, but not fill a disk with it.
+//! Limits the log lines about refused requests: anybody can be refused, and must not fill a disk by it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whom the client trusts, and who it says it is.
+//! TLS of the HTTP client: the authorities that it trusts, and its own certificate.
 
 use std::fmt;
 use std::sync::Arc;

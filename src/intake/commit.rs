@@ -58,7 +58,7 @@ impl EventLane {
             self.optimistic_insert.learn(&saved, unloaded, epoch);
             part.may_be_saved |= matches!(saved, Err(StoreError::Unknown(_)));
             match saved {
-                // What is known must not become a dead event because its insert was refused before its key was asked.
+                // The event may be stored already: it must not become dead because its data was refused before its key was compared.
                 Err(StoreError::Refused { message, .. } | StoreError::Blocked(message)) if unloaded > 0 => {
                     return Err(StoreError::Stale(message));
                 }

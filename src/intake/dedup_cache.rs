@@ -118,7 +118,7 @@ impl DedupCache {
         (event, hashes): (&Event, &Hashes),
         receipt: &Receipt,
     ) -> impl Iterator<Item = (Hash, Entry)> {
-        // A body that contradicts the stored event is none of it.
+        // A body that contradicts the stored event is no digest to compare further deliveries with.
         let own =
             (receipt.outcome != Outcome::Conflict).then_some((hashes.event, Entry::Event(hashes.digest)));
         let order = hashes.payment.zip(receipt.order.as_ref());

@@ -1,4 +1,4 @@
-//! An event on its way through a lane, with those who wait for its receipt.
+//! An event on its way through a lane, with those who wait for its receipt; folding repeats, and splitting a batch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! How a stored event is read by the definitions of today, which the lanes do not know themselves.
+//! Reads a stored event again by today's definitions, to tell whether another delivery contradicts it. Intake knows no provider:
+//! it is given a function that reads.
 
 use std::fmt;
 use std::sync::Arc;

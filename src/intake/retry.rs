@@ -79,7 +79,7 @@ pub(super) async fn after(error: StoreError, part: Part, parts: &mut VecDeque<Pa
         StoreError::Refused { code, message } => refused(part, &code, &message, parts),
         StoreError::Blocked(why) => {
             for pending in part.events {
-                tracing::error!(event = %pending.event.key(), why, "something in the database that is not ours blocks it");
+                tracing::error!(event = %pending.event.key(), why, "a trigger or constraint in the database that is not Paylatch's blocks the event; it is answered 503");
                 pending.answer(Err(Refusal::DatabaseUnfit));
             }
         }
@@ -97,7 +97,12 @@ pub(super) async fn after(error: StoreError, part: Part, parts: &mut VecDeque<Pa
 /// keeps losing is split.
 async fn stale(mut part: Part, what: &str, parts: &mut VecDeque<Part>) {
     metrics::counter!("paylatch_save_races_total").increment(1);
-    tracing::debug!(what, events = part.events.len(), races = part.races, "raced; loading again");
+    tracing::debug!(
+        what,
+        events = part.events.len(),
+        races = part.races,
+        "another save was faster; loading again"
+    );
     part.races = part.races.saturating_add(1);
     if part.races < FAILURES_BEFORE_SPLIT {
         return parts.push_front(part);

@@ -43,9 +43,9 @@ impl Tally {
         for some in counts.chunks(WRITE_IDS_MAX) {
             if let Err(error) = session.count_duplicates(some).await {
                 if matches!(error, StoreError::Unknown(_)) {
-                    tracing::debug!(%error, "duplicates may be counted");
+                    tracing::debug!(%error, "the count of duplicates may be written or lost: no answer from the database");
                 } else {
-                    tracing::debug!(%error, "duplicates are counted later");
+                    tracing::debug!(%error, "cannot write the count of duplicates; trying again later");
                     self.put_back(some);
                 }
             }

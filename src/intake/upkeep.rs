@@ -47,21 +47,23 @@ async fn look_at_server(session: &mut Session, past: &mut Past) {
     match session.look_at_server().await {
         Ok(Continuity::Same) => return,
         Ok(Continuity::Other) => {}
-        Err(error) => return tracing::debug!(%error, "the database's server cannot be seen"),
+        Err(error) => return tracing::debug!(%error, "cannot tell which server the database is"),
     }
     match past.missing_since(session).await {
-        Ok(None) => tracing::info!("the database has another server than before, which lacks nothing"),
+        Ok(None) => tracing::info!(
+            "the database is another server than before; it has every event that was acknowledged lately"
+        ),
         Ok(Some(since)) => {
             metrics::gauge!("paylatch_events_missing_since_seconds").set(since.0 as f64 / 1e6);
             tracing::error!(
                 since_unix_s = since.0.div_euclid(1_000_000),
-                "the database has another server than before, which lacks acknowledged events: let the providers send \
+                "the database is another server than before, and lacks acknowledged events: let the providers send \
                  again what they sent since"
             );
             *past = Past::default();
         }
         Err(error) => {
-            tracing::warn!(%error, "the database has another server than before; whether it lacks events is unknown")
+            tracing::warn!(%error, "the database is another server than before; whether it lacks events is unknown")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What lease service and backends say to each other: three calls, and why one has no answer.
+//! The contract between the lease service and its backends: three calls, and the errors of a call.
 
 use super::token::Token;
 

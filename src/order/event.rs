@@ -1,4 +1,4 @@
-//! What a verified webhook says, in our words.
+//! An event: what a verified webhook says, in the same words for all providers.
 
 use super::digest::FieldsDigest;
 use super::fact::{Claim, Fact};

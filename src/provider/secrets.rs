@@ -1,4 +1,4 @@
-//! Secrets that can never be the provider's, and secrets that a stranger could guess: told before the first webhook comes.
+//! Checks a source's secrets before the first webhook: one that can never be the provider's, or that a stranger could guess.
 
 use super::Source;
 use crate::secret::Secret;

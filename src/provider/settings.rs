@@ -1,4 +1,4 @@
-//! What is said about a source: an account of a provider, as configured.
+//! The settings of a source: one account of a provider, as configured.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Keeps when each type of event was last heard of, while the server runs: a moment behind the webhooks, and in nobody's way.
+//! Records in the background when each type of event last arrived, a moment behind the webhooks.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(super) async fn keep(store: Store, sources: Sources) {
 
 async fn note(store: &Store, source: &Id) -> bool {
     store.note_arrivals(source, received_now()).await.unwrap_or_else(|error| {
-        debug!(%error, "arrivals are noted later");
+        debug!(%error, "cannot record the types that arrived; trying again later");
         false
     })
 }

@@ -1,4 +1,4 @@
-//! Sees to the log of changed orders while the server runs: that it is written, and that it stays as long as it should.
+//! Maintains the log of changed orders in the background: makes its triggers where they are missing, and clears old entries.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub(super) async fn keep(store: Store, settings: AnnounceSettings) {
         if settings.enabled || store.expects().await.unwrap_or(false) {
             was_told = note(&store, was_told).await;
             if let Err(error) = store.place_epoch(false).await {
-                tracing::debug!(%error, "the epoch of announcements is looked after later");
+                tracing::debug!(%error, "cannot check the epoch of announcements now; trying again later");
             }
         }
         // Not at once: a server that has just started has better things to do with its connections.
@@ -51,7 +51,7 @@ pub(super) async fn note(store: &Store, was_told: bool) -> bool {
             );
             return true;
         }
-        Err(error) => tracing::debug!(%error, "changes of orders are looked after later"),
+        Err(error) => tracing::debug!(%error, "cannot check the log of changes now; trying again later"),
     }
     was_told
 }

@@ -120,7 +120,11 @@ fn read(settings: &str, needs: Needs) -> Result<(Settings, Store), StartError> {
     let layers = Layers { file: Some(file), ..Layers::default() };
     let settings =
         Settings::read(layers, needs).map_err(|mistakes| StartError::Settings(mistakes.to_string()))?;
-    let missing = || StartError::Settings("database_url is not set".to_owned());
+    let missing = || {
+        StartError::Settings(
+            "database_url is not set; expected postgres://user@host/database or sqlite://path".to_owned(),
+        )
+    };
     let store = Store::open(settings.store.as_ref().ok_or_else(missing)?);
     Ok((settings, store.map_err(|error| StartError::Database(error.to_string()))?))
 }

@@ -1,4 +1,4 @@
-//! How far each endpoint has been told, as gauges: from the database, so that every process shows the same, whoever tells it.
+//! Sets the gauges of how far each endpoint has been told: from the database, so that every process shows the same, whoever tells it.
 
 use metrics::gauge;
 

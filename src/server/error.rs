@@ -30,7 +30,7 @@ pub enum ServerError {
         error: io::Error,
     },
     /// Metrics cannot be kept.
-    #[error("cannot count: {0}")]
+    #[error("cannot record metrics: {0}")]
     Metrics(String),
     /// The system has no thread for the lanes.
     #[error("cannot start a thread: {0}")]

@@ -1,5 +1,4 @@
-//! Keeps findings of `reconcile` up to date while the server runs: sets their gauges, and compares again, so that a finding closes when
-//! both sides agree.
+//! Sets the gauges of `reconcile`'s findings, and compares open ones again, so that a finding closes when both sides agree.
 
 use std::collections::BTreeMap;
 

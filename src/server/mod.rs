@@ -267,7 +267,7 @@ impl Running {
         self.locks.drain().await;
         for (part, ended) in [("public listener", public), ("admin listener", admin), ("intake", lanes)] {
             if let Err(failure) = ended {
-                error!(part, %failure, "a part failed while ending");
+                error!(part, %failure, "a part of the server failed while it ended");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Gauges by labels: one whose last row is gone tells 0, not what it last told.
+//! The labels that a gauge was set for: one whose last row is gone is set to 0, not left at its last value.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Keeps settlements while the server runs: a moment behind the webhooks, and in nobody's way.
+//! Recomputes settlements in the background, a moment behind the webhooks, and sets their gauges.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,11 +23,11 @@ pub(super) async fn keep(store: Store, sources: Sources) {
     while !store.expects().await.unwrap_or(false) {
         sleep(LOOK_EVERY).await;
     }
-    // At once, with the first expectation; from then on who keeps the log sees to it.
+    // The first expectation turns the log on at once; after that `change_log` keeps it on.
     change_log::note(&store, false).await;
     loop {
         let has_more = store.settle(&sources.ledgers()).await.unwrap_or_else(|error| {
-            debug!(%error, "settlements are kept later");
+            debug!(%error, "cannot settle orders now; trying again");
             false
         });
         if !has_more {

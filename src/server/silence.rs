@@ -1,4 +1,4 @@
-//! When each source was last heard of: a source that falls silent is a fault that no error tells.
+//! Sets the gauges of when each source last sent an event: a source that falls silent causes no error.
 
 use metrics::gauge;
 

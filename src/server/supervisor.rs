@@ -1,4 +1,4 @@
-//! What a supervisor is told over `NOTIFY_SOCKET`, as systemd's `Type=notify` expects it. Without one, nobody is told.
+//! Notifies a supervisor over `NOTIFY_SOCKET`, as systemd's `Type=notify` expects it. Without one, nothing is sent.
 
 use sd_notify::NotifyState;
 use tracing::warn;
@@ -23,6 +23,6 @@ pub(super) fn stopping() {
 
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "the supervisor cannot be told");
+        warn!(%error, "cannot notify the supervisor at NOTIFY_SOCKET");
     }
 }

@@ -1,4 +1,4 @@
-//! What is looked after now and then, beside the webhooks.
+//! Runs the background tasks beside the webhooks: metrics, the log of changes, settlements, arrivals of types.
 
 use super::{arrivals, change_log, settlements};
 use crate::http::{AnnounceSettings, Sources};

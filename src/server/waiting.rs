@@ -1,5 +1,5 @@
-//! Money that waits for longer than it should: counted, for a refund that never ends, an authorization that lapses and a
-//! dispute that nobody answers are faults that no event tells.
+//! Sets the gauge of money that waits for too long: a refund that never ends, an authorization that lapses and a dispute that
+//! nobody answers cause no event.
 
 use metrics::gauge;
 

@@ -1,4 +1,5 @@
-//! What people did: each change of theirs is kept in the transaction that makes it, and never altered afterwards.
+//! The audit log of what people did: each change of theirs is recorded in the transaction that makes it, and the record is
+//! never altered.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which migrations a database says were applied, compared with those that this version has: each is applied once, under a
+//! Compares the migrations that a database has applied with those of this version: each is applied once, under a
 //! lock, and known by its digest ever after.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What is the same on both databases: statements whose text and arguments do not differ.
+//! Macros that run one statement on either database, where text and arguments are the same for both.
 
 /// Runs one statement on either database, in at most `limit`: the text is the same for both. In Postgres on a connection
 /// for `lists`, or for what is named.

@@ -1,4 +1,4 @@
-//! Rows that both databases give alike: a field for each column of its name.
+//! A macro that reads a row of either database into a struct: each field from the column of its name.
 
 /// Reads a row of either database into a struct: each field from the column of its name, as it is or by what is named behind it.
 macro_rules! from_row {

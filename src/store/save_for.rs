@@ -1,4 +1,4 @@
-//! Saves what a person changed together with the record of who did it, in one transaction.
+//! Saves what a person changed and the audit record of who did it, in one transaction.
 
 use sqlx::{Connection, SqliteConnection};
 

@@ -1,4 +1,4 @@
-//! From the rows of a load to the domain's snapshot.
+//! Builds the domain's snapshot from the rows of a load.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! When each type of event of a source was last heard of: a type that stops is a fault that no error tells, for the list of types
-//! of an endpoint is edited by hand at the provider.
+//! When each type of a source's events last arrived: a type that stops causes no error, and may have been taken off the endpoint
+//! at the provider by hand.
 //!
 //! A small table is kept a moment behind the events, read on through the index of arrivals a step at a time: neither a webhook
 //! nor a list pays for it.

@@ -1,4 +1,4 @@
-//! Counts, and shows what was counted as Prometheus reads it.
+//! Records metrics, and renders them in Prometheus' text format.
 
 use std::time::Duration;
 

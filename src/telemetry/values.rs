@@ -1,4 +1,4 @@
-//! Reads metrics out of Prometheus' text, for people who look at a page instead.
+//! Parses metrics out of Prometheus' text, for the dashboard's pages.
 
 /// The values of a metric in `text`, each with its labels as they stand there: `source="stripe",outcome="applied"`.
 #[must_use]

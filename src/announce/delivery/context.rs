@@ -1,4 +1,4 @@
-//! What the task of an endpoint works with: the database, the relay's settings, a clock; and why the task stopped telling.
+//! What a delivery needs (the database, the relay's settings, a clock), and why it ended.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One endpoint while this process owns it: pages are read, sent and noted.
+//! Delivers to one endpoint while this process owns it: reads a page of announcements, sends it, saves the cursor, and again.
 
 mod context;
 mod read;
@@ -107,7 +107,7 @@ impl<'t> Delivery<'t> {
             if stop.is_cancelled() {
                 return Ended::Stopped;
             }
-            // Before the log is read: what is saved while it is read wakes, too.
+            // Enabled before the log is read, so that a save during the reading wakes this task, too.
             let saved = self.context.store.saved();
             tokio::pin!(saved);
             saved.as_mut().enable();

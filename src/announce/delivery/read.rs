@@ -1,4 +1,4 @@
-//! Reads the next page, and sorts what is sent now from what waits.
+//! Reads the next page of announcements, and sorts those to be sent now from those that wait.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Delivery<'_> {
         if !is_final && age > HELD_UP_MAX {
             warn!(
                 seconds = age.as_secs(),
-                "a save that does not end holds up what can be told; `pg_locks` shows whose it is"
+                "a transaction that does not end holds up all announcements; `pg_locks` shows whose it is"
             );
         }
     }
@@ -59,12 +59,12 @@ impl Delivery<'_> {
         if fell_off {
             warn!(
                 endpoint = self.settings.name,
-                "its cursor fell off the log of changes: it is told of all orders again"
+                "the endpoint's cursor fell off the log of changes: it is told of all orders again"
             );
         } else if begins_anew {
             info!(
                 endpoint = self.settings.name,
-                epoch, "another epoch has begun: it is told of all orders again"
+                epoch, "another epoch has begun: the endpoint is told of all orders again"
             );
         }
         self.owned.epoch = epoch;

@@ -1,4 +1,4 @@
-//! Keeps how far an endpoint was told: one statement, after the answers.
+//! Saves how far an endpoint was told, in one statement after the answers.
 
 use tokio::time::{Instant, sleep_until};
 use tracing::warn;
@@ -22,7 +22,7 @@ impl Delivery<'_> {
         for wait in kept.waits.iter().filter(|wait| wait.given_up_at.is_some()) {
             self.count("given_up", 1);
             let error = wait.error.as_deref().unwrap_or_default();
-            warn!(endpoint = self.settings.name, of = %wait.subject, error, "it is not told of this any more");
+            warn!(endpoint = self.settings.name, of = %wait.subject, error, "the endpoint refused this too often and is not told of it any more; `paylatch announcements --given-up` lists what was given up");
         }
         let clock = (self.context.now)();
         let probe_in = self.breaker.opens_at().map(|at| at.saturating_duration_since(Instant::now()));

@@ -1,4 +1,4 @@
-//! Sends a page, and draws the consequences of each answer.
+//! Sends a page, and updates the breaker, the progress and the metrics by each answer.
 
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl Delivery<'_> {
             Verdict::Gone => {
                 warn!(
                     endpoint = self.settings.name,
-                    "it answered 410 and is paused; `paylatch endpoints resume` tells it again"
+                    "the endpoint answered 410 and is paused; `paylatch endpoints resume NAME` starts it again"
                 );
                 self.owned.is_paused = true;
             }
@@ -121,7 +121,10 @@ impl Delivery<'_> {
         self.breaker.failed(retry_after, Instant::now(), chance);
         if was_closed && !self.breaker.is_closed() {
             let error = self.error.as_deref().unwrap_or_default();
-            warn!(endpoint = self.settings.name, error, "it takes nothing and is left alone for a while");
+            warn!(
+                endpoint = self.settings.name,
+                error, "the endpoint takes nothing: it is only probed until it answers"
+            );
         }
     }
 

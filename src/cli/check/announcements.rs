@@ -1,4 +1,5 @@
-//! The part of `paylatch check` that looks at who is told of changed orders.
+//! The part of `paylatch check` that looks at announcements: whether changes of orders are noted, and whether each endpoint is
+//! told of them in time.
 
 use super::report::Report;
 use crate::cli::context::now_micros;

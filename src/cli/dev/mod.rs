@@ -63,7 +63,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
     let providers =
         Providers::load(None).map_err(|error| Failure::new(Exit::Failed, "providers", error.to_string()))?;
     let fixtures = dev.replay.as_deref().map(Fixture::read_all).transpose()?;
-    // A mistyped name leaves nothing behind.
+    // Read before anything is made: a mistyped name leaves no directory behind.
     context.settings_file().map(|path| read_file(&path)).transpose()?;
     let data = DataDir::prepare(&providers)?;
     let start = Start::new(context.settings_file(), dev.with_database);
@@ -95,7 +95,7 @@ pub(super) async fn run(context: &Context, dev: &Dev) -> Result<bool, Failure> {
             accepted = Err(failure);
             return;
         }
-        // What was sent so far is told already.
+        // The replay is summed up by itself: only what comes from here on is shown.
         let watch = observer.watch();
         tell_banner();
         if dev.open {

@@ -132,7 +132,7 @@ fn read(source: &Source, file: File, skip: u64, batches: &mpsc::Sender<Batch>) -
             return true;
         }
         let full = Batch { events: std::mem::take(&mut batch.events), ..batch };
-        // Whoever takes them in failed, and tells why.
+        // Fails where the task that stores the batches has ended; its own error says why.
         batches.blocking_send(full).is_ok()
     });
     bar.finish_and_clear();

@@ -1,4 +1,4 @@
-//! What a comparison came to, for people and for programs.
+//! Prints what a comparison came to: tables for people, JSON for programs.
 
 use serde_json::{Value, json};
 

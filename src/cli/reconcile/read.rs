@@ -1,4 +1,4 @@
-//! Reading a report: on a thread of its own, row by row; the store keeps them a batch at a time.
+//! Reads a report row by row, on a thread of its own; the store keeps the rows a batch at a time.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -138,7 +138,7 @@ fn read_rows(
         read.rows += batch.len() as u64;
         match batches.blocking_send(std::mem::take(&mut batch)) {
             Ok(()) => Taken::More,
-            // Whoever kept them failed, and tells why.
+            // The task that stores the rows has ended; its own error says why.
             Err(_) => Taken::Enough,
         }
     });

@@ -1,5 +1,5 @@
-//! The samples in the program: webhook bodies in each provider's documented shape, those of `fixtures/`. Of providers who sign
-//! alone there is none: nobody could send them.
+//! The samples in the program: webhook bodies in each provider's documented shape, those of `fixtures/`. A provider
+//! that signs with a private key has none: nobody else could sign them.
 
 /// Provider, and the files of its directory with their texts.
 pub(super) type OfProvider = (&'static str, &'static [(&'static str, &'static str)]);

@@ -1,4 +1,4 @@
-//! Webhooks to try things out with, in the program: those of each provider, and others made of them.
+//! Sample webhooks that are built into the program, for `send` and `dev --demo`: those of each provider, and variations.
 
 mod list;
 mod text;

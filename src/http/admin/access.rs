@@ -1,5 +1,5 @@
-//! Who may use which route: the one table of it. A route that it does not name is read by everybody who may see, and changed by
-//! operators alone, so that a new one cannot be forgotten.
+//! The one table of what each route asks of its user's role. A route that it does not name is read by viewers and changed by
+//! operators alone, so a new one cannot be left open by mistake.
 
 use axum::http::Method;
 

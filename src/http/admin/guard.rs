@@ -1,4 +1,4 @@
-//! Who may ask the admin listener.
+//! Authenticates each request to the admin listener, and refuses what its role may not do.
 //!
 //! With tokens: whoever shows one, or a browser that has; each route says which is enough (`access`). Without, the listener is
 //! on loopback; then the request must name it by an address or as `localhost`, since a web page in a local browser can make up
@@ -115,7 +115,7 @@ impl Guard {
         }
         let (role, name) = self.known(peer, headers, access, now)?;
         if !role.may(access, self.viewers_see_bodies) {
-            // An application's token opens nothing else; it is not told what there would be.
+            // An application's token opens nothing else, and is refused as an unknown one is, so that it learns no routes.
             return Err(if role == Role::Application { Code::TokenInvalid } else { Code::NotPermitted });
         }
         let sees_bodies = role.may(Access::SeeBodies, self.viewers_see_bodies);

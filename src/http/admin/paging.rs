@@ -1,4 +1,5 @@
-//! What lists have in common: their length, where the next one begins, and what a database's refusal means.
+//! What all lists share: reading the query, checking limit and cursor, cutting a page off, and turning a database's error into
+//! a [`Problem`].
 
 use std::ops::RangeInclusive;
 
@@ -92,11 +93,11 @@ impl From<StoreError> for Problem {
     fn from(refused: StoreError) -> Self {
         match refused {
             StoreError::Unavailable(reason) | StoreError::Unknown(reason) => {
-                warn!(reason, "a question to the database failed");
+                warn!(reason, "a query of the admin API failed: the database does not answer");
                 Self::new(Code::DatabaseAway)
             }
             StoreError::Busy(reason) => {
-                warn!(reason, "a question to the database was given up");
+                warn!(reason, "a query of the admin API was given up");
                 Self::new(Code::Busy)
             }
             StoreError::Misconfigured(reason)
@@ -107,11 +108,11 @@ impl From<StoreError> for Problem {
             }
             // Only what was asked for can be refused: a text that no row can hold.
             StoreError::Refused { code, message } => {
-                warn!(code, message, "the database refused a question");
-                invalid("a value that no row can have")
+                warn!(code, message, "the database refused a query of the admin API");
+                invalid("a value holds what no row can have, such as a NUL")
             }
             StoreError::Stale(reason) => {
-                error!(reason, "a question raced with a write");
+                error!(reason, "a query of the admin API raced with a write");
                 Self::new(Code::Internal)
             }
         }

@@ -1,4 +1,4 @@
-//! Who acts by a request of the admin listener, as it is kept with what they change.
+//! Who makes a request of the admin listener: the name and request id that are stored with what the request changes.
 
 use axum::extract::{Request, State};
 use axum::http::HeaderName;

@@ -1,4 +1,4 @@
-//! The body that a request gives: JSON, or the fields of a page's form.
+//! Reads the body of a request within limits: JSON, lines of JSON, or the fields of a page's form.
 
 use axum::Json;
 use axum::extract::Request;

@@ -1,4 +1,4 @@
-//! The cookie of a browser that has shown a token.
+//! The session cookie of a browser that logged in with a token.
 //!
 //! It holds no token, only who showed which, and when, under a MAC by that token: so every replica can check it, nothing is kept,
 //! and it ends with the token that it was given for.

@@ -1,4 +1,4 @@
-//! What a merchant expects of an order, as a body gives it.
+//! Reads and checks the JSON of an expectation.
 
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -18,16 +18,16 @@ use crate::lock::meter::{self, Lost};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotHeld {
     /// Others held some of the keys for the whole wait. Nothing was run.
-    #[error("held by others for the whole wait: {}", keys.join(", "))]
+    #[error("others held these keys for the whole wait: {}", keys.join(", "))]
     Busy {
         /// The keys that others held at the last try.
         keys: Vec<String>,
     },
     /// The lock service does not answer. Nothing was run.
-    #[error("the lock service is unavailable")]
+    #[error("the lock service does not answer")]
     Unavailable,
     /// The lease ended before the work did: somebody else may be at it.
-    #[error("the lease was lost")]
+    #[error("the lease was lost before the work ended")]
     Lost,
 }
 
@@ -95,7 +95,7 @@ impl Lease {
         let mut term = self.term.clone();
         while !self.is_lost() {
             let until = term.borrow_and_update().until;
-            // Either the term changes, or it ends.
+            // Wakes when a renewal moves the term, or when the term is over.
             drop(timeout_at(until, term.changed()).await);
         }
     }

@@ -43,7 +43,7 @@ pub(super) struct LeaseService {
 impl LeaseService {
     pub(super) fn new(backend: Backend, settings: &LockSettings) -> Self {
         let instance = token::instance();
-        tracing::debug!(backend = backend.name(), instance, "leases of this process bear its instance");
+        tracing::debug!(backend = backend.name(), instance, "the name of this process in its leases");
         Self {
             breaker: Breaker::new(backend.name(), settings.retry_after),
             backend,
@@ -96,7 +96,10 @@ impl LeaseService {
     pub(super) async fn drain(&self) {
         self.calls.close();
         if timeout(self.ttl, self.calls.wait()).await.is_err() {
-            tracing::warn!(backend = self.backend.name(), "leases not released have lapsed");
+            tracing::warn!(
+                backend = self.backend.name(),
+                "leases that could not be released in time have lapsed"
+            );
         }
     }
 

@@ -48,7 +48,7 @@ impl LeaseService {
     }
 
     pub(super) async fn wait_for(&self, released: JoinHandle<()>) {
-        // Late or cut off: the keys lapse, and the counter has it.
+        // If it is late or cut off, the keys lapse; a counter tells how releases ended.
         drop(timeout(self.call_timeout, released).await);
     }
 
@@ -56,7 +56,7 @@ impl LeaseService {
         loop {
             let released = match self.backend.ask(Verb::Release, holds, self.ttl).await {
                 Ok(freed) if freed.iter().all(Option::is_some) => Released::All,
-                // Of an acquisition, only what was free at the time.
+                // An acquisition whose answer was lost has taken only the keys that were free then.
                 Ok(freed) if origin != Origin::Lease && freed.iter().any(Option::is_some) => Released::All,
                 Ok(_) => Released::NotHeld,
                 Err(_) => Released::Unknown,

@@ -1,4 +1,4 @@
-//! How much one diagnosis may do.
+//! The budget of one diagnosis: how many bytes it may try.
 
 use std::cell::Cell;
 

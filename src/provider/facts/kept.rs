@@ -1,5 +1,5 @@
-//! What is read beside an event's bytes: kept with the event so that it can be read again, and part of what tells a
-//! webhook that comes again.
+//! The headers and envelope fields that an event is read from beside its own bytes: stored with it, so that it can be read
+//! again, and part of the webhook's fingerprint.
 
 use std::collections::BTreeMap;
 

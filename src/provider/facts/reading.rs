@@ -1,4 +1,4 @@
-//! The number by which `events.read_by` tells what read an event.
+//! The number in `events.read_by`: a digest of the definition and the settings that an event was read with.
 
 use sha2::{Digest, Sha256};
 

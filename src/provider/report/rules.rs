@@ -54,7 +54,7 @@ impl Rules {
             return Err("expected cells for `row`, `amount` and `currency`".to_owned());
         }
         let (amounts, currencies) = (columns.cells(&table.amount), columns.cells(&table.currency));
-        // The shorter list goes on with its last.
+        // Where one list is shorter, its last cell stands for the missing ones.
         let pair = |at: usize| {
             Some((
                 amounts.get(at).or(amounts.last())?.clone(),

@@ -1,5 +1,5 @@
-//! What people change of endpoints, and that they did. Each change raises the term, so that the owner reads its row again before
-//! it writes.
+//! What people do to endpoints (pause, resume, resync, resend, forget), recorded with who did it. Each change raises the term, so
+//! that the owner reads its row again before it writes.
 
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ impl Store {
         const ENDPOINT: &str = "delete from endpoints where name = $1";
         const WAITS: &str = "delete from announcement_waits where endpoint = $1";
         let forgotten = async {
-            // First the row: without it no owner writes what waits.
+            // The endpoint's row goes first: without it no owner can add announcements that wait.
             let rows = act_on_either!(self, QUERY_MAX, by, connection => {
                 sqlx::query(ENDPOINT).bind(name).execute(connection).await?.rows_affected()
             }, |rows: &u64| done(*rows, ActionKind::ForgetEndpoint, name, None),

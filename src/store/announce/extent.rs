@@ -1,4 +1,4 @@
-//! From where to where the log of changes reaches: that of the orders and that of the settlements, which share their numbers.
+//! The first and the last entry of the log of changes: that of the orders and that of the settlements share their numbers.
 
 use sqlx::SqliteConnection;
 

@@ -1,4 +1,4 @@
-//! What people see of endpoints.
+//! Lists of endpoints and of announcements that wait, as people see them.
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! What an endpoint is told of later although its cursor has passed it.
+//! A deferred announcement: the cursor has passed it, and its endpoint is told of it later.
 
 use serde_json::{Value, json};
 

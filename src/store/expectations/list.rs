@@ -44,7 +44,7 @@ impl SettlementFilter {
     fn clause(&self) -> Result<Clause<'_>, StoreError> {
         let sequence = Sequence { columns: &["s.order_id", "s.ledger"], in_cursor: &[1, 0] };
         let mut clause = Clause::new(sequence, &["settlements s"]);
-        // Not those that were not looked at yet.
+        // A settlement that was not computed yet has no word to show.
         clause.filter("s.settlement is not null", &[]);
         clause.filter_by("s.ledger = $", self.ledger.as_deref());
         clause.filter_by("s.settlement = $", self.settlement.as_deref());

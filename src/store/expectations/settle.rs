@@ -75,7 +75,7 @@ impl Store {
             return within(ANSWER_MAX, begin).await.map(|()| true);
         }
         let ledger_of = |source: &str| ledgers.of(source).map(ToString::to_string);
-        // What was settled is in the log, too, and is no news here.
+        // The log has settlements, too: they follow from orders, so only orders are settled again.
         let orders = changed.told.into_iter().filter_map(|one| match one.data {
             Announced::Order(order) => Some((order.order, ledger_of(&order.source)?)),
             Announced::Settlement(_) => None,

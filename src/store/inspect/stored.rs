@@ -100,7 +100,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn stored_events(&self, filter: &EventFilter) -> Result<List<StoredEvent>, StoreError> {
         let mut clause = filter.clause()?;
-        // What only one id can have is found, and costs no look at how far the list goes.
+        // One id is found by its key; a list without one must also find where it goes on.
         match filter.id {
             Some(_) => clause.find(OF_PROVIDERS, &[]),
             None => clause.filter(OF_PROVIDERS, &[]),

@@ -1,4 +1,4 @@
-//! A lane's connection: straight to the server, or through a pooler that hands each transaction to another session.
+//! A lane's connection to Postgres: straight to the server, or through a pooler that hands each transaction to another session.
 //!
 //! Straight, the session is set up once and a statement is its own transaction: no transaction is open between two steps
 //! of the client, and plans are kept. Through a pooler each call is a transaction that brings its settings along, at the

@@ -199,7 +199,7 @@ pub(super) async fn load(
     }
     let rows = load.bind(wanted.order_events_max.map(i64::from)).fetch_all(statements).await?;
     let mut snapshot = assemble(&rows)?;
-    // Fewer rows than make an order large hold none that is.
+    // Fewer rows than the limit cannot hold an order that reaches it.
     if wanted.order_events_max.is_some_and(|max| rows.len() >= max as usize) {
         leave_out_large_orders(&mut snapshot, wanted);
     }

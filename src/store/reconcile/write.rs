@@ -79,7 +79,7 @@ impl Store {
         holding: &Upsert,
         at: UnixMicros,
     ) -> Result<(), StoreError> {
-        // The list is not asked for; it is bound all the same.
+        // Mentions the list only because `close` binds it.
         let condition = format!("finding = 'unknown_type' and '' not in {}", in_list(&self.database, 4));
         self.close(source, &condition, "[]", holding, at).await
     }

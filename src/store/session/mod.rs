@@ -1,4 +1,5 @@
-//! A lane's connection: opened when first used, never used again after a call that did not end well.
+//! A lane's session with the database, whichever it is: opens a connection when first used, and gives up one whose call did not
+//! end well.
 
 mod calls;
 

@@ -1,4 +1,4 @@
-//! What the forms of the pages do, by the functions of the API; then the browser is sent to the page that shows it.
+//! Handles what the pages' forms send: calls the functions of the API, then redirects the browser to the page that shows it.
 
 use axum::Extension;
 use axum::extract::rejection::PathRejection;

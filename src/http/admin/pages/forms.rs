@@ -1,4 +1,4 @@
-//! The forms that change something. Each asks for a note: it is kept with who did it.
+//! The HTML of the forms that change something. Each asks for a note, which is stored with who did it.
 
 use maud::{Markup, html};
 

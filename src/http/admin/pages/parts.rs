@@ -1,4 +1,4 @@
-//! Small things that many pages show.
+//! Fragments of HTML that many pages share.
 
 use maud::{Markup, html};
 

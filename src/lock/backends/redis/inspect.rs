@@ -120,7 +120,7 @@ impl Redis {
 
     fn checked<T>(&self, open: &Arc<Open>, answer: RedisResult<T>) -> Result<T, Failure> {
         answer.map_err(|error| {
-            // A user who may not ask may do the rest.
+            // A user who may not call INFO may still take leases over this connection.
             if error.kind() != ErrorKind::Server(ServerErrorKind::NoPerm) {
                 self.connection.close(open);
             }

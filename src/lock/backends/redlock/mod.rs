@@ -82,7 +82,7 @@ impl Redlock {
                 .map(|(hold, _)| hold.clone())
                 .collect();
             if !split.is_empty() {
-                // Nobody waits: what a node does not hear lapses there.
+                // Nobody waits for this: keys whose release a node misses lapse there.
                 drop(self.send(Verb::Release, split, ttl));
             }
         }

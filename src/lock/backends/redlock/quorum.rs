@@ -1,4 +1,4 @@
-//! What a majority of independent nodes says.
+//! Counts the replies of independent nodes, and decides each key by majority.
 
 use crate::lock::contract::Failure;
 

@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let report = locks.run(std::slice::from_ref(&key), Duration::from_secs(10), async |lease| {
         tokio::time::sleep(Duration::from_secs(5)).await; // longer than the TTL: the lease is renewed meanwhile
         lease.ensure(Duration::from_millis(250))?; // before what cannot be taken back
-        Ok::<_, NotHeld>(lease.fence(&key)) // for a resource that refuses smaller numbers
+        Ok::<_, NotHeld>(lease.fencing_token(&key)) // for a resource that refuses smaller numbers
     });
     let fence = report.await??;
     locks.drain().await;

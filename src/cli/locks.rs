@@ -7,7 +7,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::output::{printable, table};
 use crate::config::Needs;
-use crate::lock::{HELD_MAX, Held, Locks};
+use crate::lock::{HELD_MAX, HeldKey, Locks};
 
 #[derive(Args)]
 pub(super) struct ListLocks {
@@ -42,12 +42,12 @@ pub(super) async fn run(context: &Context, list: &ListLocks) -> Result<(), Failu
     Ok(())
 }
 
-fn to_json(held: &Held) -> serde_json::Value {
+fn to_json(held: &HeldKey) -> serde_json::Value {
     let lapses_in_ms = u64::try_from(held.lapses_in.as_millis()).unwrap_or(u64::MAX);
     json!({ "key": held.key, "owner": held.owner, "lapses_in_ms": lapses_in_ms })
 }
 
-fn held_table(held: &[Held]) -> String {
+fn held_table(held: &[HeldKey]) -> String {
     let rows = held.iter().map(|held| {
         vec![
             printable(&held.key),

@@ -129,7 +129,7 @@ impl EventLane {
         let now = Instant::now();
         let (since, tries) = pending.lock_wait.map_or((now, 0), |wait| (wait.since, wait.tries));
         if now.duration_since(since) >= self.shared.settings.lock_wait {
-            self.locks.gave_up_waiting();
+            self.locks.count_busy_timeout();
             return pending.answer(Err(Refusal::LockBusy));
         }
         pending.lock_wait = Some(LockWait { since, tries: tries.saturating_add(1) });

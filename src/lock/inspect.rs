@@ -27,7 +27,7 @@ impl HealthProblem {
 
 /// A key that is held now.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Held {
+pub struct HeldKey {
     /// As its holder named it.
     pub key: String,
     /// The instance that holds it: `<process id>-<random>`, as its log says at start. Anything else is a stranger's.
@@ -48,7 +48,7 @@ impl Locks {
     ///
     /// # Errors
     /// Why the service did not answer.
-    pub async fn held(&self) -> Result<Vec<Held>, String> {
+    pub async fn held(&self) -> Result<Vec<HeldKey>, String> {
         let late = || Err(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()));
         let held = async { self.service.backend().held().await.map_err(|failure| failure.to_string()) };
         let mut held = timeout(INSPECTION_TIMEOUT, held).await.unwrap_or_else(|_| late())?;

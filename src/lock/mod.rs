@@ -45,9 +45,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use inspect::{HELD_MAX, HealthProblem, Held};
+pub use inspect::{HELD_MAX, HealthProblem, HeldKey};
 pub use lease_service::{Lease, NotHeld};
-pub use server_clock::{Clock, Skew};
+pub use server_clock::{ServerClock, Skew};
 
 use backends::Backend;
 use lease_service::LeaseService;
@@ -133,12 +133,12 @@ impl Locks {
 
     /// Whether the service grants leases now: takes one on a key of its own, releases it, and counts neither. For probes,
     /// as often as once a second.
-    pub async fn answers(&self) -> bool {
-        self.service.answers().await
+    pub async fn is_available(&self) -> bool {
+        self.service.is_available().await
     }
 
     /// Counts that somebody gave up on a busy key after waiting, as [`Locks::acquire_all`] does by itself.
-    pub fn gave_up_waiting(&self) {
+    pub(crate) fn count_busy_timeout(&self) {
         meter::busy_timeout(self.service.backend().name());
     }
 

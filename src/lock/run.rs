@@ -12,7 +12,7 @@ impl Locks {
     ///
     /// Waits up to `wait` for other holders. When the lease is lost, `work` is dropped at the point it has reached, and
     /// the answer is [`NotHeld::Lost`]. A lease is no proof: call [`Lease::ensure`] before each effect that cannot be
-    /// taken back, and hand [`Lease::fence`] to what can check it.
+    /// taken back, and hand [`Lease::fencing_token`] to what can check it.
     ///
     /// ```no_run
     /// # async fn example(settings: &paylatch::lock::LockSettings) -> Result<(), Box<dyn std::error::Error>> {
@@ -64,7 +64,7 @@ impl Locks {
             lease.release().await;
             let left = give_up_at.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                self.gave_up_waiting();
+                self.count_busy_timeout();
                 return Err(NotHeld::Busy { keys: busy });
             }
             sleep(RETRY.wait(tries).min(left)).await;

@@ -13,9 +13,9 @@ use super::inspect::INSPECTION_TIMEOUT;
 
 /// What a server's clock showed, and when by ours it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clock {
+pub struct ServerClock {
     /// Whose it is, as people know it.
-    pub place: String,
+    pub server: String,
     /// Since the Unix epoch.
     shows: Duration,
     /// What it showed may have been later by less than this.
@@ -33,19 +33,19 @@ pub enum Skew {
     Behind(Duration),
 }
 
-impl Clock {
-    /// Reads the clock of `place` by `ask`, which answers the time since the Unix epoch in whole `resolution`s.
+impl ServerClock {
+    /// Reads the clock of `server` by `ask`, which answers the time since the Unix epoch in whole `resolution`s.
     ///
     /// # Errors
     /// Those of `ask`.
     pub async fn read<E>(
-        place: impl Into<String>,
+        server: impl Into<String>,
         resolution: Duration,
         ask: impl Future<Output = Result<Duration, E>>,
     ) -> Result<Self, E> {
         let asked_at = Instant::now();
         let shows = ask.await?;
-        Ok(Self { place: place.into(), shows, resolution, asked_at, answered_at: Instant::now() })
+        Ok(Self { server: server.into(), shows, resolution, asked_at, answered_at: Instant::now() })
     }
 
     /// Compares it with a clock that shows `now`, since the Unix epoch, at `at`. `None` when they may agree.
@@ -82,7 +82,7 @@ impl fmt::Display for Skew {
 
 impl Locks {
     /// The clock of every server of the lock service that answers; `local` has none.
-    pub async fn clocks(&self) -> Vec<Clock> {
+    pub async fn clocks(&self) -> Vec<ServerClock> {
         timeout(INSPECTION_TIMEOUT, self.service.backend().clocks()).await.unwrap_or_default()
     }
 }
@@ -94,19 +94,19 @@ mod tests {
 
     use tokio::time::{Instant, advance};
 
-    use super::{Clock, Skew};
+    use super::{ServerClock, Skew};
 
     const SECOND: Duration = Duration::from_secs(1);
     /// Now.
     const NOW: Duration = Duration::from_secs(1_700_000_000);
 
     /// A clock that shows `shows`, read within a second.
-    async fn clock(shows: Duration, resolution: Duration) -> Clock {
+    async fn clock(shows: Duration, resolution: Duration) -> ServerClock {
         let ask = async {
             advance(SECOND).await;
             Ok::<_, Infallible>(shows)
         };
-        Clock::read("it", resolution, ask).await.expect("it answers")
+        ServerClock::read("it", resolution, ask).await.expect("it answers")
     }
 
     #[tokio::test(start_paused = true)]

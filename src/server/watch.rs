@@ -46,7 +46,8 @@ pub(super) async fn keep_checking(
             }
         }
         // The locks log their own outages.
-        let lock_service = if locks.answers().await { LockService::Ready } else { LockService::Unavailable };
+        let lock_service =
+            if locks.is_available().await { LockService::Ready } else { LockService::Unavailable };
         health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
             count(&store, &mut with_unclaimed).await;

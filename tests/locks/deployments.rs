@@ -54,7 +54,7 @@ async fn a_batch_spreads_over_all_nodes_of_a_cluster() {
     assert!(busy.is_empty());
     let spread = cluster.masters.each_ref().map(|node| node.leases().len());
     assert!(spread.iter().sum::<usize>() == 60 && spread.iter().all(|keys| *keys > 0), "{spread:?}");
-    assert!(many.iter().all(|key| lease.fence(key).is_some()));
+    assert!(many.iter().all(|key| lease.fencing_token(key).is_some()));
     lease.release().await;
 }
 

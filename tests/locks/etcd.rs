@@ -61,7 +61,7 @@ async fn the_fence_is_the_revision_and_grows() {
     let mut last = 0;
     for _ in 0..20 {
         let (lease, _) = take(&locks, &keys(["order"])).await;
-        let fence = lease.fence("order").expect("etcd has revisions");
+        let fence = lease.fencing_token("order").expect("etcd has revisions");
         assert!(fence > last, "{fence} after {last}");
         last = fence;
         lease.release().await;

@@ -63,11 +63,11 @@ async fn the_fence_grows_from_holder_to_holder_and_past_one_who_vanished() {
     let postgres = Postgres::start();
     let locks = postgres.contender();
     let (lease, _) = take(&locks, &keys(["order"])).await;
-    let first = lease.fence("order").expect("Postgres has a clock");
+    let first = lease.fencing_token("order").expect("Postgres has a clock");
     postgres.query("update lock_leases set until = '-infinity', fence = fence + 3600000000");
     let (next, busy) = take(&postgres.contender(), &keys(["order"])).await;
     assert!(busy.is_empty());
-    let second = next.fence("order").expect("Postgres has a clock");
+    let second = next.fencing_token("order").expect("Postgres has a clock");
     assert!(second > first + 3_600_000_000, "also when the clock has stepped back");
     next.release().await;
 }

@@ -155,9 +155,9 @@ async fn the_fence_grows_from_holder_to_holder_also_when_the_server_forgets() {
     let mut last = 0;
     for _ in 0..100 {
         let (lease, _) = take(&locks, &keys(["order"])).await;
-        let fence = lease.fence("order").expect("Redis has a clock");
+        let fence = lease.fencing_token("order").expect("Redis has a clock");
         assert!(fence > last, "{fence} after {last}");
-        assert_eq!(lease.fence("another"), None);
+        assert_eq!(lease.fencing_token("another"), None);
         last = fence;
         redis.command(&["FLUSHALL"]).expect("flushed");
         lease.release().await;
@@ -209,11 +209,11 @@ async fn every_outcome_is_counted() {
     gone.lost().await;
     gone.release().await;
     let (lapsed, _) = take(&locks, &keys(["lapsed"])).await;
-    assert!(locks.answers().await);
+    assert!(locks.is_available().await);
     drop(redis);
     lapsed.lost().await;
     drop(lapsed);
-    assert!(!locks.answers().await);
+    assert!(!locks.is_available().await);
     let attempt = locks.acquire_each(&keys(["order"])).await;
     assert!(matches!(attempt, Attempt::Unavailable), "a probe has found it away");
     let page = counted.render();

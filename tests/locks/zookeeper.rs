@@ -57,7 +57,7 @@ async fn the_fence_is_the_transaction_and_grows() {
     let mut last = 0;
     for _ in 0..20 {
         let (lease, _) = take(&locks, &keys(["stripe/order"])).await;
-        let fence = lease.fence("stripe/order").expect("ZooKeeper numbers transactions");
+        let fence = lease.fencing_token("stripe/order").expect("ZooKeeper numbers transactions");
         assert!(fence > last, "{fence} after {last}");
         last = fence;
         lease.release().await;

@@ -19,7 +19,7 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::readings;
 use crate::config::{Needs, Settings};
-use crate::lock::{Clock, HealthProblem, Locks};
+use crate::lock::{HealthProblem, Locks, ServerClock};
 use crate::store::{Counts, Store};
 
 /// No clock that is right shows an earlier year.
@@ -98,7 +98,7 @@ async fn check_locks(report: &mut Report, settings: &Settings) {
         Err(problem) => return report.bad("lock", &Failure::new(Exit::Config, "settings", problem)),
     };
     let problems = locks.health().await;
-    if locks.answers().await {
+    if locks.is_available().await {
         report.good("lock", backend);
     } else {
         let failure =
@@ -130,20 +130,20 @@ async fn note_failover(report: &mut Report, store: &Store) {
 async fn check_clock_of_database(report: &mut Report, store: &Store) {
     // A database whose clock is this machine's has none to compare, as one that stopped answering.
     let time = async { store.clock().await.ok().flatten().ok_or(()) };
-    if let Ok(clock) = Clock::read("the database", Duration::ZERO, time).await {
+    if let Ok(clock) = ServerClock::read("the database", Duration::ZERO, time).await {
         compare(report, &clock);
     }
 }
 
 /// Warns of a server's clock that is off this machine's. Both may be wrong.
-fn compare(report: &mut Report, clock: &Clock) {
+fn compare(report: &mut Report, clock: &ServerClock) {
     let (now, at) = (now_micros(), Instant::now());
     let now = Duration::from_micros(now.0.unsigned_abs());
     if let Some(skew) = clock.skew(now, at).filter(|skew| skew.size() > SKEW_MAX) {
-        let place = &clock.place;
+        let server = &clock.server;
         report.warn(
             "clock",
-            format_args!("{place}: its clock is {skew} this machine's; synchronise both (NTP)"),
+            format_args!("{server}: its clock is {skew} this machine's; synchronise both (NTP)"),
         );
     }
 }

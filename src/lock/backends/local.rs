@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::contract::{Hold, Verb};
-use super::super::inspect::Held;
+use super::super::inspect::HeldKey;
 use super::super::token::Token;
 
 /// Keys with their owners and deadlines. What has lapsed counts as free, and is swept as the table grows.
@@ -32,9 +32,9 @@ impl Local {
         holds.iter().map(|hold| table.apply(verb, hold, now, ttl).then_some(0)).collect()
     }
 
-    pub(super) fn held(&self) -> Vec<Held> {
+    pub(super) fn held(&self) -> Vec<HeldKey> {
         let now = Instant::now();
-        let held = |(key, (token, until)): (&String, &(Token, Instant))| Held {
+        let held = |(key, (token, until)): (&String, &(Token, Instant))| HeldKey {
             key: key.clone(),
             owner: Token::owner(token.as_str()),
             lapses_in: until.saturating_duration_since(now),

@@ -25,8 +25,8 @@ use self::redlock::Redlock;
 use self::zookeeper::ZooKeeper;
 use super::LockSettings;
 use super::contract::{Failure, Hold, Verb};
-use super::inspect::{HealthProblem, Held};
-use super::server_clock::Clock;
+use super::inspect::{HealthProblem, HeldKey};
+use super::server_clock::ServerClock;
 
 /// A lock service.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Backend {
     }
 
     /// The clocks of all servers that answer.
-    pub(super) async fn clocks(&self) -> Vec<Clock> {
+    pub(super) async fn clocks(&self) -> Vec<ServerClock> {
         match self {
             Self::Local(_) => Vec::new(),
             Self::Redis(redis) => redis.clocks().await,
@@ -141,7 +141,7 @@ impl Backend {
     }
 
     /// At least [`super::HELD_MAX`] of what is held, where there is as much.
-    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         match self {
             Self::Local(local) => Ok(local.held()),
             Self::Redis(redis) => redis.held().await,

@@ -14,8 +14,8 @@ use zookeeper_client::{Acls, Client, CreateMode, Error};
 
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{HELD_MAX, HealthProblem, Held};
-use super::super::server_clock::Clock;
+use super::super::inspect::{HELD_MAX, HealthProblem, HeldKey};
+use super::super::server_clock::ServerClock;
 use super::super::token::Token;
 use super::connection::{Connect, Connection};
 use super::user::User;
@@ -106,23 +106,23 @@ impl ZooKeeper {
     }
 
     /// A node's time of change is the leader's clock, so changing one asks for it.
-    pub(super) async fn clocks(&self) -> Vec<Clock> {
+    pub(super) async fn clocks(&self) -> Vec<ServerClock> {
         let time = async {
             let open = self.connection.open().await?;
             let changed = open.set_data(ROOT, b"", None).await.map_err(|error| failure(&error))?;
             Ok::<_, Failure>(Duration::from_millis(changed.mtime.unsigned_abs()))
         };
         let millisecond = Duration::from_millis(1);
-        Clock::read("ZooKeeper's leader", millisecond, time).await.into_iter().collect()
+        ServerClock::read("ZooKeeper's leader", millisecond, time).await.into_iter().collect()
     }
 
-    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         let open = self.connection.open().await?;
         let names = open.list_children(ROOT).await.map_err(|error| failure(&error))?;
         let mut held = Vec::new();
         for name in names.into_iter().take(HELD_MAX) {
             match open.get_data(&format!("{ROOT}/{name}")).await {
-                Ok((token, _)) => held.push(Held {
+                Ok((token, _)) => held.push(HeldKey {
                     key: key(&name),
                     owner: Token::owner(&String::from_utf8_lossy(&token)),
                     lapses_in: open.session_timeout(),

@@ -64,7 +64,7 @@ impl Lease {
     ///
     /// Source: Kleppmann, "How to do distributed locking".
     #[must_use]
-    pub fn fence(&self, key: &str) -> Option<u64> {
+    pub fn fencing_token(&self, key: &str) -> Option<u64> {
         let fence = self.holds.iter().find(|hold| hold.key == key)?.fence;
         (fence > 0).then_some(fence)
     }

@@ -190,7 +190,7 @@ impl LeaseService {
 impl LeaseService {
     /// Whether the service grants a lease, on a key that nobody else names. Apart from what is counted of acquisitions,
     /// but heard by the breaker: so an outage begins and ends in the log also when nobody needs a lease.
-    pub(super) async fn answers(&self) -> bool {
+    pub(super) async fn is_available(&self) -> bool {
         if !self.breaker.lets_through() {
             return false;
         }

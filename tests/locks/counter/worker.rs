@@ -70,7 +70,7 @@ impl Task {
                 };
                 lease = Some(held);
             }
-            let fence = lease.as_ref().and_then(|lease| lease.fence(&key[0])).unwrap_or_default();
+            let fence = lease.as_ref().and_then(|lease| lease.fencing_token(&key[0])).unwrap_or_default();
             let fence = i64::try_from(fence).expect("a token below 2^63");
             if let Some(seen) = row.read(self.guard, fence).await {
                 if seen.is_over {

@@ -9,7 +9,7 @@ use super::layout::{Also, Page, show};
 use super::parts;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::state::{AdminState, Limit};
-use crate::lock::Held;
+use crate::lock::HeldKey;
 use crate::telemetry::values;
 
 /// Leases that are shown.
@@ -83,7 +83,7 @@ fn total(counted: &str, metric: &str) -> u64 {
     values(counted, metric).iter().map(|(_, value)| *value as u64).sum()
 }
 
-fn leases(held: &[Held]) -> Markup {
+fn leases(held: &[HeldKey]) -> Markup {
     html! {
         @if held.is_empty() { p { "None at this moment." } } @else {
             table class="rows" {

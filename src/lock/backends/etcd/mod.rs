@@ -22,8 +22,8 @@ use tokio::task::JoinSet;
 
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{HELD_MAX, HealthProblem, Held};
-use super::super::server_clock::Clock;
+use super::super::inspect::{HELD_MAX, HealthProblem, HeldKey};
+use super::super::server_clock::ServerClock;
 use super::super::token::Token;
 use gateway::Gateway;
 
@@ -134,15 +134,15 @@ impl Etcd {
     }
 
     /// What each member writes over its answers, in whole seconds.
-    pub(super) async fn clocks(&self) -> Vec<Clock> {
+    pub(super) async fn clocks(&self) -> Vec<ServerClock> {
         let mut clocks = Vec::new();
         for member in 0..self.gateway.members() {
-            clocks.extend(Clock::read(entry(member), SECOND, self.gateway.date(member)).await);
+            clocks.extend(ServerClock::read(entry(member), SECOND, self.gateway.date(member)).await);
         }
         clocks
     }
 
-    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         // All keys that begin with the prefix end before its successor.
         let end = format!("{}0", PREFIX.trim_end_matches('/'));
         let range = json!({ "key": BASE64.encode(PREFIX), "range_end": BASE64.encode(end), "limit": HELD_MAX.to_string() });
@@ -157,7 +157,7 @@ impl Etcd {
                 left.insert(pair.lease.clone(), Duration::from_secs(seconds));
             }
             let key = decoded(&pair.key);
-            held.push(Held {
+            held.push(HeldKey {
                 key: key.strip_prefix(PREFIX).unwrap_or(&key).to_owned(),
                 owner: Token::owner(&decoded(&pair.value)),
                 lapses_in: left.get(&pair.lease).copied().unwrap_or_default(),

@@ -15,8 +15,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{HealthProblem, Held};
-use super::super::server_clock::Clock;
+use super::super::inspect::{HealthProblem, HeldKey};
+use super::super::server_clock::ServerClock;
 use super::super::token::Token;
 use crate::secret::Secret;
 
@@ -92,17 +92,17 @@ impl Postgres {
         }
     }
 
-    pub(super) async fn clocks(&self) -> Vec<Clock> {
+    pub(super) async fn clocks(&self) -> Vec<ServerClock> {
         let time = async {
             let rows = self.run(statement::CLOCK.to_owned()).await?;
             let micros = rows.first().map(|row| row.try_get::<i64, _>(0));
             let micros = micros.transpose().map_err(|error| Failure::Refused(error.to_string()))?;
             Ok::<_, Failure>(Duration::from_micros(micros.unwrap_or_default().unsigned_abs()))
         };
-        Clock::read("Postgres of lock.urls", Duration::ZERO, time).await.into_iter().collect()
+        ServerClock::read("Postgres of lock.urls", Duration::ZERO, time).await.into_iter().collect()
     }
 
-    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         let rows = match self.run(statement::HELD.to_owned()).await {
             Err(Failure::Refused(reason)) if reason.starts_with(UNDEFINED_TABLE) => Vec::new(),
             rows => rows?,
@@ -111,7 +111,7 @@ impl Postgres {
             let left: i64 = row.try_get(2)?;
             let token: String = row.try_get(1)?;
             let lapses_in = Duration::from_millis(left.max(0).unsigned_abs());
-            Ok(Held { key: row.try_get(0)?, owner: Token::owner(&token), lapses_in })
+            Ok(HeldKey { key: row.try_get(0)?, owner: Token::owner(&token), lapses_in })
         };
         rows.iter()
             .map(held)

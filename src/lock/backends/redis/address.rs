@@ -23,12 +23,12 @@ use crate::secret::Secret;
 /// Where Redis is, and how long an answer may take.
 #[derive(Debug)]
 pub(super) struct Address {
-    place: Place,
+    deployment: Deployment,
     call_timeout: Duration,
 }
 
 /// Read from the scheme of the URLs; see [`Address::new`].
-enum Place {
+enum Deployment {
     Server(Client),
     Cluster(ClusterClient),
     /// The library resolves the master each time that a connection is opened. A connection that failed is never used
@@ -69,7 +69,7 @@ impl Address {
                 urls.len()
             )),
         };
-        Ok(Self { place: place?, call_timeout: *call_timeout })
+        Ok(Self { deployment: place?, call_timeout: *call_timeout })
     }
 
     pub(super) fn server(url: &Secret, settings: &LockSettings) -> Result<Self, String> {
@@ -78,11 +78,14 @@ impl Address {
             Some(certificates) => Client::build_with_tls(info, certificates),
             None => Client::open(info),
         };
-        Ok(Self { place: Place::Server(client.map_err(wrong)?), call_timeout: settings.call_timeout })
+        Ok(Self {
+            deployment: Deployment::Server(client.map_err(wrong)?),
+            call_timeout: settings.call_timeout,
+        })
     }
 
     pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.place, Place::Cluster(_))
+        matches!(self.deployment, Deployment::Cluster(_))
     }
 }
 
@@ -94,12 +97,12 @@ impl Connect for Address {
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(self.call_timeout));
         let connecting = async {
-            match &self.place {
-                Place::Server(client) => {
+            match &self.deployment {
+                Deployment::Server(client) => {
                     client.get_multiplexed_async_connection_with_config(&config).await.map(Wire::Server)
                 }
-                Place::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
-                Place::Sentinel(client) => {
+                Deployment::Cluster(client) => client.get_async_connection().await.map(Wire::Cluster),
+                Deployment::Sentinel(client) => {
                     client.lock().await.get_async_connection_with_config(&config).await.map(Wire::Server)
                 }
             }
@@ -114,7 +117,7 @@ impl Connect for Address {
     }
 }
 
-fn cluster(settings: &LockSettings) -> Result<Place, String> {
+fn cluster(settings: &LockSettings) -> Result<Deployment, String> {
     let node = |url: &Secret| connection_info(&url.expose().replacen("+cluster", "", 1));
     let nodes = settings.urls.iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let certificates = nodes.first().map(|node| tls_of(node, settings)).transpose()?.flatten();
@@ -129,10 +132,10 @@ fn cluster(settings: &LockSettings) -> Result<Place, String> {
     if let Some(certificates) = certificates {
         builder = builder.certs(certificates);
     }
-    builder.build().map(Place::Cluster).map_err(wrong)
+    builder.build().map(Deployment::Cluster).map_err(wrong)
 }
 
-fn sentinel(settings: &LockSettings) -> Result<Place, String> {
+fn sentinel(settings: &LockSettings) -> Result<Deployment, String> {
     let mut sentinels = Vec::with_capacity(settings.urls.len());
     let mut named = None;
     for url in &settings.urls {
@@ -168,7 +171,7 @@ fn sentinel(settings: &LockSettings) -> Result<Place, String> {
             .set_client_to_redis_certificates(certificates.clone())
             .set_client_to_sentinel_certificates(certificates);
     }
-    builder.build().map(|client| Place::Sentinel(Mutex::new(client))).map_err(wrong)
+    builder.build().map(|client| Deployment::Sentinel(Mutex::new(client))).map_err(wrong)
 }
 
 /// `scheme+sentinel://authority/master[/db]` as the address of the sentinel, with the servers' settings, and the master.
@@ -210,7 +213,7 @@ fn wrong(error: RedisError) -> String {
 }
 
 /// As shown in logs: no user, no password.
-impl std::fmt::Debug for Place {
+impl std::fmt::Debug for Deployment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Server(client) => write!(f, "Server({})", client.get_connection_info().addr()),

@@ -10,8 +10,8 @@ use redis::{Cmd, ErrorKind, FromRedisValue, RedisResult, ServerErrorKind, from_r
 use super::address::{Open, Wire};
 use super::{Redis, failure, script};
 use crate::lock::contract::Failure;
-use crate::lock::inspect::{HELD_MAX, HealthProblem, Held};
-use crate::lock::server_clock::Clock;
+use crate::lock::inspect::{HELD_MAX, HealthProblem, HeldKey};
+use crate::lock::server_clock::ServerClock;
 use crate::lock::token::Token;
 
 /// A master of a Cluster; a single server has no name.
@@ -34,14 +34,14 @@ impl Redis {
         said.await.unwrap_or_else(unreachable)
     }
 
-    pub(in super::super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(in super::super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         let mut held = Vec::new();
         for node in self.masters().await? {
             let mut cursor = "0".to_owned();
             loop {
                 let (next, page): (String, Vec<(String, String, i64)>) =
                     self.query(node.as_ref(), script::list(&cursor)).await?;
-                held.extend(page.into_iter().map(|(key, token, left)| Held {
+                held.extend(page.into_iter().map(|(key, token, left)| HeldKey {
                     key: key.strip_prefix(script::PREFIX).unwrap_or(&key).to_owned(),
                     owner: Token::owner(&token),
                     lapses_in: Duration::from_millis(left.max(0).unsigned_abs()),
@@ -66,14 +66,14 @@ impl Redis {
         open.run_id.get_or_try_init(ask).await.cloned()
     }
 
-    pub(in super::super) async fn clocks(&self) -> Vec<Clock> {
+    pub(in super::super) async fn clocks(&self) -> Vec<ServerClock> {
         let mut clocks = Vec::new();
         for node in self.masters().await.unwrap_or_default() {
             let time = async {
                 let (seconds, micros): (u64, u64) = self.query(node.as_ref(), redis::cmd("TIME")).await?;
                 Ok::<_, Failure>(Duration::from_secs(seconds) + Duration::from_micros(micros))
             };
-            clocks.extend(Clock::read(place(node.as_ref()), Duration::ZERO, time).await);
+            clocks.extend(ServerClock::read(place(node.as_ref()), Duration::ZERO, time).await);
         }
         clocks
     }

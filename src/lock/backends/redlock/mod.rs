@@ -19,9 +19,9 @@ use tokio::time::{Instant, timeout};
 use self::quorum::{NodeReply, Quorum};
 use super::super::LockSettings;
 use super::super::contract::{Failure, Hold, Verb};
-use super::super::inspect::{HealthProblem, Held};
+use super::super::inspect::{HealthProblem, HeldKey};
 use super::super::meter;
-use super::super::server_clock::Clock;
+use super::super::server_clock::ServerClock;
 use super::redis::Redis;
 use crate::secret::Secret;
 
@@ -126,11 +126,11 @@ impl Redlock {
         problems
     }
 
-    pub(super) async fn clocks(&self) -> Vec<Clock> {
+    pub(super) async fn clocks(&self) -> Vec<ServerClock> {
         let mut clocks = Vec::new();
         for node in &self.nodes {
             for mut clock in node.redis.clocks().await {
-                clock.place = node.entry();
+                clock.server = node.entry();
                 clocks.push(clock);
             }
         }
@@ -138,7 +138,7 @@ impl Redlock {
     }
 
     /// What a majority holds for one owner.
-    pub(super) async fn held(&self) -> Result<Vec<Held>, Failure> {
+    pub(super) async fn held(&self) -> Result<Vec<HeldKey>, Failure> {
         let (mut found, mut failures) = (HashMap::<(String, String), Vec<Duration>>::new(), Vec::new());
         for node in &self.nodes {
             match node.redis.held().await {
@@ -156,7 +156,7 @@ impl Redlock {
         let entry = |((key, owner), mut left): (_, Vec<Duration>)| {
             // It lapses when it loses its majority.
             left.sort_unstable_by(|one, other| other.cmp(one));
-            Held { key, owner, lapses_in: left.get(majority - 1).copied().unwrap_or_default() }
+            HeldKey { key, owner, lapses_in: left.get(majority - 1).copied().unwrap_or_default() }
         };
         Ok(held.map(entry).collect())
     }

@@ -3,7 +3,6 @@
 //! The end is ownership: the listeners stop accepting and answer what is in flight, the last handle of the intake is
 //! dropped with them, the lanes drain, the leases are given back. All of it has `SHUTDOWN_MAX`.
 
-mod arrivals;
 mod change_log;
 mod embedded;
 mod endpoints;
@@ -17,6 +16,7 @@ mod settlements;
 mod signals;
 mod silence;
 pub mod supervisor;
+mod type_arrivals;
 mod upkeep;
 mod waiting;
 mod watch;

@@ -4,11 +4,11 @@
 //! definition names are kept.
 
 mod bounded;
-mod clock;
 mod columns;
 mod csv;
 mod json;
 mod rules;
+mod time_zone;
 
 use std::collections::BTreeSet;
 use std::io::Read;

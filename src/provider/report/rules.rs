@@ -5,8 +5,8 @@ use sha2::{Digest, Sha256};
 use super::super::definition::{AmountUnit, ReportRule, ReportTable, Texts, Unit};
 use super::super::facts::Types;
 use super::Line;
-use super::clock::by_clock_of;
 use super::columns::{Cell, Cells, Columns};
+use super::time_zone::by_clock_of;
 use crate::order::{
     Class, Compared, Currency, ID_CHARS_MAX, Id, Kind, MatchedBy, ReportRow, RowFact, RowMoney, UnixMicros,
 };

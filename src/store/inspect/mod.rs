@@ -56,7 +56,7 @@ pub use filter::{EventFilter, OrderFilter};
 pub use find::Found;
 pub use list::{LOOKED_AT_MAX, List};
 pub use purge::Purged;
-pub use recent::{Place, PlacedEvent, Recent, RecentFilter};
+pub use recent::{ArrivalCursor, PlacedEvent, Recent, RecentFilter};
 pub use rows::{AnomalyRow, EventRow, OrderRow};
 pub use stored::StoredEvent;
 pub(super) use stored::{STORED_COLUMNS, stored};

@@ -34,7 +34,7 @@ pub struct Purged {
 }
 
 /// The last event of a step: the next one begins behind it.
-type Place = (UnixMicros, String);
+type PurgeCursor = (UnixMicros, String);
 
 impl Store {
     /// What [`Store::purge_payloads`] would do.
@@ -75,7 +75,7 @@ impl Store {
     pub async fn purge_payloads(&self, older_than: UnixMicros, by: &By) -> Result<Purged, StoreError> {
         let mut payloads = self.purge_conflicts(older_than, by).await?;
         for source in self.stored_sources().await? {
-            let mut from: Place = (UnixMicros(0), String::new());
+            let mut from: PurgeCursor = (UnixMicros(0), String::new());
             while let Some(to) = self.end_of_step(older_than, &source, &from).await? {
                 let is_kept = payloads > 0;
                 let action = |cleared: &u64| purged(older_than, *cleared).filter(|_| !is_kept);
@@ -107,8 +107,8 @@ impl Store {
         &self,
         older_than: UnixMicros,
         source: &str,
-        from: &Place,
-    ) -> Result<Option<Place>, StoreError> {
+        from: &PurgeCursor,
+    ) -> Result<Option<PurgeCursor>, StoreError> {
         const SQL: &str = "
             select received_at, event_id
               from (select received_at, event_id from events
@@ -134,7 +134,7 @@ impl Store {
     async fn purge_step(
         &self,
         source: &str,
-        (from, to): (&Place, &Place),
+        (from, to): (&PurgeCursor, &PurgeCursor),
         by: &By,
         action: impl Fn(&u64) -> Option<Action>,
     ) -> Result<u64, StoreError> {

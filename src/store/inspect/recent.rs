@@ -38,14 +38,14 @@ pub struct RecentFilter {
     /// Not those that arrived earlier.
     pub since: UnixMicros,
     /// Behind this event.
-    pub before: Option<Place>,
+    pub before: Option<ArrivalCursor>,
     /// How many rows, at most [`ROWS_MAX`].
     pub limit: u32,
 }
 
 /// Where an event stands among all by arrival. Two may arrive at one moment: so it takes all three.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ArrivalCursor {
     /// When it arrived.
     pub received_at: UnixMicros,
     /// Its id.
@@ -54,7 +54,7 @@ pub struct Place {
     pub source: String,
 }
 
-impl Place {
+impl ArrivalCursor {
     /// How it is written: `2026-11-28T12:00:00.000000Z/source/id`.
     #[must_use]
     pub fn written(&self) -> String {
@@ -90,7 +90,7 @@ pub struct Recent {
     /// They.
     pub events: Vec<PlacedEvent>,
     /// Behind this one it was not looked: a page looks at [`LOOKED_AT_MAX`] events, and fewer pass than asked for.
-    pub looked_to: Option<Place>,
+    pub looked_to: Option<ArrivalCursor>,
 }
 
 impl Store {
@@ -126,7 +126,10 @@ impl Store {
 
     /// The last event that may be looked at; `None` when fewer are left. Of each source as many are: then all of them were looked
     /// at as far back as the one that came to its end latest.
-    async fn last_recent_looked_at(&self, filter: &RecentFilter) -> Result<Option<Place>, StoreError> {
+    async fn last_recent_looked_at(
+        &self,
+        filter: &RecentFilter,
+    ) -> Result<Option<ArrivalCursor>, StoreError> {
         let all = RecentFilter { outcome: None, type_name: None, ..filter.clone() };
         let of_each = LOOKED_AT_MAX / u32::try_from(filter.sources.len()).unwrap_or(u32::MAX).max(1);
         let part = format!("limit 1 offset {}", of_each.max(LOOKED_AT_MIN) - 1);
@@ -136,7 +139,7 @@ impl Store {
               order by received_at desc, event_id desc, source desc limit 1"
         );
         let last: Vec<(UnixMicros, String, String)> = self.ask_newest(&all, latest).await?;
-        Ok(last.into_iter().next().map(|(received_at, event_id, source)| Place {
+        Ok(last.into_iter().next().map(|(received_at, event_id, source)| ArrivalCursor {
             received_at,
             event_id,
             source,
@@ -201,8 +204,9 @@ impl Store {
 
 impl RecentFilter {
     /// What the parameters of [`newest`] stand for, in their order.
-    fn values(&self) -> (UnixMicros, Place, Vec<&str>) {
-        let the_end = || Place { received_at: THE_END, event_id: String::new(), source: String::new() };
+    fn values(&self) -> (UnixMicros, ArrivalCursor, Vec<&str>) {
+        let the_end =
+            || ArrivalCursor { received_at: THE_END, event_id: String::new(), source: String::new() };
         let place = self.before.clone().unwrap_or_else(the_end);
         let filters = [self.outcome.as_deref(), self.type_name.as_deref()].into_iter().flatten();
         (self.since, place, filters.chain(self.sources.iter().map(Id::as_str)).collect())

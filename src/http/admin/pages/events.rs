@@ -14,7 +14,7 @@ use crate::http::admin::paging::{cut, invalid, one_of};
 use crate::http::admin::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Outcome, UnixMicros};
-use crate::store::{EventFilter, List, Place, PlacedEvent, Recent, RecentFilter};
+use crate::store::{ArrivalCursor, EventFilter, List, PlacedEvent, Recent, RecentFilter};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -172,12 +172,12 @@ fn show_place(received_at: &str, event_id: &str, source: &str) -> String {
     format!("{received_at}/{source}/{event_id}")
 }
 
-fn place(text: &str) -> Result<Place, Problem> {
+fn place(text: &str) -> Result<ArrivalCursor, Problem> {
     let read = || {
         let (time, row) = text.split_once('/')?;
         let (source, event_id) = row.split_once('/')?;
         let received_at = UnixMicros::new(time.parse::<jiff::Timestamp>().ok()?.as_microsecond())?;
-        Some(Place { received_at, event_id: event_id.to_owned(), source: source.to_owned() })
+        Some(ArrivalCursor { received_at, event_id: event_id.to_owned(), source: source.to_owned() })
     };
     read().ok_or_else(|| invalid("before: expected the link of a page"))
 }

@@ -15,7 +15,7 @@ use crate::store::{ActionRow, Store};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Before this one: `after` of the list before.
     after: Option<i64>,
     /// How many.
@@ -33,13 +33,13 @@ pub(super) struct Actions {
 }
 
 /// What people changed by the command line or the API, the latest first.
-#[utoipa::path(get, path = "/api/v1/actions", tag = "actions", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/actions", tag = "actions", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "The actions", body = Actions),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(store): State<Store>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Actions>, Problem> {
     let which = paging::query(which)?;
     let rows = paging::rows(which.limit)?;

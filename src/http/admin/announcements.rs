@@ -43,7 +43,7 @@ pub(super) struct AnnouncementsState {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// What came after this: `after` of the answer before. From the beginning of the log if there is none, or 0.
     after: Option<String>,
     /// How many.
@@ -66,7 +66,7 @@ pub(super) struct AnnouncementPage {
 }
 
 /// Orders and settlements that changed since the cursor `after`, as they are now.
-#[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(Which),
+#[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(ListQuery),
     security((), ("token" = [])), responses(
     (status = 200, description = "What changed", body = AnnouncementPage),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
@@ -75,7 +75,7 @@ pub(super) struct AnnouncementPage {
 ))]
 pub(super) async fn list(
     State(state): State<AnnouncementsState>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<AnnouncementPage>, Problem> {
     let which = paging::query(which)?;
     let limit = paging::within("limit", which.limit, 1..=ANNOUNCEMENTS_MAX, ANNOUNCEMENTS_DEFAULT)?;

@@ -21,7 +21,7 @@ use crate::store::{EventFilter, EventRow, List, Store};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Of this source.
     source: Option<String>,
     /// Of this type, in the provider's words.
@@ -52,13 +52,13 @@ pub(super) struct Events {
 }
 
 /// Events, by id and source.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "The events", body = Events),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Events>, Problem> {
     let which = paging::query(which)?;
     let rows = paging::rows(which.limit)?;

@@ -68,7 +68,7 @@ pub(super) struct StatedLine {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Of this ledger.
     ledger: Option<String>,
     /// What came of the expectation.
@@ -201,15 +201,15 @@ pub(super) async fn create_many(
 }
 
 /// What came of what is expected, by order and ledger; a moment behind the webhooks.
-#[utoipa::path(get, path = "/api/v1/settlements", tag = "expectations", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/settlements", tag = "expectations", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "The settlements", body = Settlements),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(state): State<ExpectationsState>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Settlements>, Problem> {
-    let Which { ledger, settlement, anomaly, after, limit } = paging::query(which)?;
+    let ListQuery { ledger, settlement, anomaly, after, limit } = paging::query(which)?;
     let rows = paging::rows(limit)?;
     paging::begins(after.as_deref())?;
     paging::one_of("settlement", settlement.as_deref(), Settlement::ALL.iter().map(|word| word.as_str()))?;

@@ -16,7 +16,7 @@ use crate::store::{Found, Store};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// An id, or what it begins with.
     #[param(min_length = 1, max_length = 255)]
     q: String,
@@ -30,13 +30,13 @@ pub(super) struct FoundList {
 }
 
 /// Orders, payments and events whose id is this or begins with it.
-#[utoipa::path(get, path = "/api/v1/find", tag = "find", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/find", tag = "find", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "What was found", body = FoundList),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(store): State<Store>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<FoundList>, Problem> {
     let which = paging::query(which)?;
     let text = Id::new(which.q.trim()).map_err(|bad| paging::invalid(format!("q {bad}")))?;

@@ -18,7 +18,7 @@ use crate::store::{FindingFilter, FindingRow, List};
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Of this source.
     source: Option<String>,
     /// Of this kind, which docs/reconcile.md explains.
@@ -45,13 +45,13 @@ pub(super) struct Findings {
 }
 
 /// What the provider's own record and ours disagree in, by reference and source.
-#[utoipa::path(get, path = "/api/v1/findings", tag = "findings", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/findings", tag = "findings", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "The findings", body = Findings),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Findings>, Problem> {
     let which = paging::query(which)?;
     let rows = paging::rows(which.limit)?;

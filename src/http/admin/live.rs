@@ -23,7 +23,7 @@ const REFUSED: &str = "refused";
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Those of this source; `unknown` are the webhooks to sources that there are not.
     source: Option<String>,
     /// Those with this outcome; `refused` are the webhooks that were not taken.
@@ -67,14 +67,14 @@ pub(super) struct LiveAnswer<'a> {
 
 /// Answers as they are given, as Server-Sent Events: `data` is an object for each event of a webhook, and for each webhook
 /// that was refused. To a viewer that is too slow an event `missed` tells how many answers it lost: `{"missed":12}`.
-#[utoipa::path(get, path = "/api/v1/live", tag = "live", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/live", tag = "live", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "A stream of answers", body = LiveAnswer, content_type = "text/event-stream"),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
     (status = 503, description = "Too many streams are open", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn live(
     State(streams): State<Streams>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let which = paging::query(which)?;
     paging::one_of("outcome", which.outcome.as_deref(), words())?;
@@ -84,7 +84,7 @@ pub(super) async fn live(
     streams.tell(seen.flat_map(move |seen| stream::iter(which.events(&seen))))
 }
 
-impl Which {
+impl ListQuery {
     fn events(&self, seen: &Seen) -> Vec<Event> {
         let answer = match seen {
             Seen::Answer(answer) => answer,
@@ -144,11 +144,11 @@ impl<'a> LiveAnswer<'a> {
 mod tests {
     use http_body_util::BodyExt;
 
-    use super::{Seen, Streams, Which, stream};
+    use super::{ListQuery, Seen, Streams, stream};
 
     #[tokio::test]
     async fn a_viewer_that_lost_answers_is_told_how_many_whatever_it_asked_for() {
-        let which = Which { source: Some("stripe".to_owned()), outcome: Some("dead".to_owned()) };
+        let which = ListQuery { source: Some("stripe".to_owned()), outcome: Some("dead".to_owned()) };
         let answer = Streams::default().tell(stream::iter(which.events(&Seen::Missed(12)))).unwrap();
         let told = answer.into_body().collect().await.unwrap().to_bytes();
         let told = String::from_utf8_lossy(&told);

@@ -22,7 +22,7 @@ use crate::store::{
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Which {
+pub(super) struct ListQuery {
     /// Of this source.
     source: Option<String>,
     /// In this status, which docs/lifecycle.md explains.
@@ -70,13 +70,13 @@ pub(super) struct OrderWithTimeline {
 }
 
 /// Orders, by id and source.
-#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(Which), security((), ("token" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", params(ListQuery), security((), ("token" = [])), responses(
     (status = 200, description = "The orders", body = Orders),
     (status = 400, description = "The query cannot be read", body = Body, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(admin): State<AdminState>,
-    which: Result<Query<Which>, QueryRejection>,
+    which: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<Orders>, Problem> {
     let which = paging::query(which)?;
     let rows = paging::rows(which.limit)?;

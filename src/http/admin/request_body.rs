@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Number;
 
-use crate::http::body::{BodyLimits, Held};
+use crate::http::body::{BodyLimits, BufferedBody};
 use crate::http::peers::Peer;
 use crate::http::{Code, Problem};
 use crate::order::Id;
@@ -44,7 +44,7 @@ pub(super) async fn read_lines<T>(
 }
 
 /// Reads a body of one of these kinds: a form cannot be one, and whatever asks to send one is never answered yes.
-async fn read_body(limits: &BodyLimits, request: Request, kinds: &[&str]) -> Result<Held, Problem> {
+async fn read_body(limits: &BodyLimits, request: Request, kinds: &[&str]) -> Result<BufferedBody, Problem> {
     if essence(request.headers()).is_none_or(|kind| !kinds.contains(&kind.as_str())) {
         return Err(
             Problem::new(Code::NotJson).detail(format!("expected Content-Type: {}", kinds.join(" or ")))

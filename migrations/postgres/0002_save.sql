@@ -1,8 +1,8 @@
 -- Saves one decided batch. Called once per batch, outside any transaction: it commits itself, or changes nothing.
 --
 -- Everything was decided from one load; this function only checks that nothing moved since. 40001, or 23505 of a key,
--- says that somebody was faster: load, decide and save again. No insert looks away from a row that exists (on conflict
--- do nothing): the key refuses it, at two thirds of the cost of inserting speculatively and counting. Tables come in one
+-- says that somebody was faster: load, decide and save again. Inserts do not say `on conflict do nothing`: a row that exists
+-- raises 23505, at two thirds of the cost of inserting speculatively and counting. Tables come in one
 -- order and rows in key order, so saves never wait for each other in a circle: an insert waits for another's uncommitted
 -- row of the same key while this save holds no lock that the other still needs, and locks on rows that exist are taken in
 -- key order.
@@ -35,7 +35,7 @@ declare
     gone       constant bigint := cardinality(array_positions(o_status, null));
     changed    constant bigint := cardinality(o_read) - new_orders - gone;
 begin
-    -- 1. Events. A raced id waits here for the other save: the loser goes home before it holds anything else.
+    -- 1. Events. A raced id waits here for the other save, and is refused before this one has taken any other lock.
     insert into events (event_id, source, type, outcome, reason, payment_id, account, kind, basis, reference, amount, currency,
                         order_claim, claim_rank, occurred_at, received_at, read_by, facts_sha256, body_sha256, headers, payload)
     select e_id[i], e_source[i], e_type[i], e_outcome[i], e_reason[i], e_payment[i], e_account[i], e_kind[i], e_basis[i],

@@ -39,7 +39,7 @@ struct InFlight {
 
 /// A body that was read, and its share of the memory of bodies in work, given back on drop.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct BufferedBody {
     pub(super) bytes: Bytes,
     pub(super) last_byte_at: Instant,
     _share: Share,
@@ -66,7 +66,7 @@ impl BodyLimits {
 
     /// Reads all of `body`. What it announces is refused before its first byte is read where it is too much, but memory is
     /// reserved for what has come: who announces much and sends nothing takes none.
-    pub(super) async fn read(&self, body: Body, client: Peer) -> Result<Held, Code> {
+    pub(super) async fn read(&self, body: Body, client: Peer) -> Result<BufferedBody, Code> {
         let announced = body.size_hint().exact().unwrap_or(0);
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
         if announced > self.0.bytes_max {
@@ -77,7 +77,7 @@ impl BodyLimits {
         }
         let mut share = Share { limits: self.clone(), client, bytes: 0 };
         let bytes = self.collect(body, announced, &mut share).await?;
-        Ok(Held { bytes, last_byte_at: Instant::now(), _share: share })
+        Ok(BufferedBody { bytes, last_byte_at: Instant::now(), _share: share })
     }
 
     /// Gathers the frames, as long as they come fast enough.

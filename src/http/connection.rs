@@ -25,7 +25,6 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, error};
 
-use super::bodies::{Answering, Arriving, Busy};
 use super::paced::Paced;
 use super::peers::{Peer, TrustedProxies};
 use super::problem::{Code, Problem};
@@ -33,6 +32,7 @@ use super::progress::{Doing, Progress};
 use super::rate_limit::RateLimit;
 use super::request_id::{REQUEST_ID, RequestId};
 use super::tls::Tls;
+use super::tracked_bodies::{InWork, TrackedAnswerBody, TrackedRequestBody};
 
 /// For the handshake of a TLS connection.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(5);
@@ -148,9 +148,9 @@ impl Connection {
 
     /// Runs the handler; a panic is a 500. The handler ends with its connection: what must go on when a client hangs up is
     /// in the hands of another task by then, a lane or [`apart`].
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answering>, Infallible> {
-        let busy = Busy::begin(&self.progress);
-        let mut request = request.map(|body| Body::new(Arriving::new(body, &self.progress)));
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<TrackedAnswerBody>, Infallible> {
+        let in_work = InWork::begin(&self.progress);
+        let mut request = request.map(|body| Body::new(TrackedRequestBody::new(body, &self.progress)));
         let client = self.service.trusted_proxies.client(self.peer.ip(), request.headers());
         let id = RequestId::of(request.headers());
         request.extensions_mut().insert(ConnectInfo(self.peer));
@@ -165,7 +165,7 @@ impl Connection {
         if self.is_last_answer() {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| Answering::new(body, busy)))
+        Ok(response.map(|body| TrackedAnswerBody::new(body, in_work)))
     }
 
     /// Holds back the refusal of a client that has had too many of them in this second.

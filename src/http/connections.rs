@@ -46,9 +46,9 @@ struct Connection {
     ends: CancellationToken,
 }
 
-/// A connection's place among those that are open, until it is dropped.
+/// Counts a connection among those that are open, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionGuard {
     id: u64,
     connections: Connections,
     /// Cancelled when it has to give way, and with the listener.
@@ -68,7 +68,7 @@ impl Connections {
 
     /// Takes a place for a connection from `address`; of a peer that has all it may have, one that waits gives way to it,
     /// and if none does, there is no place.
-    pub(super) fn enter(&self, address: IpAddr, progress: &Arc<Progress>) -> Option<Place> {
+    pub(super) fn enter(&self, address: IpAddr, progress: &Arc<Progress>) -> Option<ConnectionGuard> {
         let Shared { listener, per_peer_max, trusted, ends, .. } = &*self.0;
         let peer = (!trusted.contains(address)).then(|| Peer::of(address));
         let mut open = self.open();
@@ -90,7 +90,7 @@ impl Connections {
         let (id, ends) = (open.last_id, ends.child_token());
         let connection = Connection { peer, progress: Arc::clone(progress), ends: ends.clone() };
         open.connections.insert(id, connection);
-        Some(Place { id, connections: self.clone(), ends })
+        Some(ConnectionGuard { id, connections: self.clone(), ends })
     }
 
     /// Makes room where no more connections may be open.
@@ -141,7 +141,7 @@ impl Open {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         let _it_may_have_given_way = self.connections.open().remove(self.id);
     }
@@ -152,7 +152,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::{CancellationToken, Connections, Doing, IpAddr, Place, Progress, TrustedProxies};
+    use super::{CancellationToken, ConnectionGuard, Connections, Doing, IpAddr, Progress, TrustedProxies};
 
     fn new(per_peer_max: usize, trusted: TrustedProxies) -> Connections {
         Connections::new("public", per_peer_max, trusted, CancellationToken::new())
@@ -162,7 +162,7 @@ mod tests {
         [127, 0, 0, last].into()
     }
 
-    fn enter(connections: &Connections, last: u8, doing: Doing) -> Option<Place> {
+    fn enter(connections: &Connections, last: u8, doing: Doing) -> Option<ConnectionGuard> {
         let progress = Arc::new(Progress::new(Duration::from_secs(75)));
         progress.set(doing);
         connections.enter(address(last), &progress)
@@ -189,7 +189,7 @@ mod tests {
         let busy = enter(&connections, 2, Doing::Busy).unwrap();
         let (one, other) =
             (enter(&connections, 2, Doing::Fresh).unwrap(), enter(&connections, 2, Doing::HeldBack).unwrap());
-        let gone = || [&few, &busy, &one, &other].map(|place| place.ends.is_cancelled());
+        let gone = || [&few, &busy, &one, &other].map(|open| open.ends.is_cancelled());
 
         connections.make_room();
         assert_eq!(gone().iter().filter(|gone| **gone).count(), 1);

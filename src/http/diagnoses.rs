@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::body::Held;
+use super::body::BufferedBody;
 use super::peers::Peer;
 use super::rate_limit::RateLimit;
 use super::rejections::Rejections;
@@ -66,7 +66,7 @@ impl Diagnoses {
         &self,
         (source, sources): (&Source, &Sources),
         rejection: &Rejection,
-        (client, head, body): (Peer, Parts, Held),
+        (client, head, body): (Peer, Parts, BufferedBody),
         now: i64,
     ) {
         let begun = Instant::now();

@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::connection::{Connection, Service};
-use super::connections::{Connections, Place};
+use super::connections::{ConnectionGuard, Connections};
 use super::peers::TrustedProxies;
 use super::progress::Progress;
 use super::tls::Tls;
@@ -84,13 +84,13 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     let accepting = Accepting { listener, slots, connections, name, idle_max };
     while let Some(open) = shutdown.run_until_cancelled(accepting.next()).await {
-        let Open { socket, peer, progress, place, slot } = open;
-        let connection = Connection::new(Arc::clone(&service), peer, progress, place.ends.clone());
+        let Open { socket, peer, progress, guard, slot } = open;
+        let connection = Connection::new(Arc::clone(&service), peer, progress, guard.ends.clone());
         let tls = tls.clone();
         tasks.spawn(async move {
             let _counted = Counted::new(name);
             connection.begin(socket, tls).await;
-            drop((place, slot));
+            drop((guard, slot));
         });
     }
     drop(accepting);
@@ -98,12 +98,12 @@ pub async fn serve(
     tasks.wait().await;
 }
 
-/// A connection that was accepted, and its places among those that may be open.
+/// A connection that was accepted, and what counts it among those that may be open.
 struct Open {
     socket: TcpStream,
     peer: SocketAddr,
     progress: Arc<Progress>,
-    place: Place,
+    guard: ConnectionGuard,
     slot: Option<OwnedSemaphorePermit>,
 }
 
@@ -121,8 +121,8 @@ impl Accepting {
         loop {
             let (socket, peer) = self.accept().await;
             let progress = Arc::new(Progress::new(self.idle_max));
-            if let Some(place) = self.connections.enter(peer.ip(), &progress) {
-                return Open { socket, peer, progress, place, slot: self.slot().await };
+            if let Some(guard) = self.connections.enter(peer.ip(), &progress) {
+                return Open { socket, peer, progress, guard, slot: self.slot().await };
             }
             debug!(listener = self.name, %peer, "closed a connection: its peer has http.connections_per_peer_max of them");
         }

@@ -11,7 +11,6 @@
 
 mod admin;
 mod arrival;
-mod bodies;
 mod body;
 mod connection;
 mod connections;
@@ -32,6 +31,7 @@ mod rejections;
 mod request_id;
 mod sources;
 mod tls;
+mod tracked_bodies;
 mod webhooks;
 
 #[cfg(test)]

@@ -13,35 +13,35 @@ use super::progress::{Doing, Progress};
 
 /// A request in work, until its answer is written; then its connection waits for another.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Progress>);
+pub(super) struct InWork(Arc<Progress>);
 
-impl Busy {
+impl InWork {
     pub(super) fn begin(progress: &Arc<Progress>) -> Self {
         progress.set(Doing::Busy);
         Self(Arc::clone(progress))
     }
 }
 
-impl Drop for Busy {
+impl Drop for InWork {
     fn drop(&mut self) {
         self.0.set(Doing::Idle);
     }
 }
 
 /// The body of a request.
-pub(super) struct Arriving {
+pub(super) struct TrackedRequestBody {
     body: Incoming,
     progress: Arc<Progress>,
 }
 
-impl Arriving {
+impl TrackedRequestBody {
     pub(super) fn new(body: Incoming, progress: &Arc<Progress>) -> Self {
         progress.set_body_is_unread(!body.is_end_stream());
         Self { body, progress: Arc::clone(progress) }
     }
 }
 
-impl HttpBody for Arriving {
+impl HttpBody for TrackedRequestBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -66,18 +66,18 @@ impl HttpBody for Arriving {
 }
 
 /// The body of an answer.
-pub(super) struct Answering {
+pub(super) struct TrackedAnswerBody {
     body: Body,
-    _busy: Busy,
+    _in_work: InWork,
 }
 
-impl Answering {
-    pub(super) fn new(body: Body, busy: Busy) -> Self {
-        Self { body, _busy: busy }
+impl TrackedAnswerBody {
+    pub(super) fn new(body: Body, in_work: InWork) -> Self {
+        Self { body, _in_work: in_work }
     }
 }
 
-impl HttpBody for Answering {
+impl HttpBody for TrackedAnswerBody {
     type Data = Bytes;
     type Error = Error;
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, field, info};
 
 use super::arrival::{Arrival, Clock, machine_clock};
-use super::body::{BodyLimits, Held};
+use super::body::{BodyLimits, BufferedBody};
 use super::diagnoses::Diagnoses;
 use super::observer::{AnswerObserver, ObservedAnswer, ObservedReceipt, Refusal};
 use super::peers::Peer;
@@ -232,7 +232,7 @@ pub(super) async fn admit(
     limits: &BodyLimits,
     client: Peer,
     request: Request,
-) -> Result<(Parts, Held), Refused> {
+) -> Result<(Parts, BufferedBody), Refused> {
     let (head, body) = request.into_parts();
     if head.method != Method::POST {
         let problem = Problem::method_not_allowed("POST");

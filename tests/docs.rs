@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use paylatch::config::{Layers, Mistakes, Needs, Resolved, Settings};
-use paylatch::http::Code;
+use paylatch::http::{Code, openapi_text};
 use paylatch::order::{Anomaly, Basis, Kind, Outcome, Status};
 use paylatch::provider::Cause;
 use paylatch::store::ActionKind;
@@ -60,6 +60,18 @@ fn the_answers_page_lists_every_code_with_its_status() {
         let row = format!("| `{}` | {} |", code.as_str(), code.status());
         assert!(page.contains(&row), "expected {row}");
     }
+}
+
+#[test]
+fn every_operation_of_the_described_api_has_a_name_of_its_own() {
+    let description: Value = serde_json::from_str(&openapi_text()).unwrap();
+    let paths = description["paths"].as_object().unwrap().values();
+    let ids: Vec<&str> = paths
+        .flat_map(|path| path.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), ids.iter().collect::<BTreeSet<_>>().len(), "{ids:?}");
+    assert!(ids.contains(&"get_orders_source_id"), "{ids:?}");
 }
 
 #[test]

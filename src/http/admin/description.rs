@@ -29,7 +29,7 @@ use super::{
         expectations::create, expectations::one, expectations::returned, expectations::create_many, expectations::list,
         exposition,
     ),
-    modifiers(&Token),
+    modifiers(&Token, &OperationIds),
 )]
 pub(super) struct Description;
 
@@ -42,6 +42,29 @@ impl Modify for Token {
             .description(Some("`admin_token`, if it is set; to read, `admin_view_token` is enough"));
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// Names each operation by its method and path: the names of the handlers repeat, and OpenAPI wants them unique.
+struct OperationIds;
+
+impl Modify for OperationIds {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut description.paths.paths {
+            let name = path.trim_start_matches("/api/v1").trim_start_matches('/').replace(['{', '}'], "");
+            let name = name.replace(['/', '-'], "_");
+            let operations = [
+                ("get", &mut item.get),
+                ("put", &mut item.put),
+                ("post", &mut item.post),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    operation.operation_id = Some(format!("{method}_{name}"));
+                }
+            }
+        }
     }
 }
 

@@ -35,7 +35,7 @@ enum State {
     Closed,
     /// Nothing is sent before this.
     Open(Instant),
-    /// One is on its way.
+    /// One probe is on its way.
     Probing,
 }
 
@@ -51,7 +51,7 @@ impl Breaker {
         Self { state, failures, ..Self::new(in_flight_max) }
     }
 
-    /// Others are sent than probes.
+    /// Whether more than probes is sent.
     pub(super) fn is_closed(&self) -> bool {
         self.state == State::Closed
     }
@@ -70,14 +70,14 @@ impl Breaker {
         }
     }
 
-    /// Something is sent.
+    /// Notes that something is sent.
     pub(super) fn sent(&mut self) {
         if let State::Open(_) = self.state {
             self.state = State::Probing;
         }
     }
 
-    /// It was taken.
+    /// Notes that the endpoint took it.
     pub(super) fn succeeded(&mut self) {
         if self.state == State::Closed {
             self.allowed = self.allowed.saturating_mul(2).min(self.in_flight_max);

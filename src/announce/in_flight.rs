@@ -14,19 +14,19 @@ use super::sink::Sink;
 use super::verdict::Answer;
 use crate::order::UnixMicros;
 
-/// Requests in flight, each with what it tells.
+/// Requests in flight, each with its messages.
 #[derive(Default)]
 pub(super) struct InFlight {
     answers: FuturesUnordered<BoxFuture<'static, (u64, Answer)>>,
     requests: HashMap<u64, SentRequest>,
-    /// How many were ever sent: their numbers.
+    /// How many were sent so far: the number of the next one.
     sent: u64,
 }
 
 struct SentRequest {
     messages: Vec<Message>,
     sent_at: Instant,
-    /// Its orders have rows among those that wait: the page goes on without it.
+    /// Its answer is late: its orders are stored as waiting, and the page goes on without it.
     lags: bool,
 }
 
@@ -73,7 +73,7 @@ impl InFlight {
         }
     }
 
-    /// When the next one lags that does not yet.
+    /// When the next request becomes late.
     pub(super) fn lags_at(&self, after: Duration) -> Option<Instant> {
         self.requests.values().filter(|request| !request.lags).map(|request| request.sent_at + after).min()
     }

@@ -21,7 +21,7 @@ pub(super) struct Message {
     pub(super) attempts: u32,
     /// When it was first tried, if it was.
     pub(super) first_at: Option<UnixMicros>,
-    /// It has a row among those that wait.
+    /// It is stored as waiting.
     pub(super) waits: bool,
     pub(super) type_name: String,
     pub(super) json: Bytes,

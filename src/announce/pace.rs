@@ -24,7 +24,7 @@ impl Pace {
         self.next_at
     }
 
-    /// So many orders are sent.
+    /// Notes that so many orders are sent.
     pub(super) fn sent(&mut self, orders: usize, now: Instant) {
         let orders = u32::try_from(orders).unwrap_or(u32::MAX);
         self.next_at = self.next_at.max(now) + self.gap.saturating_mul(orders);

@@ -16,7 +16,7 @@ use crate::store::{Subject, Wait, WaitReason};
 /// An order that failed so often in a row, with nothing taken between, is set aside: perhaps it alone fails.
 const TRIES_MAX: u32 = 3;
 
-/// The telling of a page.
+/// How far one page was delivered.
 #[derive(Debug)]
 pub(super) struct Progress {
     retries: Vec<Duration>,
@@ -174,20 +174,20 @@ impl Progress {
         self.kept.waits(Wait { attempts: message.attempts, due_at: until, ..wait });
     }
 
-    /// It changed again while no event names it: it is held back for a while.
+    /// No event has named the order yet: it is held back for a while.
     pub(super) fn hold(&mut self, message: &Message, until: UnixMicros, now: UnixMicros) {
         self.settle(message);
         let wait = wait_of(message, WaitReason::Provisional, now);
         self.kept.waits(Wait { attempts: 0, due_at: until, ..wait });
     }
 
-    /// It waits already: only its version is newer.
+    /// The order waits already: only its version is newer.
     pub(super) fn raise(&mut self, message: Message) {
         self.settle(&message);
         self.kept.raised(&message);
     }
 
-    /// It is none that this endpoint wants to be told.
+    /// The endpoint does not want this type, or has this version: it counts as delivered.
     pub(super) fn drop(&mut self, message: Message) {
         self.settle(&message);
         if message.waits {
@@ -280,7 +280,7 @@ fn wait_of(message: &Message, reason: WaitReason, now: UnixMicros) -> Wait {
     }
 }
 
-/// So much later.
+/// `at`, later by `by`.
 pub(super) fn later(at: UnixMicros, by: Duration) -> UnixMicros {
     UnixMicros(at.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }

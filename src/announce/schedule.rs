@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How far a wait is spread, of itself.
 const SPREAD: f64 = 0.2;
 
-/// How long to wait after so many attempts; `None`: it is given up. `chance` is from 0 to 1.
+/// How long to wait after so many attempts; `None` where the order is given up. `chance` is from 0 to 1.
 pub(super) fn wait(retries: &[Duration], attempts: u32, chance: f64) -> Option<Duration> {
     let step = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
     let wait = retries.get(step)?;

@@ -31,13 +31,13 @@ pub(super) enum Answer {
 /// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It has it.
+    /// The endpoint has the message.
     Told,
-    /// It refuses this order, if it takes others.
+    /// The endpoint refuses this order, if it takes others.
     Refused,
     /// It takes nothing now. Left alone for at least so long, where it said so.
     Failing(Option<Duration>),
-    /// It asks never to be told again (410).
+    /// The endpoint asks never to be told again (410).
     Gone,
 }
 

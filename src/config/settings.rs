@@ -54,7 +54,7 @@ pub struct Settings {
     pub resolved: Vec<Resolved>,
 }
 
-/// What a command cannot do without.
+/// Which settings a command cannot do without.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
     /// A database must be named.

@@ -34,7 +34,7 @@ impl EventLane {
         }
     }
 
-    /// The heart: what is known, what follows from it, what must be written. Remembers what it stored.
+    /// One attempt: loads unless that was done, decides, saves, and remembers in the cache what was stored.
     async fn attempt(&mut self, part: &mut Part) -> Result<Vec<Receipt>, StoreError> {
         let loaded = match part.loaded.take() {
             Some(loaded) => loaded,
@@ -97,7 +97,7 @@ fn duplicates(pending: &Pending, outcome: Outcome) -> usize {
     }
 }
 
-/// Those whose deadline has passed are told so and left out; the rest is worth an attempt.
+/// Answers 503 to the events whose deadline has passed, and returns the others.
 fn refuse_late(batch: Vec<Pending>) -> Vec<Pending> {
     let now = Instant::now();
     let (late, timely): (Vec<_>, Vec<_>) = batch.into_iter().partition(|pending| pending.deadline <= now);
@@ -107,7 +107,8 @@ fn refuse_late(batch: Vec<Pending>) -> Vec<Pending> {
     timely
 }
 
-/// A refund may be told before its capture, so an anomaly is news, and an alarm only when the gauge keeps showing it.
+/// Logs anomalies of changed orders, at `info`: one may pass, as when a refund arrives before its capture. The alarm is on the
+/// gauge, when it keeps showing one.
 fn tell_anomalies(changes: &Changes<'_>) {
     for rewrite in &changes.orders {
         if let Some(anomaly) = rewrite.row.as_ref().and_then(Order::anomaly) {
@@ -116,7 +117,7 @@ fn tell_anomalies(changes: &Changes<'_>) {
     }
 }
 
-/// One line for each decision that needs a person.
+/// Logs each decision: at `warn` where it needs a person, else at `debug`.
 fn tell_operator(event: &Event, receipt: &Receipt) {
     match receipt.outcome {
         Outcome::Parked | Outcome::Conflict | Outcome::Dead => tracing::warn!(

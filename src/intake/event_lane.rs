@@ -79,8 +79,8 @@ impl EventLane {
         }
     }
 
-    /// Asks for the leases of the batch's orders and loads what is stored of them, at once: what another changes before his
-    /// lease ends, the save finds out. What was busy before is loaded once it is leased.
+    /// Asks for the leases of the batch's orders and loads what is stored of them, both at once: if another holder changes
+    /// anything before its lease ends, the save notices. A batch with orders that were busy is loaded once they are leased.
     async fn lease_and_load(
         &mut self,
         batch: &[Pending],

@@ -12,7 +12,7 @@ use super::optimistic_insert::{can_be_first_event, is_new_to};
 use super::pending::Pending;
 
 impl EventLane {
-    /// All that the batch touches and that is not inserted without a load.
+    /// Loads all that the batch touches, but for events that are inserted without a load.
     pub(super) async fn load(&mut self, batch: &[Pending]) -> Result<Loaded, StoreError> {
         // Opening a connection begins an epoch; what is loaded by it belongs to that one.
         self.session.connect().await?;

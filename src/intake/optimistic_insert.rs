@@ -1,23 +1,23 @@
-//! Events that look new are inserted without a load.
+//! Events that are probably new are inserted without a load.
 //!
-//! Most events open an order: nothing is stored of it, and a load only finds that out. An event is presumed to be new while
-//! this process remembers nothing of it, it says nothing that must follow something else, and such events keep proving new.
-//! That decides nothing: what is decided from it is inserted, the keys refuse what was known after all, and the
-//! batch is decided again from a load.
+//! Most events open an order: nothing is stored of it, and a load only finds that out. So an event goes without a load while the
+//! dedup cache holds neither it nor its payment nor its order, its fact need not follow another one (a refund's must), and the
+//! last such inserts succeeded. No decision rests on this: if any of its rows was stored after all, a unique key refuses the
+//! insert, nothing of the batch is written, and the batch is decided again from a load.
 
 use crate::order::{Event, Kind, Snapshot};
 use crate::store::{Epoch, StoreError};
 
-/// So many events must have proved new since the last that did not, for each event that is presumed to be: a save in vain,
-/// which leaves dead rows behind, is paid for by so many times the loads that were spared.
+/// So many events in a row must have been new, for each one that goes without a load: a refused save leaves dead rows behind,
+/// and must be rare beside the loads that are spared.
 const CONFIRMED_FOR_EACH: usize = 16;
 
-/// A lane's experience with events that look new.
+/// How many events that looked new were new, as a lane has seen lately.
 #[derive(Debug, Default)]
 pub(super) struct OptimisticInsert {
     /// Events that looked new and were, in a row.
     confirmed_new: usize,
-    /// Of the memory that they looked new to.
+    /// The epoch of the cache that did not hold them.
     epoch: Epoch,
 }
 
@@ -27,7 +27,7 @@ impl OptimisticInsert {
         self.epoch == epoch && self.confirmed_new >= events.saturating_mul(CONFIRMED_FOR_EACH)
     }
 
-    /// From a save in which so many events were presumed to be new.
+    /// Takes the result of a save of which so many events went without a load.
     pub(super) fn learn(&mut self, saved: &Result<(), StoreError>, inserted_unloaded: usize, epoch: Epoch) {
         if inserted_unloaded == 0 {
             return;
@@ -42,7 +42,7 @@ impl OptimisticInsert {
         self.note(saved.is_ok(), inserted_unloaded, epoch);
     }
 
-    /// So many events looked new to the memory of `epoch`: either all were, or one was not, or it is not known.
+    /// Notes that so many events looked new in `epoch`, and whether all were; one that was not begins the count anew.
     pub(super) fn note(&mut self, all_were: bool, events: usize, epoch: Epoch) {
         if self.epoch != epoch || !all_were {
             *self = Self { confirmed_new: 0, epoch };
@@ -53,8 +53,8 @@ impl OptimisticInsert {
     }
 }
 
-/// Whether `event` may well be the first of its order. One that only notes something of a payment tells its sender the payment's
-/// order, which must be looked up.
+/// Whether `event` can be the first of its order. One without a fact that names a payment cannot: its receipt tells the payment's
+/// order, which must be loaded.
 pub(super) fn can_be_first_event(event: &Event) -> bool {
     match event.fact().map(|fact| fact.kind) {
         None => event.payment().is_none() || event.claim().is_some(),

@@ -1,4 +1,4 @@
-//! Why a webhook is not acknowledged.
+//! Why intake did not make events durable, so that their webhook is answered 503.
 
 /// Why events were not made durable. Always worth sending again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

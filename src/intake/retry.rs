@@ -1,6 +1,7 @@
-//! What becomes of a part of a batch that could not be saved: tried again, split, given up for dead, or refused.
+//! Decides what becomes of a part of a batch that could not be saved: it is tried again, split, stored as dead, or answered 503.
 //!
-//! Whatever fails is split until what fails it is alone: no event costs its neighbours more than a few attempts.
+//! A part that fails is split until the event that makes it fail is alone, so no event costs its neighbours more than a few
+//! attempts.
 
 use std::collections::VecDeque;
 use std::time::Duration;

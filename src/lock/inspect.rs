@@ -1,4 +1,4 @@
-//! What people ask about locks: is the service fit, and who holds what.
+//! What operators ask about locks: whether the service is fit, and who holds which key.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub struct HeldKey {
 }
 
 impl Locks {
-    /// What is wrong or risky about the lock service; empty when all is well. Asks every node, past the breaker.
+    /// What is wrong or risky about the lock service; empty when all is well. Asks every node, whatever the breaker says.
     pub async fn health(&self) -> Vec<HealthProblem> {
         let late =
             || vec![HealthProblem::Failure(format!("no answer within {} s", INSPECTION_TIMEOUT.as_secs()))];

@@ -52,12 +52,12 @@ pub use server_clock::{ServerClock, Skew};
 use backends::Backend;
 use lease_service::LeaseService;
 
-/// What locks need to be told.
+/// The settings of a lock service.
 #[derive(Debug, Clone)]
 pub struct LockSettings {
     /// `local | redis | redlock | postgres | etcd | zookeeper`.
     pub backend: String,
-    /// Of the lock service.
+    /// The URLs of the lock service; none for `local`.
     pub urls: Vec<crate::secret::Secret>,
     /// The certificates of `rediss://` connections.
     pub tls: Tls,
@@ -86,7 +86,7 @@ pub struct Locks {
     service: Arc<LeaseService>,
 }
 
-/// One of three answers, never two.
+/// What became of an attempt to take keys: acquired, as far as they were free, or the service is unavailable.
 #[derive(Debug)]
 pub enum Attempt {
     /// The lease covers the free keys; the rest are held by others.
@@ -124,15 +124,15 @@ impl Locks {
         Ok(Self { service: Arc::new(LeaseService::new(backend, settings)) })
     }
 
-    /// Takes what is free of `keys`, in one round trip, and says what is busy. Never waits for a holder.
+    /// Takes those of `keys` that are free, in one round trip, and says which are busy. Never waits for a holder.
     ///
     /// Dropping the future is safe: what it acquires afterwards is released.
     pub async fn acquire_each(&self, keys: &[String]) -> Attempt {
         self.service.acquire_each(keys).await
     }
 
-    /// Whether the service grants leases now: takes one on a key of its own, releases it, and counts neither. For probes,
-    /// as often as once a second.
+    /// Whether the service grants leases now: takes one on a key of its own and releases it, outside the metrics. Cheap enough
+    /// for a probe each second.
     pub async fn is_available(&self) -> bool {
         self.service.is_available().await
     }

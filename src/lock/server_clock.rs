@@ -14,7 +14,7 @@ use super::inspect::INSPECTION_TIMEOUT;
 /// What a server's clock showed, and when by ours it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerClock {
-    /// Whose it is, as people know it.
+    /// The server, as people know it.
     pub server: String,
     /// Since the Unix epoch.
     shows: Duration,
@@ -24,7 +24,7 @@ pub struct ServerClock {
     answered_at: Instant,
 }
 
-/// How far a server's clock is off ours, at least: how long the answer took is given in its favour.
+/// How far a server's clock is off ours, at least: the time that the answer took is counted in the server's favour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skew {
     /// The server's is later.

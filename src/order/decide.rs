@@ -12,8 +12,8 @@ use super::id::{Id, Key};
 use super::link::Link;
 use super::payment::PaymentFold;
 
-/// What one load saw of everything that a batch touches, in a single snapshot of the database; nothing of what is presumed to
-/// be new.
+/// What one load saw of everything that a batch touches, in a single snapshot of the database. Events that are inserted without
+/// a load have nothing in it.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// The batch's events that are stored already.

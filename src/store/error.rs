@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteError;
 use super::postgres::migrations as postgres_migrations;
 use super::sqlite::migrations as sqlite_migrations;
 
-/// Why the store did not do it, or is not known to have done it.
+/// Why a call of the store failed, or is not known to have succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Somebody was faster, or what was not loaded is known: load, decide and save again.

@@ -89,11 +89,11 @@ pub const METERS: &[Meter] = &[
     histogram("paylatch_commit_batch_events", "Events committed together."),
     counter(
         "paylatch_save_races_total",
-        "Saves refused because another replica was faster, or what was presumed new was known, and tried again.",
+        "Saves refused because another replica was faster, or an event inserted without a load was stored already; they are tried again.",
     ),
     counter(
         "paylatch_unloaded_inserts_total",
-        "Events decided without a load: `new` as presumed; `known` and refused, so decided again from one; or `unsaved`.",
+        "Events inserted without a load: `new`; `known`, so that a key refused them and they were decided again from a load; or `unsaved`.",
     ),
     gauge(
         "paylatch_events_missing_since_seconds",

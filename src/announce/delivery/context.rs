@@ -7,7 +7,7 @@ use crate::announce::RelaySettings;
 use crate::order::UnixMicros;
 use crate::store::{Store, StoreError};
 
-/// What endpoints are told with.
+/// What a delivery works with.
 #[derive(Debug, Clone)]
 pub(in crate::announce) struct DeliveryContext {
     pub(in crate::announce) store: Store,
@@ -38,7 +38,7 @@ impl From<StoreError> for Ended {
 }
 
 impl DeliveryContext {
-    /// Who does not own an endpoint asks for it so often, and who does keeps it.
+    /// How often a process asks to own an endpoint, or renews that it does.
     pub(in crate::announce) fn asks_every(&self) -> Duration {
         self.relay.lease / 3
     }

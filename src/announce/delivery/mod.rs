@@ -24,7 +24,7 @@ use crate::backoff::Backoff;
 use crate::order::UnixMicros;
 use crate::store::{OwnedEndpoint, Subject};
 
-/// After a commit the log is read so much later: others commit at the same time.
+/// How long after a commit the log is read: others commit at the same time, and are read with it.
 const GATHER: Duration = Duration::from_millis(5);
 /// When nothing came for so long, the log is looked at less often; commits of this process wake all the same.
 const QUIET_AFTER: Duration = Duration::from_secs(10);
@@ -101,7 +101,7 @@ impl<'t> Delivery<'t> {
         }
     }
 
-    /// Tells the endpoint until it is lost, or the process ends.
+    /// Delivers until the endpoint is lost to another process, or this one ends.
     pub(super) async fn go_on(&mut self, stop: &CancellationToken) -> Ended {
         loop {
             if stop.is_cancelled() {
@@ -163,7 +163,7 @@ impl<'t> Delivery<'t> {
         Ok((!has_more).then(|| Instant::now() + wait))
     }
 
-    /// Whether it has found out anything of what is to be told.
+    /// Whether a page was read since this process owns the endpoint.
     pub(in crate::announce) fn has_read(&self) -> bool {
         self.has_read
     }

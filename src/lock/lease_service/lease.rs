@@ -1,4 +1,4 @@
-//! Keys held for a while.
+//! A lease: keys that are held until a deadline, and renewed while it lives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum NotHeld {
     /// The lock service does not answer. Nothing was run.
     #[error("the lock service does not answer")]
     Unavailable,
-    /// The lease ended before the work did: somebody else may be at it.
+    /// The lease ended before the work did: somebody else may hold the keys by now.
     #[error("the lease was lost before the work ended")]
     Lost,
 }

@@ -24,6 +24,6 @@ pub struct TraceSettings {
     pub endpoint: String,
     /// What it wants to see, such as an API key: name and value.
     pub headers: Vec<(String, Secret)>,
-    /// One webhook of so many is traced.
+    /// One webhook in so many is traced.
     pub one_in: usize,
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: "Distributed Locks with Redis", redis.io, section "The Redlock Algorithm". All nodes are asked at once, each
 //! with its own timeout; the answer is given as soon as a majority has decided every key, or can no longer. How long the
-//! lease is valid is counted from before the question, less the drift (`crate::lock::held_leases::Term`). Keys that found no majority
+//! lease is valid is counted from before the question, less the drift (`crate::lock::held_leases::Term`). Keys without a majority
 //! are released on all nodes, those included that never answered.
 //!
 //! The fence is 0: no number that one node issues orders the holders of several.

@@ -8,7 +8,7 @@ use super::words::words;
 
 /// The kinds of fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each variant is the word of the design and of the database")]
+#[allow(missing_docs, reason = "each variant is the word in the database, explained in docs/lifecycle.md")]
 pub enum Kind {
     Authorized,
     Captured,

@@ -12,9 +12,9 @@ use super::part::{Part, total};
 use super::payment::{Rank, Sums};
 use super::words::words;
 
-/// What an order's row says of it: the first line of the design's table that holds.
+/// What an order's row says of it: the first line of the table in docs/lifecycle.md that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each variant is the word of the design and of the database")]
+#[allow(missing_docs, reason = "each variant is the word in the database, explained in docs/lifecycle.md")]
 pub enum Status {
     ChargedBack,
     Disputed,

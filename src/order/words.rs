@@ -4,7 +4,7 @@
 macro_rules! words {
     ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {
-            /// All of them, in the order of the design.
+            /// All of them, in the order in which they are documented.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The word in SQL, JSON, logs and metrics.

@@ -28,7 +28,7 @@ impl Providers {
     }
 }
 
-/// The kinds of fact that a provider's events state, in the order of the design.
+/// The kinds of fact that a provider's events state, in the order of docs/lifecycle.md.
 fn kinds(definition: &Definition) -> String {
     let rules = || definition.facts.families.iter().flat_map(|family| &family.rules);
     let stated =

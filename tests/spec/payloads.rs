@@ -1,4 +1,4 @@
-//! Signed bodies that no provider should send: each ends as the design says, in both databases, and nothing panics.
+//! Signed bodies that no provider should send: each ends as docs/lifecycle.md says, in both databases, and nothing panics.
 
 use bytes::Bytes;
 use serde_json::Value;

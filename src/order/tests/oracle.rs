@@ -1,4 +1,4 @@
-//! The rules of money once more, written plainly and slowly from the design, to compare the fold with. One currency.
+//! The rules of money once more, written plainly and slowly, to compare the fold with. One currency.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `paylatch announce`: whether changes of orders are noted, for those who are told of them.
+//! `paylatch announce`: turns the log of changed orders on or off, which announcements are made from.
 
 use clap::{Args, Subcommand};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `paylatch announcements`: orders that endpoints have still to be told of, and telling them again.
+//! `paylatch announcements`: lists announcements that wait or were given up, and sends orders again.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ pub(super) struct Announcements {
     /// Those of this endpoint.
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
-    /// Those that are tried again.
+    /// Those that will be tried again.
     #[arg(long, conflicts_with = "given_up")]
     waiting: bool,
-    /// Those that are not, until they change or are resent.
+    /// Those that were given up: they are not tried again until they change or are resent.
     #[arg(long)]
     given_up: bool,
     /// Print the result as JSON.

@@ -1,4 +1,4 @@
-//! `paylatch endpoints`: where changes of orders are told, how far each was told, and what a person does about it.
+//! `paylatch endpoints`: lists endpoints with how far each was told, and pauses, resumes, forgets or tests one.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) struct Endpoints {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Leave it alone until it is resumed. What changes meanwhile is told then.
+    /// Send nothing to it until it is resumed. What changes meanwhile is told then.
     Pause(Named),
     /// Tell it again, at once and whatever it answered before.
     Resume(Named),

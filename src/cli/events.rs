@@ -46,7 +46,7 @@ pub(super) struct Events {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
-    /// Keep that a person has settled what is parked, dead or in conflict: it is not counted any more.
+    /// Record that a person has settled what is parked, dead or in conflict: it is not counted any more.
     #[arg(long, requires = "event_id")]
     acknowledge: bool,
     /// How it was settled.

@@ -118,7 +118,7 @@ enum Command {
                       paylatch replay --source stripe --event evt_1"
     )]
     Replay(replay::Replay),
-    /// Send one webhook of a kind, with new ids: of those that are in the program.
+    /// Send one webhook of a type: a sample that is in the program, with new ids.
     #[command(
         after_help = "Example: paylatch send stripe payment_intent.succeeded --amount 4200 --order ord_7"
     )]
@@ -143,16 +143,16 @@ enum Command {
     /// State what an order should cost, and see what came of it.
     #[command(after_help = "Example: paylatch expect order-1001 100.00 USD --due 2d")]
     Expect(expect::Expect),
-    /// Say whether changes of orders are noted, for those who are told of them.
+    /// Turn the log of changed orders on or off, which endpoints and applications are told from; say whether it is on.
     #[command(after_help = "Example: paylatch announce on")]
     Announce(announce::Announce),
     /// Take announcements and print them, for trying out; fail and be slow on purpose.
     #[command(after_help = "Example: paylatch listen --port 8090 --fail 20 --slow 500")]
     Listen(listen::Listen),
-    /// Show the endpoints that are told of them, and how far each was told; pause, resume, forget or test one.
+    /// Show the endpoints that are told of changed orders, and how far each was told; pause, resume, forget or test one.
     #[command(after_help = "Example: paylatch endpoints test shop")]
     Endpoints(endpoints::Endpoints),
-    /// Show orders that endpoints have still to be told of, or tell them again.
+    /// Show announcements that wait or were given up, or send orders again.
     #[command(after_help = "Example: paylatch announcements --given-up")]
     Announcements(announcements::Announcements),
     /// Recompute orders and payments from the events, and list what differs.

@@ -47,7 +47,7 @@ pub(super) struct Orders {
     /// At most so many.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
-    /// Keep that the order's anomalies are settled: they are not counted any more while their sums stay what they are.
+    /// Record that the order's anomalies are settled: they are not counted any more while their sums stay what they are.
     #[arg(long, requires = "id")]
     acknowledge: bool,
     /// How it was settled.

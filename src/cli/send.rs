@@ -22,7 +22,7 @@ use crate::provider::Source;
 pub(super) struct Send {
     /// The source that it is sent to, and whose secret signs.
     source: String,
-    /// What happens, in the provider's words. Without it, those that there are are listed.
+    /// The type of event, in the provider's words. Without it, the types that can be sent are listed.
     #[arg(value_name = "TYPE")]
     type_name: Option<String>,
     /// The amount, in minor units: 4200 of USD is 42.00.

@@ -162,7 +162,7 @@ async fn check_contents(report: &mut Report, store: &Store, production: bool) {
         let failure = Failure::new(Exit::Failed, "needs_a_person", told)
             .hint("see them: `paylatch events --outcome parked` (or dead, or conflict), `paylatch orders --anomaly`, \
                    `paylatch orders --unclaimed`")
-            .hint("mend them: `paylatch reprocess`; or keep that they are settled: `paylatch events ID --acknowledge`, \
+            .hint("mend them: `paylatch reprocess`; or record that they are settled: `paylatch events ID --acknowledge`, \
                    `paylatch orders ID --acknowledge`; or say where money belongs: `paylatch payments assign`; \
                    docs/operations.md has the steps");
         report.bad("contents", &failure);

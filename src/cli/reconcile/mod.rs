@@ -51,7 +51,7 @@ pub(super) struct Reconcile {
     /// With --findings: also those that are gone or acknowledged.
     #[arg(long, requires = "findings")]
     all: bool,
-    /// Keep that the findings of this movement are settled as they are; with other sums they count again.
+    /// Record that the findings of this movement are settled as they are; with other sums they count again.
     #[arg(long, value_name = "REFERENCE", requires = "source", conflicts_with_all = ["report", "files", "findings"])]
     acknowledge: Option<String>,
     #[command(flatten)]

@@ -4,7 +4,7 @@
     benches/expectations.py --bench target/release/paylatch-bench --config paylatch.toml \
         --admin http://127.0.0.1:8081 --ledger stripe --rate 1000 --turns 3 --seconds 10 -- --connections 64
 
-What stands behind `--` goes to paylatch-bench. The admin token, if there is one, comes from PAYLATCH_ADMIN_TOKEN. It prints a line
+What stands behind `--` goes to paylatch-bench; `--events 3000` there spares a debug build the time to make more. The admin token, if there is one, comes from PAYLATCH_ADMIN_TOKEN. It prints a line
 for each turn, and the medians as JSON at the end; it fails when a turn was not clean or the rate was not kept.
 """
 import argparse
@@ -87,6 +87,11 @@ def main():
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("rest", nargs="*")
     options = parser.parse_args()
+    # The first statement has changes of orders noted from then on: so they are in every turn.
+    first = Shop(options.admin, options.ledger, PER_REQUEST, f"shop-{os.getpid()}-first")
+    first.start()
+    webhooks(options)
+    first.end()
     alone, beside, kept, took = [], [], [], []
     for turn in range(options.turns):
         alone.append(webhooks(options)["per_second"])

@@ -132,6 +132,7 @@ pub(super) async fn known_in_postgres(
     let wanted = json!(wanted).to_string();
     let expected = sqlx::query_as(AssertSqlSafe(format!("{WANTED_POSTGRES} {EXPECTED}"))).bind(&wanted);
     let expected = expected.fetch_all(transaction.statements()).await?;
+    let Some(wanted) = with_expectation(&expected) else { return Ok(assembled(expected, Vec::new())) };
     let paid = AssertSqlSafe(format!("{WANTED_POSTGRES} {MEMBERS_POSTGRES} {PAID}"));
     let paid = sqlx::query_as(paid).bind(&wanted).bind(members(ledgers));
     let paid = paid.fetch_all(transaction.statements()).await?;
@@ -146,10 +147,19 @@ pub(super) async fn known_in_sqlite(
     let wanted = json!(wanted).to_string();
     let expected = sqlx::query_as(AssertSqlSafe(format!("{WANTED_SQLITE} {EXPECTED}"))).bind(&wanted);
     let expected = expected.fetch_all(&mut *connection).await?;
+    let Some(wanted) = with_expectation(&expected) else { return Ok(assembled(expected, Vec::new())) };
     let paid = AssertSqlSafe(format!("{WANTED_SQLITE} {MEMBERS_SQLITE} {PAID}"));
     let paid = sqlx::query_as(paid).bind(&wanted).bind(members(ledgers));
     let paid = paid.fetch_all(&mut *connection).await?;
     Ok(assembled(expected, paid))
+}
+
+/// The orders of which anything is expected, if there are any. Of all others it does not matter what was paid: where a shop states
+/// few of its orders, most of those that change are not looked at further.
+fn with_expectation(expected: &[ExpectedRow]) -> Option<String> {
+    let known = expected.iter().filter(|ExpectedRow(known)| known.expectation.is_some());
+    let wanted: Vec<_> = known.map(|ExpectedRow(known)| (&known.order, &known.ledger)).collect();
+    (!wanted.is_empty()).then(|| json!(wanted).to_string())
 }
 
 /// `[[ledger, source], ..]`

@@ -141,6 +141,10 @@ pub(super) async fn money_that_waits_is_listed_without_reading_all_orders(on: On
         }
         .join("\n");
         assert!(plan.contains(index), "{what} is not found by {index}:\n{plan}");
+        assert!(
+            plan.contains("CTE waiting") || plan.contains("MATERIALIZE waiting"),
+            "{what} is not found first:\n{plan}"
+        );
         for whole in ["SCAN o\n", "SCAN e\n", "Seq Scan on orders", "Seq Scan on events"] {
             assert!(!format!("{plan}\n").contains(whole), "{what} reads a whole table:\n{plan}");
         }

@@ -13,7 +13,8 @@ use super::settlement::settlements_table;
 use crate::config::{Needs, parse_age};
 use crate::order::{Settlement, Status};
 use crate::store::{
-    AcknowledgementRow, OrderFilter, OrderRow, SettlementFilter, SettlementRow, Store, WaitingSince, WaitsFor,
+    AcknowledgementRow, AnomalyFilter, OrderFilter, OrderRow, SettlementFilter, SettlementRow, Store,
+    WaitingSince, WaitsFor,
 };
 
 #[derive(Args)]
@@ -26,9 +27,9 @@ pub(super) struct Orders {
     /// Orders of this status.
     #[arg(long, value_parser = one_of(Status::ALL.iter().map(|status| status.as_str())))]
     status: Option<String>,
-    /// Orders with an anomaly.
-    #[arg(long)]
-    anomaly: bool,
+    /// Orders with an anomaly, or with this one.
+    #[arg(long, value_name = "WORD", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = one_of(AnomalyFilter::words()))]
+    anomaly: Option<String>,
     /// Orders that no event names: their payment's id stands in for it. `paylatch payments assign` says where they belong.
     #[arg(long)]
     unclaimed: bool,
@@ -103,7 +104,7 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
         id: orders.id.clone(),
         source: orders.source.clone(),
         status: orders.status.clone(),
-        anomaly: orders.anomaly.then_some(true),
+        anomaly: orders.anomaly.as_deref().and_then(AnomalyFilter::from_word),
         unclaimed: orders.unclaimed,
         waiting: waiting(orders)?,
         ..OrderFilter::default()

@@ -51,11 +51,11 @@ pub use epoch::{Continuity, Epoch, Epochs};
 pub use error::StoreError;
 pub use expectations::{ExpectationRow, LedgerCount, OrderSettlement, SettlementFilter, SettlementRow};
 pub use inspect::{
-    AcknowledgementRow, ActionRow, AnomalyRow, ArrivalCursor, Audit, CommonPayments, Conflict, ConflictRow,
-    Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter, EventRow, FAILURES_MAX,
-    FailureCause, Found, LOOKED_AT_MAX, List, OpenAnomaly, OrderFilter, OrderRow, PaymentRow, PlacedEvent,
-    Purged, ROWS_MAX, Recent, RecentFilter, SettledCause, StoredEvent, UNCLAIMED_AFTER, UnmappedType,
-    WaitingCount, WaitingLimits, WaitingSince, WaitsFor,
+    AcknowledgementRow, ActionRow, AnomalyFilter, AnomalyRow, ArrivalCursor, Audit, CommonPayments, Conflict,
+    ConflictRow, Counts, DIFFERENCES_MAX, Difference, EventAcknowledgementRow, EventFilter, EventRow,
+    FAILURES_MAX, FailureCause, Found, LOOKED_AT_MAX, List, OF_A_KIND_MAX, OpenAnomaly, OrderFilter,
+    OrderRow, PaymentRow, PlacedEvent, Purged, ROWS_MAX, Recent, RecentFilter, SettledCause, StoredEvent,
+    UNCLAIMED_AFTER, UnmappedType, WaitingCount, WaitingLimits, WaitingSince, WaitsFor,
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,

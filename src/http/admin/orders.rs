@@ -15,7 +15,8 @@ use crate::http::problem::Body;
 use crate::http::{Code, Problem, received_now};
 use crate::order::Status;
 use crate::store::{
-    EventRow, ExpectationRow, List, OrderFilter, OrderRow, OrderSettlement, Told, WaitingSince, WaitsFor,
+    AnomalyFilter, EventRow, ExpectationRow, List, OrderFilter, OrderRow, OrderSettlement, Told,
+    WaitingSince, WaitsFor,
 };
 
 /// Which orders.
@@ -28,8 +29,9 @@ pub(super) struct ListQuery {
     /// In this status, which docs/lifecycle.md explains.
     #[param(schema_with = status_words, required = false)]
     status: Option<String>,
-    /// With an anomaly (`true`), or without (`false`).
-    anomaly: Option<bool>,
+    /// With an anomaly (`true`), without (`false`), or with this one.
+    #[param(schema_with = anomaly_words, required = false)]
+    anomaly: Option<String>,
     /// Whose money waits for this: for a refund to be done, an authorization to be captured, a dispute to be decided.
     #[param(schema_with = waiting_words, required = false)]
     waiting: Option<String>,
@@ -83,11 +85,12 @@ pub(super) async fn list(
     paging::begins(which.after.as_deref())?;
     admin.filter_by_source(which.source.as_deref()).await?;
     paging::one_of("status", which.status.as_deref(), Status::ALL.iter().map(|status| status.as_str()))?;
+    paging::one_of("anomaly", which.anomaly.as_deref(), AnomalyFilter::words())?;
     let filter = OrderFilter {
         id: None,
         source: which.source,
         status: which.status,
-        anomaly: which.anomaly,
+        anomaly: which.anomaly.as_deref().and_then(AnomalyFilter::from_word),
         unclaimed: false,
         waiting: waiting(which.waiting.as_deref(), which.longer_than_s)?,
         after: which.after,
@@ -133,6 +136,10 @@ fn waiting(what: Option<&str>, longer_than_s: Option<u32>) -> Result<Option<Wait
         None if longer_than_s.is_some() => Err(paging::invalid("longer_than_s: expected waiting beside it")),
         None => Ok(None),
     }
+}
+
+fn anomaly_words() -> Object {
+    paging::described(AnomalyFilter::words())
 }
 
 fn waiting_words() -> Object {

@@ -2,6 +2,7 @@
 
 use super::clause::{Clause, Sequence};
 use super::waiting::WaitingSince;
+use crate::order::Anomaly;
 use crate::store::StoreError;
 
 /// Which orders; a filter that is `None` lets all through.
@@ -13,8 +14,8 @@ pub struct OrderFilter {
     pub source: Option<String>,
     /// By status, in the words of the database.
     pub status: Option<String>,
-    /// Those with an anomaly, or those without.
-    pub anomaly: Option<bool>,
+    /// By anomaly.
+    pub anomaly: Option<AnomalyFilter>,
     /// Only those that hold or held money and that no event names: their payment's id stands in for the order.
     pub unclaimed: bool,
     /// Only those whose money waits for this, since before that.
@@ -48,6 +49,34 @@ pub struct EventFilter {
     pub limit: u32,
 }
 
+/// Which anomalies an order has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnomalyFilter {
+    /// At least one.
+    Any,
+    /// None.
+    None,
+    /// This one, be it beside others.
+    Of(Anomaly),
+}
+
+impl AnomalyFilter {
+    /// The words for it: `true`, `false`, and those of the anomalies.
+    pub fn words() -> impl Iterator<Item = &'static str> + Clone {
+        ["true", "false"].into_iter().chain(Anomaly::ALL.iter().map(|anomaly| anomaly.as_str()))
+    }
+
+    /// What a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "true" => Some(Self::Any),
+            "false" => Some(Self::None),
+            word => Anomaly::ALL.iter().find(|anomaly| anomaly.as_str() == word).copied().map(Self::Of),
+        }
+    }
+}
+
 impl OrderFilter {
     pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         // What nobody claims goes by its payment's id: the index of such payments is in the order of the list.
@@ -67,11 +96,22 @@ impl OrderFilter {
             let on = "orders.order_id = w.of_order and orders.source = w.of_source";
             clause.lead_by(format!("({}) w", waiting.sql()?), on);
         }
-        match self.anomaly {
-            Some(true) if !self.unclaimed => clause.find("anomaly is not null", &[]),
-            Some(true) => clause.filter("anomaly is not null", &[]),
-            Some(false) => clause.filter("anomaly is null", &[]),
+        match &self.anomaly {
+            Some(AnomalyFilter::Any | AnomalyFilter::Of(_)) if !self.unclaimed => {
+                clause.find("orders.anomaly is not null", &[]);
+            }
+            Some(AnomalyFilter::Any | AnomalyFilter::Of(_)) => {
+                clause.filter("orders.anomaly is not null", &[]);
+            }
+            Some(AnomalyFilter::None) => clause.filter("orders.anomaly is null", &[]),
             None => {}
+        }
+        if let Some(AnomalyFilter::Of(word)) = &self.anomaly {
+            clause.filter(
+                "exists (select 1 from v_anomalies a
+                          where a.order_id = orders.order_id and a.source = orders.source and a.anomaly = $)",
+                &[word.as_str()],
+            );
         }
         clause.filter_by("status = $", self.status.as_deref());
         match (self.id.as_deref(), self.source.as_deref()) {

@@ -8,7 +8,7 @@ use crate::order::Id;
 use crate::store::{Database, Store, StoreError, within};
 
 /// Of each kind, so many are told.
-const OF_A_KIND_MAX: u32 = 20;
+pub const OF_A_KIND_MAX: u32 = 20;
 /// Sorts behind every other character, in bytes too.
 const LAST_CHARACTER: char = '\u{10ffff}';
 

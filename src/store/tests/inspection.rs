@@ -2,8 +2,8 @@
 
 use super::world::On;
 use super::world::{Rows, World, clerk, deliver, fact, id, stated};
-use crate::order::{About, Basis, Event, Kind, Outcome, Statement, UnixMicros, decide};
-use crate::store::{EventFilter, OrderFilter, Purged, Wanted};
+use crate::order::{About, Anomaly, Basis, Event, Kind, Outcome, Statement, UnixMicros, decide};
+use crate::store::{AnomalyFilter, EventFilter, OrderFilter, Purged, Wanted};
 
 pub(super) async fn shop(on: On) -> (World, Vec<Event>) {
     let world = World::new(on).await;
@@ -35,8 +35,14 @@ pub(super) async fn orders_are_paged_and_filtered(on: On) {
     };
     let all = OrderFilter { limit: 100, ..OrderFilter::default() };
     assert_eq!(ids(all.clone()).await, ["order1", "order2", "pay3"]);
-    assert_eq!(ids(OrderFilter { anomaly: Some(true), ..all.clone() }).await, ["order2"]);
-    assert_eq!(ids(OrderFilter { anomaly: Some(false), ..all.clone() }).await, ["order1", "pay3"]);
+    assert_eq!(ids(OrderFilter { anomaly: Some(AnomalyFilter::Any), ..all.clone() }).await, ["order2"]);
+    assert_eq!(
+        ids(OrderFilter { anomaly: Some(AnomalyFilter::None), ..all.clone() }).await,
+        ["order1", "pay3"]
+    );
+    let of = |anomaly| OrderFilter { anomaly: Some(AnomalyFilter::Of(anomaly)), ..all.clone() };
+    assert_eq!(ids(of(Anomaly::RefundExceedsCapture)).await, ["order2"]);
+    assert!(ids(of(Anomaly::OrderMismatch)).await.is_empty());
     assert_eq!(ids(OrderFilter { status: Some("authorized".into()), ..all.clone() }).await, ["pay3"]);
     assert_eq!(ids(OrderFilter { id: Some("order1".into()), ..all.clone() }).await, ["order1"]);
     assert_eq!(ids(OrderFilter { limit: 1, ..all.clone() }).await, ["order1"]);

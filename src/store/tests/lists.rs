@@ -3,8 +3,8 @@
 use super::inspection::shop;
 use super::world::{On, World, id};
 use crate::store::{
-    EventFilter, FAILURES_MAX, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, Recent, RecentFilter,
-    SettlementFilter, StoreError,
+    AnomalyFilter, EventFilter, FAILURES_MAX, FindingFilter, LOOKED_AT_MAX, List, OrderFilter, Recent,
+    RecentFilter, SettlementFilter, StoreError,
 };
 
 /// So many that a part ends twice before the last of them, in which something else is.
@@ -99,7 +99,7 @@ pub(super) async fn a_filtered_list_looks_at_a_bounded_number_of_rows_and_misses
     // What an index finds is not looked for, and a part that is full is not cut.
     let of_one = OrderFilter { id: Some("order1".into()), ..orders.clone() };
     assert!(!store.orders(&of_one).await.unwrap().is_cut);
-    let anomalous = OrderFilter { anomaly: Some(true), limit: 50, ..OrderFilter::default() };
+    let anomalous = OrderFilter { anomaly: Some(AnomalyFilter::Any), limit: 50, ..OrderFilter::default() };
     let read = async |after| store.orders(&OrderFilter { after, ..anomalous.clone() }).await;
     assert_eq!(parts(read).await, [(1, false)]);
     let unclaimed = OrderFilter { unclaimed: true, limit: 1000, ..OrderFilter::default() };

@@ -16,7 +16,7 @@ use crate::http::admin::paging::{begins, one_of};
 use crate::http::admin::state::AdminState;
 use crate::http::{Problem, received_now};
 use crate::order::{Id, Status};
-use crate::store::{List, OrderFilter, OrderRow, WaitingSince, WaitsFor};
+use crate::store::{AnomalyFilter, List, OrderFilter, OrderRow, WaitingSince, WaitsFor};
 
 /// Rows of a page.
 const ROWS: u32 = 50;
@@ -46,6 +46,7 @@ async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
     let (has_anomaly, is_unclaimed) = (given(&query.anomaly), given(&query.unclaimed));
     let waiting = given(&query.waiting);
     one_of("status", status, Status::ALL.iter().map(|status| status.as_str()))?;
+    one_of("anomaly", has_anomaly, AnomalyFilter::words())?;
     one_of("waiting", waiting, WaitsFor::ALL.iter().map(|what| what.as_str()))?;
     let names = admin.source_names();
     let of_kind =
@@ -93,7 +94,7 @@ async fn by_id(
         id: None,
         source: source.map(str::to_owned),
         status: status.map(str::to_owned),
-        anomaly: given(&query.anomaly).map(|word| word == "true"),
+        anomaly: given(&query.anomaly).and_then(AnomalyFilter::from_word),
         unclaimed: given(&query.unclaimed).is_some(),
         waiting: given(&query.waiting)
             .and_then(WaitsFor::from_word)
@@ -109,7 +110,7 @@ fn filters(query: &PageQuery, names: &[Id]) -> Markup {
         form class="filters" action="orders" {
             (parts::choice(("source", "source"), given(&query.source), names.iter().map(Id::as_str)))
             (parts::choice(("status", "status"), given(&query.status), Status::ALL.iter().map(|status| status.as_str())))
-            (parts::choice(("anomaly", "anomaly"), given(&query.anomaly), ["true", "false"]))
+            (parts::choice(("anomaly", "anomaly"), given(&query.anomaly), AnomalyFilter::words()))
             (parts::choice(("unclaimed", "without a name"), given(&query.unclaimed), ["true"]))
             (parts::choice(("waiting", "waiting for"), given(&query.waiting), WaitsFor::ALL.iter().map(|what| what.as_str())))
             button { "Show" }
@@ -130,7 +131,8 @@ fn sql(source: Option<&str>, status: Option<&str>) -> String {
 fn command(fields: &[(&str, Option<&str>)]) -> String {
     let flags = fields.iter().filter_map(|(name, value)| match (*name, (*value)?) {
         ("anomaly", "true") => Some(" --anomaly".to_owned()),
-        ("anomaly", _) => None,
+        ("anomaly", "false") => None,
+        ("anomaly", word) => Some(format!(" --anomaly={word}")),
         ("unclaimed", _) => Some(" --unclaimed".to_owned()),
         (name, value) => Some(format!(" --{name} {}", parts::shell_text(value))),
     });

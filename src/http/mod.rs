@@ -38,7 +38,8 @@ mod webhooks;
 mod tests;
 
 pub use admin::{
-    Admin, AdminSettings, AnnounceSettings, Limit, NewExpectation, Streams, admin, openapi_text,
+    Admin, AdminSettings, AnnounceSettings, AttentionCount, Limit, NewExpectation, Streams, admin,
+    openapi_text,
 };
 pub use arrival::received_now;
 pub use health::{Database, Health, LockService};

@@ -9,7 +9,7 @@ use super::lanes::LaneRuntime;
 use super::watch::keep_checking;
 use super::{SHUTDOWN_MAX, ServerError, by_name, first_check};
 use crate::config::{File, Layers, Needs, Settings};
-use crate::http::{self, AnswerObserver, Health, Rejections, Sources};
+use crate::http::{self, AnswerObserver, AttentionCount, Health, Rejections, Sources};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::store::Store;
@@ -85,6 +85,7 @@ impl Paylatch {
                 health.clone(),
                 sources.clone(),
                 settings.waiting,
+                AttentionCount::default(),
             );
             let intake = Intake::start(&settings.intake, &locks, &store, sources.reader());
             (intake, tokio::spawn(checks))

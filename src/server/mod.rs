@@ -33,7 +33,9 @@ use tracing::{error, info, warn};
 
 use crate::announce::Relay;
 use crate::config::Settings;
-use crate::http::{self, AnswerObserver, Database, Health, ListenerOptions, Rejections, Sources, Streams};
+use crate::http::{
+    self, AnswerObserver, AttentionCount, Database, Health, ListenerOptions, Rejections, Sources, Streams,
+};
 use crate::intake::Intake;
 use crate::lock::Locks;
 use crate::store::{Store, StoreError};
@@ -172,12 +174,13 @@ impl Server {
     }
 
     fn spawn(self) -> Running {
-        let stop = CancellationToken::new();
+        let (stop, attention) = (CancellationToken::new(), AttentionCount::default());
         let ((intake, lanes), checks) = {
             let _beside_the_lanes = self.lane_runtime.enter();
             let checks = {
                 let (locks, sources) = (self.locks.clone(), self.sources.clone());
-                keep_checking(self.store.clone(), locks, self.health.clone(), sources, self.settings.waiting)
+                let (health, waiting) = (self.health.clone(), self.settings.waiting);
+                keep_checking(self.store.clone(), locks, health, sources, waiting, attention.clone())
             };
             let reader = self.sources.reader();
             let intake = Intake::start(&self.settings.intake, &self.locks, &self.store, reader);
@@ -204,6 +207,7 @@ impl Server {
             rejections,
             limits,
             waiting: self.settings.waiting,
+            attention,
         });
         let settings = self.settings.http;
         let public_options = ListenerOptions {

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::findings::FindingGauges;
 use super::{ServerError, endpoints, settlements, silence, waiting};
-use crate::http::{Database, Health, LockService, Sources, received_now};
+use crate::http::{AttentionCount, Database, Health, LockService, Sources, received_now};
 use crate::lock::Locks;
 use crate::order::Anomaly;
 use crate::store::{Counts, Schema, Store, StoreError, WaitingLimits};
@@ -30,6 +30,7 @@ pub(super) async fn keep_checking(
     health: Health,
     sources: Sources,
     waiting: WaitingLimits,
+    attention: AttentionCount,
 ) -> ServerError {
     let mut ticks = interval(CHECK_EVERY);
     let mut was_ready = false;
@@ -50,7 +51,7 @@ pub(super) async fn keep_checking(
             if locks.is_available().await { LockService::Ready } else { LockService::Unavailable };
         health.lock_service(lock_service);
         if was_ready && tick % COUNT_EVERY_TICKS == 0 {
-            count(&store, &mut with_unclaimed).await;
+            count(&store, &attention, &mut with_unclaimed).await;
             silence::set_gauges(&store, &sources).await;
             findings.set_gauges(&store, &sources).await;
             settlements.set_gauges(&store, &sources).await;
@@ -97,11 +98,11 @@ fn note_database(health: &Health, found: Result<Schema, StoreError>) -> bool {
     false
 }
 
-/// Sets the gauges of what needs a person. They keep their last values while the database is away.
+/// Sets the gauges of what needs a person, and tells the pages. They keep their last values while the database is away.
 ///
 /// A source whose payments all came to have an order tells 0: `sources` are those that once had others.
-async fn count(store: &Store, sources: &mut BTreeSet<String>) {
-    let Ok(Counts { parked, dead, conflicts, .. }) = store.counts(received_now()).await else { return };
+async fn count(store: &Store, attention: &AttentionCount, sources: &mut BTreeSet<String>) {
+    let Ok(Counts { parked, dead, conflicts, .. }) = attention.count_anyway(store).await else { return };
     let (Ok(anomalies), Ok(unclaimed)) = (store.anomalies().await, store.unclaimed().await) else { return };
     for word in Anomaly::ALL.iter().map(|anomaly| anomaly.as_str()) {
         let count = anomalies.iter().find(|(own, _)| own == word).map_or(0, |(_, count)| *count);

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::client::Answer;
 use crate::replica::Replica;
+use crate::servers::eventually;
 use crate::webhooks::{Webhook, payment};
 use crate::world::{Plan, World};
 
@@ -489,6 +490,35 @@ async fn a_refused_webhook_is_explained_and_a_silent_source_is_named() {
     world.database.execute(long_ago).await;
     assert_eq!(replica.admin("/api/v1/sources").await.json()["sources"][0]["state"], "silent");
     assert!(text(&replica.admin("/").await).contains(">silent<"));
+}
+
+#[tokio::test]
+async fn the_first_page_of_a_process_does_not_wait_for_a_count_of_what_needs_a_person() {
+    let world = Plan::postgres().start().await;
+    assert_eq!(world.outcomes(&[&parked("evt_parked")]).await, ["parked"]);
+    let replica = &world.replicas[0];
+    replica.terminate();
+    replica.ended().await;
+    replica.start_again().await;
+    eventually("the server counted", async || {
+        (replica.metric("paylatch_events_parked", &[]).await == 1.0).then_some(())
+    })
+    .await;
+
+    // Whoever counts waits, and nothing else of the page does.
+    let held = world
+        .database
+        .execute("begin; lock table acknowledgements in access exclusive mode; select pg_sleep(5); commit");
+    let looked = async {
+        let waits = "select count(*) from pg_locks where relation = 'acknowledgements'::regclass and granted and mode = 'AccessExclusiveLock'";
+        eventually("the table is locked", async || (world.database.number(waits).await == 1).then_some(()))
+            .await;
+        let page = text(&replica.admin("/").await);
+        assert_eq!(world.database.number(waits).await, 1, "it was held all the while");
+        page
+    };
+    let (page, ()) = tokio::join!(looked, held);
+    assert!(page.contains("needs you <b>1</b>") && page.contains("<b>1</b> parked event"), "{page}");
 }
 
 #[tokio::test]

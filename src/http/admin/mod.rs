@@ -7,6 +7,7 @@ mod actions;
 mod announcements;
 mod api_docs;
 mod attention;
+mod attention_count;
 mod coupons;
 mod description;
 mod endpoints;
@@ -44,6 +45,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use self::announcements::AnnouncementsState;
+pub use self::attention_count::AttentionCount;
 pub use self::description::openapi_text;
 use self::guard::Guard;
 use self::request_actor::identify;
@@ -124,6 +126,8 @@ pub struct Admin {
     pub limits: Vec<Limit>,
     /// After how long money that waits needs a person.
     pub waiting: WaitingLimits,
+    /// How much needs a person, as the server counts it.
+    pub attention: AttentionCount,
 }
 
 #[cfg(test)]
@@ -148,6 +152,7 @@ impl Admin {
             rejections: Rejections::default(),
             limits: Vec::new(),
             waiting: WaitingLimits::of_tests(),
+            attention: AttentionCount::default(),
         }
     }
 }
@@ -167,6 +172,7 @@ pub fn admin(admin: Admin) -> Router {
         rejections,
         limits,
         waiting,
+        attention,
     } = admin;
     let guard = Arc::new(Guard::new(&settings, announce.token.clone()));
     let parts = Parts {
@@ -178,6 +184,7 @@ pub fn admin(admin: Admin) -> Router {
         metrics: metrics.clone(),
         limits,
         waiting,
+        attention,
     };
     let admin = AdminState::new(parts, guard.public.clone(), guard.has_login());
     let state = AnnouncementsState { store: store.clone(), poll: announce.poll, streams: streams.clone() };
@@ -186,18 +193,7 @@ pub fn admin(admin: Admin) -> Router {
         .route("/api/v1/announcements/stream", get(announcements::stream).fallback(only_get))
         .with_state(state)
         .route("/api/v1/live", get(live::live).fallback(only_get).with_state(streams))
-        .merge(
-            Router::new()
-                .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
-                .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
-                .route(
-                    "/api/v1/events/{source}/{id}/conflicts/{sha256}/raw",
-                    get(events::raw_conflict).fallback(only_get),
-                )
-                .route("/api/v1/actions", get(actions::list).fallback(only_get))
-                .route("/api/v1/find", get(find::list).fallback(only_get))
-                .with_state(store.clone()),
-        )
+        .merge(stored(&store))
         .merge(payments::routes(store.clone()))
         .merge(expectations::routes(&admin))
         .merge(endpoints::routes(store.clone()))
@@ -213,6 +209,20 @@ pub fn admin(admin: Admin) -> Router {
         .route_layer(from_fn_with_state(guard, guard::guard))
         .fallback(nothing_here)
         .layer(map_response(private))
+}
+
+/// What is read of the database alone.
+fn stored(store: &Store) -> Router {
+    Router::new()
+        .route("/api/v1/events/{source}/{id}", get(events::one).fallback(only_get))
+        .route("/api/v1/events/{source}/{id}/raw", get(events::raw).fallback(only_get))
+        .route(
+            "/api/v1/events/{source}/{id}/conflicts/{sha256}/raw",
+            get(events::raw_conflict).fallback(only_get),
+        )
+        .route("/api/v1/actions", get(actions::list).fallback(only_get))
+        .route("/api/v1/find", get(find::list).fallback(only_get))
+        .with_state(store.clone())
 }
 
 /// Lists, and the order, for which the settings are asked, too.

@@ -1,27 +1,19 @@
 //! The shared state of the admin listener's handlers: the store, the sources, the health, the limits of bodies.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::time::{Instant, timeout};
-
+use super::attention_count::AttentionCount;
 use super::origin::PublicOrigin;
 use super::paging::one_of;
 use crate::http::body::BodyLimits;
 use crate::http::rejections::Rejections;
-use crate::http::{Health, Problem, Sources, received_now};
+use crate::http::{Health, Problem, Sources};
 use crate::lock::Locks;
 use crate::order::Id;
 use crate::store::{Counts, Store, WaitingLimits};
 use crate::telemetry::Metrics;
 
-/// How long a count of what needs a person is shown before it is counted again.
-const COUNTED_FOR: Duration = Duration::from_secs(30);
-/// How long a page waits for a count before it shows the one before.
-const AWAITED_FOR: Duration = Duration::from_millis(25);
-/// The same while there is none before.
-const FIRST_AWAITED_FOR: Duration = Duration::from_millis(500);
 /// The largest form or body, in bytes: an id and a note, with every character escaped.
 const BODY_BYTES_MAX: usize = 32 * 1024;
 /// All of them that are being read, in bytes.
@@ -54,19 +46,7 @@ pub(super) struct AdminState {
     /// Whether people have to log in.
     pub(super) has_login: bool,
     pub(super) bodies: BodyLimits,
-    counted: Arc<Mutex<Counted>>,
-    counting: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// How much needs a person.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counted {
-    /// As it was counted last.
-    counts: Option<Counts>,
-    /// When that was; `None` when it is to be counted again.
-    at: Option<Instant>,
-    /// How often something was settled.
-    changes: u64,
+    attention: AttentionCount,
 }
 
 /// What a admin is made of.
@@ -79,11 +59,12 @@ pub(super) struct Parts {
     pub(super) metrics: Metrics,
     pub(super) limits: Vec<Limit>,
     pub(super) waiting: WaitingLimits,
+    pub(super) attention: AttentionCount,
 }
 
 impl AdminState {
     pub(super) fn new(parts: Parts, public: PublicOrigin, has_login: bool) -> Self {
-        let Parts { store, sources, rejections, health, locks, metrics, limits, waiting } = parts;
+        let Parts { store, sources, rejections, health, locks, metrics, limits, waiting, attention } = parts;
         Self {
             store,
             sources,
@@ -96,44 +77,18 @@ impl AdminState {
             public: Arc::new(public),
             has_login,
             bodies: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
-            counted: Arc::default(),
-            counting: Arc::default(),
+            attention,
         }
     }
 
-    /// How much needs a person, as it was lately; `None` if it was not counted yet. A count that takes long goes on behind the
-    /// page, which then shows the one before.
+    /// How much needs a person, as it was lately; `None` if it was not counted yet.
     pub(super) async fn needs(&self) -> Option<Counts> {
-        let last = *self.lock();
-        if last.at.is_some_and(|at| at.elapsed() < COUNTED_FOR) {
-            return last.counts;
-        }
-        let patience = if last.counts.is_some() { AWAITED_FOR } else { FIRST_AWAITED_FOR };
-        let admin = self.clone();
-        let _ = timeout(patience, tokio::spawn(async move { admin.count().await })).await;
-        self.lock().counts
-    }
-
-    /// Counts, unless that is being done.
-    async fn count(&self) {
-        let Ok(_one_at_a_time) = self.counting.try_lock() else { return };
-        let (changes, at) = (self.lock().changes, Instant::now());
-        let Ok(counts) = self.store.counts(received_now()).await else { return };
-        let mut counted = self.lock();
-        counted.counts = Some(counts);
-        // What was settled meanwhile may not be in it.
-        counted.at = (counted.changes == changes).then_some(at);
+        self.attention.shown(&self.store).await
     }
 
     /// Something was settled: the next one who looks is to see it.
     pub(super) fn count_again(&self) {
-        let mut counted = self.lock();
-        counted.at = None;
-        counted.changes += 1;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attention.count_again();
     }
 
     /// Refuses a filter by a source that is neither configured nor stored: its list would be empty, and seem true.

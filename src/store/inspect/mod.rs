@@ -97,11 +97,14 @@ impl Counts {
     }
 }
 
-/// A payment `p` with money that nobody named an order for. Its order is looked up by key: asked as a join, a planner reads all
-/// orders for some thousands of payments.
-const UNCLAIMED: &str = "
-    p.link = 'provisional' and (select o.captured > 0 or o.refunded > 0 or o.disputed > 0 from orders o
-                                 where o.order_id = p.order_id and o.source = p.source)";
+/// A payment `p` with money that nobody named an order for, where `also` holds of its order `o`. It is looked up by key, and once:
+/// asked as a join, a planner reads all orders for some thousands of payments.
+fn unclaimed_where(also: &str) -> String {
+    format!(
+        "p.link = 'provisional' and (select (o.captured > 0 or o.refunded > 0 or o.disputed > 0) and {also} from orders o
+                                      where o.order_id = p.order_id and o.source = p.source)"
+    )
+}
 const EVENT_COLUMNS: &str = concat!(
     "e.event_id, e.source, e.type as type_name, e.outcome, e.reason, e.payment_id, e.account, e.kind, e.basis, e.reference, e.amount,
     e.currency, e.order_claim, e.claim_rank, e.occurred_at, e.received_at, e.duplicates, e.read_by, e.facts_sha256,
@@ -208,7 +211,8 @@ impl Store {
     pub async fn unclaimed(&self) -> Result<Vec<(String, i64)>, StoreError> {
         let sql = || {
             sqlx::AssertSqlSafe(format!(
-                "select source, count(*) from payments p where {UNCLAIMED} group by source order by source"
+            let unclaimed = unclaimed_where("true");
+                "select source, count(*) from payments p where {unclaimed} group by source order by source"
             ))
         };
         let counts =
@@ -223,12 +227,12 @@ impl Store {
     pub async fn counts(&self, now: UnixMicros) -> Result<Counts, StoreError> {
         let sql = || {
             sqlx::AssertSqlSafe(format!(
+            let unclaimed = unclaimed_where("o.updated_at < $1");
                 "select (select count(*) from v_anomalies where acknowledged_at is null),
                         (select count(*) from v_failures where outcome = 'parked' and acknowledged_at is null),
                         (select count(*) from v_failures where outcome = 'dead' and acknowledged_at is null),
                         (select count(*) from v_failures where outcome = 'conflict' and acknowledged_at is null),
-                        (select count(*) from payments p where {UNCLAIMED}
-                            and (select o.updated_at < $1 from orders o where o.order_id = p.order_id and o.source = p.source))"
+                        (select count(*) from payments p where {unclaimed})"
             ))
         };
         let after = i64::try_from(UNCLAIMED_AFTER.as_micros()).unwrap_or(i64::MAX);

@@ -53,7 +53,7 @@ async fn read(admin: &AdminState) -> Result<Page, Problem> {
 
 fn needs_you(needs: Option<Counts>) -> Markup {
     let Some(counts) = needs else {
-        return html! { p class="note" { "It could not be counted: the database does not answer." } };
+        return html! { p class="note" { "It is being counted: look again in a moment." } };
     };
     if counts.sum() == 0 {
         return html! { p class="calm" { "Nothing needs you." } };

@@ -291,6 +291,7 @@ const NOT_ON_THE_DASHBOARD: &[&str] = &[
     "paylatch_lock_extend_total",
     "paylatch_lock_orphan_cleanup_total",
     "paylatch_quiet_after_seconds",
+    "paylatch_reconcile_last_seconds",
     "paylatch_reconciled_until_seconds",
 ];
 

@@ -50,6 +50,7 @@ fn take_source(reader: &mut Reader, name: &str) -> Option<SourceSettings> {
         cert_dir: reader.path(&at("cert_dir")),
         params: reader.open_table(&at("params")),
         accounts: reader.list(&at("accounts")),
+        ignore_accounts: reader.list(&at("ignore_accounts")),
         ledger: take_ledger(reader, &at("ledger")),
         quiet_after: reader.age(&at("quiet_after")),
         customer_claims: reader

@@ -26,6 +26,7 @@ pub(super) struct Meters {
     events: Vec<(Outcome, Counter)>,
     secrets: Vec<Counter>,
     unmapped: Counter,
+    foreign_accounts: Counter,
     unusable_orders: Counter,
 }
 
@@ -98,6 +99,7 @@ impl Meters {
             events: Outcome::ALL.iter().map(count).collect(),
             secrets: (1..=secrets).map(count_secret).collect(),
             unmapped: counter!("paylatch_unmapped_events_total", "source" => source.clone()),
+            foreign_accounts: counter!("paylatch_foreign_account_events_total", "source" => source.clone()),
             unusable_orders: counter!("paylatch_unusable_order_ids_total", "source" => source.clone()),
         };
         meters
@@ -105,7 +107,7 @@ impl Meters {
             .iter()
             .map(|(_, counter)| counter)
             .chain(&meters.secrets)
-            .chain([&meters.unmapped, &meters.unusable_orders])
+            .chain([&meters.unmapped, &meters.foreign_accounts, &meters.unusable_orders])
             .for_each(|counter| counter.increment(0));
         meters
     }
@@ -116,6 +118,9 @@ impl Meters {
         }
         if receipt.is_unmapped() {
             self.unmapped.increment(1);
+        }
+        if receipt.is_of_a_foreign_account() {
+            self.foreign_accounts.increment(1);
         }
         if receipt.names_an_unusable_order() {
             self.unusable_orders.increment(1);

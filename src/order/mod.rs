@@ -46,7 +46,8 @@ pub use link::{ASSIGNED_RANK, ASSIGNED_TYPE, Link, Standing};
 pub use money::{BadAmount, Currency, Money, display_amount, minor_units};
 pub use payment::{PaymentFold, Rank, Sums};
 pub use reasons::{
-    REFUND_NAMED_AFTER, REFUND_NOT_DONE, UNMAPPED_STATUS, UNMAPPED_TYPE, UNUSABLE_ORDER, refund_not_done,
+    FOREIGN_ACCOUNT, REFUND_NAMED_AFTER, REFUND_NOT_DONE, UNMAPPED_STATUS, UNMAPPED_TYPE, UNUSABLE_ORDER,
+    refund_not_done,
 };
 pub use reconcile::{
     BothSides, Class, Compared, Coverage, Disagreement, Disagreements, MatchedBy, ReportFinding, ReportRow,

@@ -7,6 +7,8 @@ use super::id::Id;
 pub const UNMAPPED_TYPE: &str = "unmapped type";
 /// The same of a known type with a status that no rule fits.
 pub const UNMAPPED_STATUS: &str = "unmapped status";
+/// Why an event is noted that is about an account which the source's settings do not list.
+pub const FOREIGN_ACCOUNT: &str = "of an account that is none of this source's `accounts`";
 /// Why an event is noted that tells of a refund which may still fail. Every definition says it in these words: what waits is
 /// found by them, also by an index. The refund's own reference stands behind them, where the event has one.
 pub const REFUND_NOT_DONE: &str = "the refund is not done yet";
@@ -27,6 +29,12 @@ impl Receipt {
     pub fn is_unmapped(&self) -> bool {
         let reason = self.reason.as_deref();
         self.outcome == Outcome::Noted && (reason == Some(UNMAPPED_TYPE) || reason == Some(UNMAPPED_STATUS))
+    }
+
+    /// Whether it is about an account that is none of the merchant's.
+    #[must_use]
+    pub fn is_of_a_foreign_account(&self) -> bool {
+        self.outcome == Outcome::Noted && self.reason.as_deref() == Some(FOREIGN_ACCOUNT)
     }
 
     /// Whether it names an order by something that is no id, so that its payment stands for itself.

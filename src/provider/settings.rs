@@ -30,6 +30,8 @@ pub struct SourceSettings {
     pub params: BTreeMap<String, String>,
     /// The merchant's accounts at the provider: events of others are noted. None listed: all are the merchant's.
     pub accounts: Vec<String>,
+    /// Accounts that are known to be others': their events are noted, too, and nobody is told.
+    pub ignore_accounts: Vec<String>,
     /// Sources of one ledger share their order numbers; `None` is a ledger of the source's own name.
     pub ledger: Option<Id>,
     /// Silent for longer, something is probably wrong.
@@ -64,6 +66,7 @@ impl SourceSettings {
             cert_dir: None,
             params: BTreeMap::new(),
             accounts: Vec::new(),
+            ignore_accounts: Vec::new(),
             ledger: None,
             quiet_after: None,
             customer_claims: CustomerClaims::default(),

@@ -42,6 +42,10 @@ pub const METERS: &[Meter] = &[
         "Events of a type or status that no definition decides; `paylatch events --unmapped` lists them.",
     ),
     counter(
+        "paylatch_foreign_account_events_total",
+        "Events of accounts that are none of the source's `accounts`: noted, and money that moves nothing here.",
+    ),
+    counter(
         "paylatch_unusable_order_ids_total",
         "Events whose field for the merchant's order holds no usable id; their payment stands for itself.",
     ),

@@ -74,6 +74,35 @@ async fn a_type_that_nobody_mapped_is_listed_and_fails_the_production_check_unti
 }
 
 #[tokio::test]
+async fn events_of_accounts_that_are_not_listed_fail_the_production_check_until_somebody_says_whose_they_are()
+{
+    for plan in [Plan::postgres(), Plan::sqlite()] {
+        let world = plan.set("sources.stripe.accounts", "['acct_ours']").start().await;
+        let accounts = async || {
+            let check = world.cli(&["check", "--production", "--json"]).await;
+            let parts: serde_json::Value = serde_json::from_slice(&check.stdout).unwrap();
+            parts.as_array().unwrap().iter().find(|part| part["part"] == "accounts").cloned()
+        };
+        let paid = payment("pi_1").of_order("order-1").succeeded();
+        assert_eq!(world.outcomes(&[&paid.with("account", "acct_ours".into())]).await, ["applied"]);
+        assert_eq!(accounts().await, None);
+
+        let strange = payment("pi_2").of_order("order-1").succeeded().with("account", "acct_strange".into());
+        assert_eq!(world.outcomes(&[&strange]).await, ["noted"]);
+        let found = accounts().await.unwrap();
+        assert_eq!((&found["ok"], &found["code"]), (&false.into(), &"foreign_accounts".into()), "{found}");
+        assert!(found["found"].as_str().unwrap().contains("acct_strange of stripe (1 of"), "{found}");
+        let counted = ["source=\"stripe\""];
+        assert_eq!(world.replicas[0].metric("paylatch_foreign_account_events_total", &counted).await, 1.0);
+
+        world.replicas[0].rewrite(|settings| {
+            settings.insert("sources.stripe.ignore_accounts".into(), "['acct_strange']".into());
+        });
+        assert_eq!(accounts().await, None);
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_is_configured_as_two_sources_is_warned_of() {
     for plan in [Plan::postgres(), Plan::sqlite()] {
         let second = [("provider", "'stripe'".to_owned()), ("secrets", format!("['{SECRET}']"))];

@@ -1,5 +1,6 @@
 //! `paylatch check`: whether everything is there that serving needs, and what to do if not.
 
+mod accounts;
 mod announcements;
 mod common_payments;
 mod report;
@@ -11,6 +12,7 @@ use clap::Args;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::accounts::check_accounts;
 use self::announcements::check_announcements;
 use self::common_payments::check_common;
 use self::report::Report;
@@ -62,6 +64,7 @@ pub(super) async fn run(context: &Context, check: &Check) -> Result<Exit, Failur
             check_clock_of_database(&mut report, &store).await;
             check_contents(&mut report, &store, check.production).await;
             check_types(&mut report, &store, &settings, check.production).await;
+            check_accounts(&mut report, &store, &settings, check.production).await;
             readings::advice(&store, &settings).await.into_iter().for_each(|told| report.note("types", told));
             check_silence(&mut report, &store, &settings, check.production).await;
             check_record(&mut report, &store, check.production).await;

@@ -3,7 +3,7 @@
 use super::super::definition::{Definition, ModeField, Texts};
 use super::super::fields::{Selector, Selectors, View};
 use super::super::{Mistake, Mode, SourceSettings, at};
-use crate::order::Id;
+use crate::order::{FOREIGN_ACCOUNT, Id};
 
 /// Compiled `mode` and `account`.
 #[derive(Debug, Clone)]
@@ -64,8 +64,7 @@ impl Scope {
         }
         let account = account?;
         let is_listed = self.accounts.iter().any(|own| own == account.as_str());
-        (!self.accounts.is_empty() && !is_listed)
-            .then(|| format!("of account {account}, which is none of this source's `accounts`"))
+        (!self.accounts.is_empty() && !is_listed).then(|| FOREIGN_ACCOUNT.to_owned())
     }
 }
 

@@ -28,6 +28,7 @@ mod conflicts;
 mod details;
 mod filter;
 mod find;
+mod foreign_accounts;
 pub(super) mod list;
 mod purge;
 mod recent;
@@ -210,8 +211,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn unclaimed(&self) -> Result<Vec<(String, i64)>, StoreError> {
         let sql = || {
-            sqlx::AssertSqlSafe(format!(
             let unclaimed = unclaimed_where("true");
+            sqlx::AssertSqlSafe(format!(
                 "select source, count(*) from payments p where {unclaimed} group by source order by source"
             ))
         };
@@ -226,8 +227,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn counts(&self, now: UnixMicros) -> Result<Counts, StoreError> {
         let sql = || {
-            sqlx::AssertSqlSafe(format!(
             let unclaimed = unclaimed_where("o.updated_at < $1");
+            sqlx::AssertSqlSafe(format!(
                 "select (select count(*) from v_anomalies where acknowledged_at is null),
                         (select count(*) from v_failures where outcome = 'parked' and acknowledged_at is null),
                         (select count(*) from v_failures where outcome = 'dead' and acknowledged_at is null),

@@ -6,7 +6,7 @@ use metrics::gauge;
 
 use super::seen_labels::SeenLabels;
 use crate::http::{Sources, received_now};
-use crate::order::Id;
+use crate::order::{Id, UnixMicros};
 use crate::store::Store;
 
 /// What was found once and is no more tells 0.
@@ -25,8 +25,12 @@ impl FindingGauges {
         for (source, finding, count) in self.known.with_zeros(&counts) {
             gauge!("paylatch_findings", "source" => source, "finding" => finding).set(count as f64);
         }
-        for (source, at) in store.reconciled_until().await.unwrap_or_default() {
-            gauge!("paylatch_reconciled_until_seconds", "source" => source).set(at.0 as f64 / 1_000_000.0);
+        let seconds = |at: UnixMicros| at.0 as f64 / 1_000_000.0;
+        for (source, until, last) in store.reconciled().await.unwrap_or_default() {
+            if let Some(until) = until {
+                gauge!("paylatch_reconciled_until_seconds", "source" => source.clone()).set(seconds(until));
+            }
+            gauge!("paylatch_reconcile_last_seconds", "source" => source).set(seconds(last));
         }
         for source in sources.all() {
             if counts.iter().any(|(of, ..)| of == source.name().as_str()) {

@@ -204,6 +204,10 @@ pub const METERS: &[Meter] = &[
         "The end of the latest report that a source was compared with, in Unix seconds; absent if there was none.",
     ),
     gauge(
+        "paylatch_reconcile_last_seconds",
+        "When a source was last compared with its provider's record, in Unix seconds; absent if it never was.",
+    ),
+    gauge(
         "paylatch_conflicts",
         "Bodies that came under the id of a stored event and say something else, less those acknowledged.",
     ),

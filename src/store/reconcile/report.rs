@@ -132,15 +132,15 @@ impl Store {
         within(ANSWER_MAX, end).await
     }
 
-    /// Up to when each source was compared with its provider's record, by source.
+    /// Up to when each source was compared with its provider's record, and when that was, by source.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn reconciled_until(&self) -> Result<Vec<(String, UnixMicros)>, StoreError> {
+    pub async fn reconciled(&self) -> Result<Vec<(String, Option<UnixMicros>, UnixMicros)>, StoreError> {
         const SQL: &str = "
-            select source, max(to_at) from reports where complete and to_at is not null group by source order by source";
-        let until =
+            select source, max(to_at), max(imported_at) from reports where complete group by source order by source";
+        let read =
             async { Ok(on_either!(self, STEP_MAX, pool => sqlx::query_as(SQL).fetch_all(pool).await?)) };
-        within(ANSWER_MAX, until).await
+        within(ANSWER_MAX, read).await
     }
 }

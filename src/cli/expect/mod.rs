@@ -32,7 +32,7 @@ pub(super) struct Expect {
     #[arg(long, value_name = "AMOUNT")]
     tolerance_under: Option<String>,
     /// So much may be too much, such as a tip.
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, visible_alias = "tip", value_name = "AMOUNT")]
     tolerance_over: Option<String>,
     /// Unpaid after so long, a person should look at it, such as 2d.
     #[arg(long, value_name = "AGE")]

@@ -21,6 +21,7 @@ use self::news::{Known, Message};
 use super::context::{Context, now_seconds};
 use super::failure::{Exit, Failure};
 use super::output::{Output, Tone, block, printable};
+use crate::config::parse_age;
 use crate::http::{ListenerOptions, serve};
 use crate::order::Id;
 use crate::provider::{Providers, Source, SourceSettings, Webhook};
@@ -30,6 +31,8 @@ use crate::secret::Secret;
 const SIGNED_AS: &str = "standard-webhooks";
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 64;
+/// The latest answer.
+const SLOW_MAX: Duration = Duration::from_mins(10);
 
 #[derive(Args)]
 pub(super) struct Listen {
@@ -39,12 +42,12 @@ pub(super) struct Listen {
     /// The endpoint's secret [default: a new one, which is printed].
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
-    /// Answer 503 to so many of each hundred.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=100))]
+    /// Answer 503 to so many of each hundred; or to this share of all, such as 0.2.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = percent)]
     fail: u64,
-    /// Answer so many milliseconds late.
-    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=600_000))]
-    slow: u64,
+    /// Answer so many milliseconds late; or so long, such as 2s.
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = delay)]
+    slow: Duration,
 }
 
 /// What takes the messages.
@@ -55,6 +58,28 @@ struct Receiver {
     come: AtomicU64,
     known: Mutex<Known>,
     output: Output,
+}
+
+/// `20`, or `0.2`: a number with a point is a share.
+fn percent(text: &str) -> Result<u64, &'static str> {
+    const EXPECTED: &str = "expected 0 to 100, or a share such as 0.2";
+    let of_hundred = match text.split_once('.') {
+        Some(("0", digits)) if !digits.is_empty() => {
+            format!("{digits:0<2}").get(..2).and_then(|two| two.parse().ok())
+        }
+        Some(("1", digits)) if digits.bytes().all(|digit| digit == b'0') => Some(100),
+        Some(_) => None,
+        None => text.parse().ok(),
+    };
+    of_hundred.filter(|percent| *percent <= 100).ok_or(EXPECTED)
+}
+
+/// `500` milliseconds, or `2s`; ten minutes at most.
+fn delay(text: &str) -> Result<Duration, String> {
+    let delay = text.parse().map(Duration::from_millis).or_else(|_| parse_age(text))?;
+    Some(delay)
+        .filter(|delay| *delay <= SLOW_MAX)
+        .ok_or_else(|| format!("expected {} s at most", SLOW_MAX.as_secs()))
 }
 
 /// Takes messages until it is interrupted.
@@ -75,7 +100,7 @@ pub(super) async fn run(context: &Context, listen: &Listen) -> Result<(), Failur
     let receiver = Receiver {
         source,
         fail: listen.fail,
-        slow: Duration::from_millis(listen.slow),
+        slow: listen.slow,
         come: AtomicU64::new(0),
         known: Mutex::default(),
         output: context.output,
@@ -144,5 +169,22 @@ impl Receiver {
         let time = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         let status = self.output.tone(tone, status);
         self.output.line(format_args!("{time}  {status}  {}", printable(text)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, delay, percent};
+
+    #[test]
+    fn failures_are_counted_of_a_hundred_or_as_a_share_and_delays_in_milliseconds_or_with_their_unit() {
+        let shares = [("20", 20), ("0.2", 20), ("0.05", 5), ("1", 1), ("1.0", 100), ("100", 100), ("0", 0)];
+        for (text, expected) in shares {
+            assert_eq!(percent(text), Ok(expected), "{text}");
+        }
+        assert!(["101", "1.5", "0.", "-1", "", "0.x"].iter().all(|text| percent(text).is_err()));
+        assert_eq!(delay("500"), Ok(Duration::from_millis(500)));
+        assert_eq!(delay("2s"), Ok(Duration::from_secs(2)));
+        assert!(["600001", "1h", "soon"].iter().all(|text| delay(text).is_err()));
     }
 }

@@ -2,10 +2,10 @@
 //! may listen to.
 
 use std::fs;
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::hosts::{is_this_machine, without_port};
 use super::reader::Reader;
 use super::settings::Settings;
 
@@ -120,21 +120,6 @@ fn plain_connection(url: &str) -> Option<(&str, &'static str)> {
     let authority = address.split('/').next().unwrap_or_default();
     let hosts = authority.rsplit('@').next().unwrap_or_default();
     hosts.split(',').map(without_port).find(|host| !is_this_machine(host)).map(|host| (host, way_out))
-}
-
-fn without_port(host: &str) -> &str {
-    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
-    }
-}
-
-/// By its name or address; what begins with an encoded slash is a socket in the file system.
-fn is_this_machine(host: &str) -> bool {
-    host.is_empty()
-        || host.eq_ignore_ascii_case("localhost")
-        || host.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("%2f"))
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

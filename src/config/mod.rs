@@ -11,6 +11,7 @@ mod announce;
 mod database;
 mod endpoints;
 mod exposure;
+mod hosts;
 mod http;
 mod intake;
 mod layers;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::advice::Advice;
+use super::hosts::stays_here;
 use super::layers::{Given, Layers, Origin, Value};
 use super::mistake::{Mistake, Mistakes, did_you_mean};
 
@@ -38,13 +39,26 @@ pub(super) struct Reader {
     secrets_in_files: Vec<(String, PathBuf)>,
 }
 
+/// What the settings of those endpoints begin with that are on this machine: whatever is tried out is told to no shop elsewhere.
+fn endpoints_of_this_machine(file: &BTreeMap<String, Given>) -> Vec<String> {
+    let told = file.iter().filter_map(|(name, given)| match &given.value {
+        Value::Text(url) if name.starts_with("endpoints.") && stays_here(url) => name.strip_suffix("url"),
+        _ => None,
+    });
+    told.filter(|prefix| prefix.ends_with('.')).map(str::to_owned).collect()
+}
+
 impl Reader {
     pub(super) fn new(layers: Layers) -> Self {
         let settings_file = layers.file.as_ref().map(|file| file.path.clone());
         let (mut file, mut syntax_errors) = layers.file.map(|file| file.flatten()).unwrap_or_default();
         if let Some(dev) = layers.dev {
-            let is_of_sources = |name: &str| name.starts_with("sources.") || name == "providers_dir";
-            file.retain(|name, _| dev.with_database || is_of_sources(name));
+            let told_here = endpoints_of_this_machine(&file);
+            let is_of_dev = |name: &str| {
+                let is_told = told_here.iter().any(|endpoint| name.starts_with(endpoint.as_str()));
+                name.starts_with("sources.") || name == "providers_dir" || is_told
+            };
+            file.retain(|name, _| dev.with_database || is_of_dev(name));
             let (made, errors) = dev.made.flatten();
             for (name, given) in made {
                 file.entry(name).or_insert(given);

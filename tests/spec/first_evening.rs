@@ -225,6 +225,25 @@ async fn a_receiver_for_trying_out_verifies_compares_and_fails_on_purpose() {
 }
 
 #[tokio::test]
+async fn dev_tells_the_receiver_for_trying_out_and_no_endpoint_elsewhere() {
+    let evening = Evening::begin();
+    let listen = evening.start("listen.txt", &["listen", "--port", "0"]);
+    listen.says("Ctrl-C").await;
+    let printed = listen.printed();
+    let (_, endpoint) = printed.split_once("in paylatch.toml:").unwrap();
+    let (endpoint, _) = endpoint.split_once("Ctrl-C").unwrap();
+    let elsewhere = format!("[endpoints.shop]\nurl = 'https://shop.example/'\nsecrets = ['{}']\n", secret());
+    let settings = format!("{endpoint}{elsewhere}");
+    std::fs::write(evening.directory.path().join("paylatch.toml"), settings).unwrap();
+
+    let _dev = evening.dev(&[]).await;
+    let sent = evening.run(&["send", "stripe", "payment_intent.succeeded", "--order", "ord_9"]).await;
+    assert!(sent.status.success(), "{}", text(&sent));
+    listen.says("order.paid  stripe ord_9").await;
+    assert_eq!(words(&evening.json(&["endpoints"]).await, "name"), BTreeSet::from(["listen".to_owned()]));
+}
+
+#[tokio::test]
 async fn serve_makes_the_schema_if_it_is_asked_to_and_the_api_is_described_by_a_verb() {
     let evening = Evening::begin();
     let settings = "database_url = 'sqlite://shop.db'\n[lock]\nbackend = 'local'\n[sources.stripe]\nsecrets = ['whsec_canary_of_an_evening']\n";

@@ -45,7 +45,8 @@ pub(super) struct Dev {
     /// Open the address in the browser.
     #[arg(long)]
     open: bool,
-    /// Use the database and the locks of the settings file, too, not only its sources and definitions.
+    /// Use the database and the locks of the settings file, too, and all of its endpoints: not only its sources, its definitions and
+    /// the endpoints on this machine.
     #[arg(long)]
     with_database: bool,
     #[command(flatten)]

@@ -28,10 +28,10 @@ pub(super) struct Actions {
 #[derive(Args)]
 pub(super) struct ActsBy {
     /// Who does it [default: the user of the operating system].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     by: Option<String>,
     /// Why; kept with what changes.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, global = true, value_name = "TEXT")]
     note: Option<String>,
 }
 

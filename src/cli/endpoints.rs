@@ -91,7 +91,9 @@ async fn test(context: &Context, settings: &Settings, name: &str, json: bool) ->
     let endpoint = settings.relay.endpoints.iter().find(|endpoint| endpoint.name == name);
     let endpoint = endpoint.ok_or_else(|| {
         let problem = format!("there is no [endpoints.{name}] in the settings");
-        Failure::new(Exit::Failed, "unknown_endpoint", problem)
+        Failure::new(Exit::Failed, "unknown_endpoint", problem).hint(
+            "a url and a secret make one; docs/announce.md, and `paylatch listen` prints one for trying out",
+        )
     })?;
     let (is_taken, answer) = announce::test(endpoint, now_micros()).await;
     let answer = printable(&answer);

@@ -125,7 +125,7 @@ fn the_ledger(named: Option<&str>, ledgers: &Ledgers) -> Result<Id, Failure> {
             None => "there are several ledgers".to_owned(),
         };
         Failure::new(Exit::Usage, "unknown_ledger", problem)
-            .hint(format_args!("choose one: --ledger {}", names.join(" or --ledger ")))
+            .hint(format_args!("choose one with --ledger: {}", names.join(", ")))
     })
 }
 

@@ -165,7 +165,8 @@ impl Guard {
         if self.failed_too_often(peer, now) {
             return Err(Code::TooManyFailures);
         }
-        warn!(?peer, "a wrong admin token was shown");
+        let client = peer.map_or("unknown".to_owned(), |peer| peer.to_string());
+        warn!(client, "a wrong admin token was shown");
         self.remember_failure(peer, now);
         Err(Code::TokenInvalid)
     }

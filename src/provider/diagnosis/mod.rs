@@ -207,10 +207,13 @@ impl Source {
         };
         let settings: String =
             self.signed_settings().iter().map(|setting| format!("; {setting} is signed too")).collect();
+        let secrets = match self.settings.secrets.len() {
+            1 => "the source's only secret does not make".to_owned(),
+            several => format!("none of the source's {several} secrets makes"),
+        };
         let detail = format!(
-            "none of the {} secrets makes this signature, {tried}: compare with the secret that the provider shows for \
-             this very endpoint, test and live apart{settings}",
-            self.settings.secrets.len()
+            "{secrets} this signature, {tried}: compare with the secret that the provider shows for \
+             this very endpoint, test and live apart{settings}"
         );
         (Cause::WrongSecret, detail)
     }

@@ -90,7 +90,7 @@ impl Sqlite {
                 Ok(())
             }
             Err(TryLockError::WouldBlock) => Err(StoreError::Misconfigured(format!(
-                "another process serves from {} (it holds {}); stop it, or give this one a database_url of its own",
+                "another process serves from {} (it holds {}), and of SQLite only one may: let that one do it, on its dashboard or by its API (docs: /docs there), or stop it; another server needs a database_url of its own",
                 self.path.display(),
                 name.display()
             ))),

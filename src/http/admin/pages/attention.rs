@@ -123,7 +123,7 @@ fn contradiction(open: &OpenAnomaly) -> Markup {
     html! {
         li {
             p { (parts::order(&open.source, &open.order_id)) " of " (parts::source(&open.source)) ": " b { (open.anomaly.anomaly.replace('_', " ")) } }
-            p class="hint" { code class="detail" { (parts::text(&open.anomaly.detail.to_string())) } }
+            p class="hint" { code class="detail" { (parts::text(&open.anomaly.detail.to_string())) } " in minor units" }
         }
     }
 }

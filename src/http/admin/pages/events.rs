@@ -68,7 +68,7 @@ async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
         h1 { "Events" }
         (filters(query, &names))
         p class="hint" { (listed.how) }
-        @if listed.list.rows.is_empty() { p { "No event is like this" @if listed.list.is_cut { " among those that were looked at" } "." } }
+        @if listed.list.rows.is_empty() { p { @if listed.list.is_cut { "No event is like this among those that were looked at." } @else if fields.iter().all(|(_, value)| value.is_none()) { "No event has come yet." } @else { "No event is like this." } } }
         @else { div data-live="events" { (parts::events(&listed.list.rows)) } }
         (parts::more(&listed.list, "events", &searched, "before"))
     };

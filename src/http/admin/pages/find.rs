@@ -12,7 +12,7 @@ use crate::http::Problem;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::state::AdminState;
 use crate::order::Id;
-use crate::store::Found;
+use crate::store::{Found, OF_A_KIND_MAX};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct PageQuery {
@@ -48,7 +48,7 @@ async fn read(admin: &AdminState, text: &str) -> Result<(Page, Option<String>), 
         @else if found.is_empty() {
             p { "No order, payment or event is called " code { (parts::text(text)) } " or begins so." }
             p class="hint" { "References of refunds and disputes are found on the page of their order: find it by the payment." }
-        } @else { (rows(&found)) }
+        } @else { (rows(&found)) (more(&found)) }
     };
     let also = Also {
         json: id.as_ref().map(|id| link::query("/api/v1/find", &[("q", Some(id.as_str()))])),
@@ -73,6 +73,19 @@ fn rows(found: &[Found]) -> Markup {
             } } }
         }
     }
+}
+
+/// Nobody is to take a list that was cut for all that there is.
+fn more(found: &[Found]) -> Markup {
+    let is_full =
+        |kind: &str| found.iter().filter(|found| found.kind == kind).count() >= OF_A_KIND_MAX as usize;
+    let full: Vec<&str> = [("order", "orders"), ("payment", "payments"), ("event", "events")]
+        .into_iter()
+        .filter_map(|(kind, many)| is_full(kind).then_some(many))
+        .collect();
+    html! { @if !full.is_empty() {
+        p class="hint" { "Of " (full.join(" and ")) " the first " (OF_A_KIND_MAX) " are shown; type more of the id." }
+    } }
 }
 
 /// A payment is shown on the page of its order.

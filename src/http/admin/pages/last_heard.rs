@@ -8,7 +8,7 @@ use crate::http::admin::sources::SourceState;
 pub(super) fn last_heard(state: &SourceState) -> Markup {
     html! { @match (&state.last_event_at, state.quiet_for_s) {
         (Some(at), Some(quiet)) => { (parts::time(at)) " · " (parts::duration(quiet)) " ago" }
-        _ => "nothing yet",
+        _ => "–",
     } }
 }
 

@@ -144,7 +144,7 @@ impl OrderDetails {
                 h2 { "Anomalies" }
                 ul class="anomalies" { @for found in &self.order.anomalies { li {
                     span class="word bad" { (found.anomaly.replace('_', " ")) }
-                    " " code class="detail" { (parts::text(&found.detail.to_string())) }
+                    " " code class="detail" { (parts::text(&found.detail.to_string())) } " " span class="hint" { "in minor units" }
                     @match settled(found) {
                         Some(own) => { p class="hint" { "acknowledged " (parts::time(&own.acknowledged_at)) @if let Some(note) = &own.note { ": " (parts::text(note)) } } }
                         None => { p class="hint" { "nobody has settled this" } }

@@ -70,7 +70,7 @@ async fn read(admin: &AdminState, query: &PageQuery) -> Result<Page, Problem> {
         h1 { "Orders" }
         (filters(query, &names))
         p class="hint" { @if of_kind { "By id." } @else { "Those whose events came last, the newest first; choose a kind to see all of it by id." } }
-        @if list.rows.is_empty() { p { "No order is like this" @if list.is_cut { " among those that were looked at" } "." } }
+        @if list.rows.is_empty() { p { @if list.is_cut { "No order is like this among those that were looked at." } @else if fields.iter().all(|(_, value)| value.is_none()) { "No order has come yet: the first webhook of a payment makes one." } @else { "No order is like this." } } }
         @else { div data-live="orders" { (parts::orders(&list.rows)) } }
         (parts::more(&list, "orders", &fields, "after"))
     };

@@ -102,12 +102,13 @@ fn is_unused(state: &SourceState) -> bool {
 
 fn first_steps(states: &[SourceState]) -> Markup {
     let example = states.iter().find(|state| state.source == "stripe").or(states.first());
+    let source = example.map_or("stripe", |state| &state.source);
     html! {
         h2 { "Nothing has come yet" }
         ol class="steps" {
-            li { "Send a webhook: " code class="copy" { "paylatch send " (example.map_or("stripe", |state| &state.source)) " payment_intent.succeeded" } " and see its order here." }
-            li { "Send it again: it is answered " b { "duplicate" } " and changes nothing." }
-            li { "Break its signature: " a href="rejected" { "Rejected" } " says why it was refused." }
+            li { "Send a webhook: " code class="copy" { "paylatch send " (source) " payment_intent.succeeded" } " and see its order here." }
+            li { "Send the same again, by its id: " code { "paylatch replay --source " (source) " --event EVENT_ID" } ". It is answered " b { "duplicate" } " and changes nothing." }
+            li { "Sign one with another secret: " a href="rejected" { "Rejected" } " says why it was refused." }
         }
     }
 }

@@ -78,12 +78,11 @@ pub(super) fn orders(rows: &[OrderRow]) -> Markup {
 pub(super) fn events(rows: &[PlacedEvent]) -> Markup {
     html! {
         table class="rows" {
-            thead { tr { th { "arrived" } th { "source" } th { "event" } th { "type" } th { "says" } th { "decided" } th { "order" } } }
+            thead { tr { th { "arrived" } th { "source" } th { "event" } th { "says" } th { "decided" } th { "order" } } }
             tbody { @for PlacedEvent { event: own, order_id } in rows { tr {
                 td data-label="arrived" { (time(&own.received_at)) }
                 td data-label="source" { (source(&own.source)) }
-                td data-label="event" { (event(&own.source, &own.event_id)) }
-                td data-label="type" { (text(&own.type_name)) }
+                td data-label="event" { (text(&own.type_name)) br; (event(&own.source, &own.event_id)) }
                 td data-label="says" { (says(own)) }
                 td data-label="decided" { (decided(own)) }
                 td data-label="order" { @match order_id { Some(id) => (order(&own.source, id)), None => "–" } }

@@ -13,7 +13,9 @@ use crate::http::admin::sources::read;
 use crate::http::admin::state::AdminState;
 
 pub(super) async fn page(State(admin): State<AdminState>, Extension(caller): Extension<Caller>) -> Response {
-    let page = read(&admin, &admin.source_names()).await.map(|states| {
+    let page = read(&admin, &admin.source_names()).await.map(|mut states| {
+        // Those that were heard of first: of many that are configured few may be in use.
+        states.sort_by_key(|state| state.last_event_at.is_none());
         let main = html! {
             h1 { "Sources" }
             p class="hint" { "Silent is what was not heard of for longer than its " code { "quiet_after" } " or, where that is not set, for twenty of its usual gaps and at least 15 minutes." }

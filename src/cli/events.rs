@@ -43,7 +43,7 @@ pub(super) struct Events {
     /// Events after this one.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
-    /// At most so many.
+    /// At most so many; and where few are as they should be, no more than so many (2,000 in any case) are looked at for them.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
     /// Record that a person has settled what is parked, dead or in conflict: it is not counted any more.
@@ -79,7 +79,7 @@ pub(super) async fn run(context: &Context, events: &Events) -> Result<(), Failur
     if events.types {
         return tell_types(context.output, &store, events).await;
     }
-    let rows = read(&store, events).await?;
+    let rows = read(context.output, &store, events).await?;
     match (&events.event_id, events.json) {
         (Some(id), json) => {
             let told = tell_each(context, &store, (id, rows), events).await?;
@@ -138,7 +138,7 @@ async fn tell_each(
                 return Err(Failure::new(Exit::Failed, "nothing_to_acknowledge", nothing));
             }
         }
-        rows = read(store, events).await?;
+        rows = read(context.output, store, events).await?;
     }
     let mut told = Vec::with_capacity(rows.len());
     for event in rows {
@@ -159,7 +159,7 @@ fn tell_one(output: Output, Told { event, acknowledgements }: &Told) {
     }
 }
 
-async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> {
+async fn read(output: Output, store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> {
     let filter = EventFilter {
         id: events.event_id.clone(),
         source: events.source.clone(),
@@ -170,5 +170,5 @@ async fn read(store: &Store, events: &Events) -> Result<Vec<EventRow>, Failure> 
         ..EventFilter::default()
     };
     let part = async |after, limit| store.events(&EventFilter { after, limit, ..filter.clone() }).await;
-    read_list(events.limit, events.after.clone(), part).await
+    Ok(read_list(events.limit, events.after.clone(), part).await?.told(output))
 }

@@ -3,11 +3,12 @@
 use clap::builder::PossibleValuesParser;
 
 use super::failure::{Exit, Failure};
-use super::output::{printable, table};
+use super::output::{Output, printable, table};
+use super::sign::quote;
 use crate::order::{Currency, Id, display_amount};
 use crate::store::{
-    AcknowledgementRow, AnomalyRow, EventRow, List, OrderFilter, OrderRow, ROWS_MAX, Store, StoreError,
-    TypeArrival, UnmappedType,
+    AcknowledgementRow, AnomalyRow, EventRow, LOOKED_AT_MAX, List, OrderFilter, OrderRow, ROWS_MAX, Store,
+    StoreError, TypeArrival, UnmappedType,
 };
 
 /// Only these words, which a mistake is answered with.
@@ -19,23 +20,50 @@ pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>) -> PossibleV
 pub(super) const ROWS_SHOWN: u32 = 10_000;
 
 /// Reads a list part after part, up to `limit` rows. `read` is given where a part begins and how long it may be.
+///
+/// Where few rows pass a filter, no more are looked at than may be shown, but those of a part in any case: a key of millions is not
+/// read through for a handful. That the list goes on, and from where, is said beside it.
 pub(super) async fn read_list<T>(
     limit: u32,
     mut after: Option<String>,
     mut read: impl AsyncFnMut(Option<String>, u32) -> Result<List<T>, StoreError>,
-) -> Result<Vec<T>, Failure> {
-    let mut rows = Vec::new();
+) -> Result<Listed<T>, Failure> {
+    let (mut rows, mut looked_at) = (Vec::new(), 0);
     loop {
         let left = limit.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
-        if left == 0 {
-            return Ok(rows);
-        }
         let list = read(after, left.min(ROWS_MAX)).await?;
         rows.extend(list.rows);
         after = list.after;
-        if after.is_none() {
-            return Ok(rows);
+        looked_at += if list.is_cut { LOOKED_AT_MAX } else { 0 };
+        if after.is_none() || rows.len() >= limit as usize || list.is_cut && looked_at >= limit {
+            let looked_at = list.is_cut.then_some(looked_at);
+            return Ok(Listed { rows, after, looked_at });
         }
+    }
+}
+
+/// What was read of a list.
+pub(super) struct Listed<T> {
+    pub(super) rows: Vec<T>,
+    /// Where it goes on.
+    after: Option<String>,
+    /// How many rows were looked at, if it ends for that.
+    looked_at: Option<u32>,
+}
+
+impl<T> Listed<T> {
+    /// The rows; that there are more is said beside them.
+    pub(super) fn told(self, output: Output) -> Vec<T> {
+        if let Some(after) = &self.after {
+            let after = quote(&printable(after));
+            match self.looked_at {
+                Some(rows) => output.note(format_args!(
+                    "looked at {rows} rows, and there are more: --after {after} looks on"
+                )),
+                None => output.note(format_args!("there are more: --after {after} goes on")),
+            }
+        }
+        self.rows
     }
 }
 

@@ -9,6 +9,7 @@ use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::listing::{ROWS_SHOWN, one_of, orders_table, read_list};
 use super::one_order;
+use super::output::Output;
 use super::settlement::settlements_table;
 use crate::config::{Needs, parse_age};
 use crate::order::{Settlement, Status};
@@ -45,7 +46,7 @@ pub(super) struct Orders {
     /// Orders after this one; after LEDGER/ID with --settlement.
     #[arg(long, value_name = "SOURCE/ID")]
     after: Option<String>,
-    /// At most so many.
+    /// At most so many; and where few are as they should be, no more than so many (2,000 in any case) are looked at for them.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]
     limit: u32,
     /// Record that the order's anomalies are settled: they are not counted any more while their sums stay what they are.
@@ -67,7 +68,7 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
     let settings = context.settings_or_dev(Needs { database: true, sources: false })?;
     let store = context.reached_store(&settings).await?;
     if let Some(settlement) = &orders.settlement {
-        let rows = settlements(&store, orders, settlement).await?;
+        let rows = settlements(context.output, &store, orders, settlement).await?;
         match orders.json {
             true => context.output.json(&rows),
             false => context.output.line(settlements_table(&rows)),
@@ -75,7 +76,7 @@ pub(super) async fn run(context: &Context, orders: &Orders) -> Result<(), Failur
         return Ok(());
     }
     context.filter_by_source(&settings, &store, orders.source.as_deref()).await?;
-    let rows = read(&store, orders).await?;
+    let rows = read(context.output, &store, orders).await?;
     if let Some(id) = &orders.id {
         let order = one_order::find(&store, &settings.ledgers(), id, rows).await?;
         if orders.acknowledge {
@@ -99,7 +100,7 @@ async fn acknowledgements_of(store: &Store, rows: &[OrderRow]) -> Result<Vec<Ack
     }
 }
 
-async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> {
+async fn read(output: Output, store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> {
     let filter = OrderFilter {
         id: orders.id.clone(),
         source: orders.source.clone(),
@@ -110,7 +111,7 @@ async fn read(store: &Store, orders: &Orders) -> Result<Vec<OrderRow>, Failure> 
         ..OrderFilter::default()
     };
     let part = async |after, limit| store.orders(&OrderFilter { after, limit, ..filter.clone() }).await;
-    read_list(orders.limit, orders.after.clone(), part).await
+    Ok(read_list(orders.limit, orders.after.clone(), part).await?.told(output))
 }
 
 /// What they wait for, and since before when.
@@ -123,6 +124,7 @@ fn waiting(orders: &Orders) -> Result<Option<WaitingSince>, Failure> {
 }
 
 async fn settlements(
+    output: Output,
     store: &Store,
     orders: &Orders,
     settlement: &str,
@@ -130,5 +132,5 @@ async fn settlements(
     let filter = SettlementFilter { settlement: Some(settlement.to_owned()), ..SettlementFilter::default() };
     let part =
         async |after, limit| store.settlements(&SettlementFilter { after, limit, ..filter.clone() }).await;
-    read_list(orders.limit, orders.after.clone(), part).await
+    Ok(read_list(orders.limit, orders.after.clone(), part).await?.told(output))
 }

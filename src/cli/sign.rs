@@ -100,7 +100,7 @@ fn inline(body: &[u8], path: &Path) -> Result<String, Failure> {
 }
 
 /// One word for a shell, whatever is in it.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

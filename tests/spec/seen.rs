@@ -58,6 +58,64 @@ async fn an_event_tells_how_often_it_came_and_what_became_of_it() {
 }
 
 #[tokio::test]
+async fn a_list_of_the_command_line_looks_at_no_more_rows_than_it_may_show_and_says_where_it_goes_on() {
+    for world in World::on_each_database().await {
+        let insert = "
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 2500)
+            insert into orders (order_id, source, status, authorized, reserved, captured, refunded, disputed, lost, version,
+                                first_event_at, last_event_at, updated_at)
+            select 'row-' || cast(10000 + i as text), 'stripe', case when i = 2500 then 'failed' else 'pending' end, 0, 0, 0, 0, 0, 0, i,
+                   '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z' from n";
+        world.database.execute(insert).await;
+
+        let few = ["orders", "--status", "failed", "--limit", "5", "--json"];
+        let first = world.cli(&few).await;
+        assert_eq!(json(&first), Value::Array(Vec::new()));
+        let said = String::from_utf8(first.stderr).unwrap();
+        let (_, after) = said.split_once("looked at 2000 rows, and there are more: --after '").expect(&said);
+        let after = after.split('\'').next().unwrap();
+        let rest = world.cli(&[&few[..], &["--after", after]].concat()).await;
+        assert_eq!(json(&rest)[0]["order_id"], "row-12500");
+        assert!(!String::from_utf8_lossy(&rest.stderr).contains("--after"));
+
+        let all = world.cli(&["orders", "--status", "failed", "--json"]).await;
+        assert_eq!(json(&all).as_array().unwrap().len(), 1, "as many as may be shown are looked at");
+        let cut = world.cli(&["orders", "--limit", "2"]).await;
+        assert!(String::from_utf8_lossy(&cut.stderr).contains("there are more: --after 'stripe/row-10002'"));
+        let found = world.replicas[0].admin("/find?q=row").await;
+        let found = String::from_utf8_lossy(&found.body).into_owned();
+        assert!(found.contains("Of orders the first 20 are shown"), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn orders_are_found_by_the_anomaly_that_they_have() {
+    for world in World::on_each_database().await {
+        let twice = payment("pi_1").of_order("order-1");
+        world.outcomes(&[&twice.succeeded(), &twice.refunded("re_1", 1_500)]).await;
+        world.outcomes(&[&payment("pi_2").of_order("order-2").succeeded()]).await;
+
+        for (word, expected) in [
+            ("refund_exceeds_capture", &["order-1"][..]),
+            ("order_mismatch", &[]),
+            ("true", &["order-1"]),
+            ("false", &["order-2"]),
+        ] {
+            let told = world.replicas[0].admin(&format!("/api/v1/orders?anomaly={word}")).await.json();
+            assert_eq!(ids(&told["orders"]), expected, "{word}");
+            let listed = world.cli(&["orders", &format!("--anomaly={word}"), "--json"]).await;
+            assert_eq!(ids(&json(&listed)), expected, "{word}");
+        }
+        assert_eq!(ids(&json(&world.cli(&["orders", "--anomaly", "--json"]).await)), ["order-1"]);
+        assert_eq!(world.replicas[0].admin("/api/v1/orders?anomaly=none").await.status, 400);
+    }
+}
+
+fn ids(orders: &Value) -> Vec<&str> {
+    orders.as_array().unwrap().iter().map(|order| order["order_id"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
 async fn outcomes_and_rejections_are_counted() {
     let world = World::start().await;
     let webhook = payment("pi_1").of_order("order-1").succeeded();

@@ -218,7 +218,7 @@ async fn findings(
         ..FindingFilter::default()
     };
     let part = async |after, limit| store.findings(&FindingFilter { after, limit, ..filter.clone() }).await;
-    read_list(FINDINGS_MAX, None, part).await
+    Ok(read_list(FINDINGS_MAX, None, part).await?.rows)
 }
 
 /// A file as the store knows it.

@@ -74,6 +74,7 @@ async fn a_frozen_server_costs_one_call_and_is_used_again_when_it_wakes() {
     let asked_at = std::time::Instant::now();
     assert!(matches!(locks.acquire_each(&keys(["order"])).await, Attempt::Unavailable));
     assert!(asked_at.elapsed() < TTL, "{:?}", asked_at.elapsed());
+    // How long it is frozen.
     tokio::time::sleep(TTL * 2).await;
     zookeeper.server.thaw();
     take(&locks, &keys(["probe"])).await.0.release().await;

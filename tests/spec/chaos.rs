@@ -35,6 +35,7 @@ async fn whatever_breaks_every_event_is_applied_once() {
                 }
                 1 => {
                     replicas[victim].freeze();
+                    // How long it is frozen.
                     tokio::time::sleep(std::time::Duration::from_millis(400)).await;
                     replicas[victim].thaw();
                 }

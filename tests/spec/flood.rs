@@ -44,6 +44,7 @@ async fn closed_after(replica: &Replica, first: &str, drip: &str) -> Duration {
     writer.write_all(first.as_bytes()).await.expect("an open connection");
     let dripping = async {
         while !drip.is_empty() && writer.write_all(drip.as_bytes()).await.is_ok() {
+            // The pace of a slow client.
             sleep(Duration::from_secs(1)).await;
         }
         std::future::pending::<()>().await;
@@ -64,6 +65,7 @@ async fn honest(world: &World, name: &str, end: Instant) -> Vec<Duration> {
         let asked = Instant::now();
         assert_eq!(world.send(&webhook).await.outcome(), "applied");
         latencies.push(asked.elapsed());
+        // The pace of an honest client.
         sleep(Duration::from_millis(20)).await;
     }
     latencies.sort();
@@ -106,6 +108,7 @@ async fn every_slow_shape_is_closed_in_time_while_others_are_served() {
     };
     let meanwhile = honest(&world, "meanwhile", begun + Duration::from_secs(8));
     let (closed, (resident_at, open), meanwhile) = tokio::join!(slow, watch, meanwhile);
+    // Memory that is given back later is not what was held.
     sleep(Duration::from_secs(2)).await;
     let resident_after = replica.resident_bytes();
 
@@ -186,6 +189,7 @@ async fn ten_times_more_than_can_be_stored_is_refused_early_and_memory_stays_fla
     let resident_before = replica.resident_bytes();
 
     let (answers, resident_at) = offer(replica, offered).await;
+    // Memory that is given back later is not what was held.
     sleep(Duration::from_secs(2)).await;
 
     let (accepted, refused): (Vec<_>, Vec<_>) =

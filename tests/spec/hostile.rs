@@ -97,6 +97,7 @@ async fn taken_during(world: &World, attack: impl Future<Output = ()>) -> usize 
             let webhook = payment(&format!("pi_{taken}")).succeeded();
             assert_eq!(world.send(&webhook).await.outcome(), "applied");
             taken += 1;
+            // The pace of an honest client.
             sleep(Duration::from_millis(20)).await;
         }
         taken
@@ -116,6 +117,7 @@ async fn attack(address: SocketAddr, connections: usize, request: &[u8]) {
             let _ = socket.write_all(request).await;
             let _ = socket.read(&mut [0; 1_024]).await;
         }
+        // The pace of the attack; so below.
         sleep(Duration::from_millis(10)).await;
     };
     join_all((0..connections).map(|_| one())).await;

@@ -97,13 +97,14 @@ async fn a_pooler_that_hides_a_failover_does_not_hide_what_it_lost() {
     };
     assert_eq!(outcome().await, "applied");
     assert_eq!(outcome().await, "duplicate");
+    // Once a second an event is remembered by which the next server is known to lack some.
     sleep(Duration::from_millis(1_200)).await;
 
     // The standby takes its place; the connections to the pooler stay open.
     postgres.crash();
     postgres.replace_data(&copy);
     postgres.start_again().await;
-    sleep(Duration::from_millis(2_500)).await;
+    replica.says("lacks acknowledged events").await;
     assert_eq!(outcome().await, "applied", "it was lost, and is stored again");
     let stored = "select count(*) from paylatch.events where event_id = '".to_owned() + &lost.id + "'";
     assert_eq!(Database::postgres(database).number(&stored).await, 1);
@@ -127,6 +128,7 @@ async fn migrate_waits_for_a_database_that_is_not_there_yet_and_gives_up_in_time
     let database = postgres.create_database().await;
     let (host, own_port) = (database.get_host().to_owned(), database.get_port());
     let opened = async {
+        // How long there is no database.
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let door = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         loop {

@@ -71,6 +71,7 @@ async fn a_client_that_drips_its_body_does_not_keep_the_process_alive() {
     world.replicas[0].terminate();
     let drip = async {
         while slow.write_all(b"x").await.is_ok() {
+            // The pace of a slow client.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };

@@ -146,6 +146,7 @@ async fn a_change_that_commits_late_is_not_passed_over() {
     world.outcomes(&[&payment("pi_2").of_order("order-2").succeeded()]).await;
     let meanwhile = async { application.ask(&world, 10).await };
     let commit = async {
+        // How long a foreign transaction stays open, while the application asks several times.
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         transaction.commit().await.unwrap();
     };

@@ -184,6 +184,7 @@ async fn an_endpoint_that_is_gone_is_paused_until_a_person_resumes_it() {
     world.send(&paid("order-1")).await;
     eventually("it is paused", async || (endpoint(&world).await["state"] == "paused").then_some(())).await;
     world.send(&paid("order-2")).await;
+    // Several polls of the log: nothing comes, so there is nothing to wait for.
     sleep(Duration::from_millis(500)).await;
     assert_eq!(receiver.heard().len(), 1);
 
@@ -393,6 +394,7 @@ async fn people_see_pause_test_and_forget_endpoints_and_resend_orders() {
     };
     assert_eq!(post("pause").await, 200);
     world.send(&paid("order-2")).await;
+    // Several polls of the log: nothing comes, so there is nothing to wait for.
     sleep(Duration::from_millis(500)).await;
     assert_eq!(receiver.times("order-2"), 0);
     assert_eq!(post("resume").await, 200);

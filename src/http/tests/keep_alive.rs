@@ -99,6 +99,7 @@ async fn a_client_that_goes_on_sending_after_its_answer_is_read_to_its_end_for_a
     assert_eq!(statuses(&ask(&mut socket, head.as_bytes()).await), [413]);
     for _ in 0..20 {
         socket.write_all(&vec![b'x'; BODY_BYTES_MAX]).await.expect("no reset");
+        // The pace of a client that goes on sending.
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -132,6 +132,7 @@ async fn panics() -> &'static str {
 }
 
 async fn slow() -> &'static str {
+    // How long the answer takes.
     tokio::time::sleep(Duration::from_millis(300)).await;
     "finished"
 }

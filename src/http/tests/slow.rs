@@ -21,6 +21,7 @@ async fn drip(world: &World, first: &str, drop: &str) -> String {
     writer.write_all(first.as_bytes()).await.unwrap();
     let dripping = async {
         while !drop.is_empty() && writer.write_all(drop.as_bytes()).await.is_ok() {
+            // The pace of a slow client.
             sleep(Duration::from_secs(1)).await;
         }
         std::future::pending::<()>().await;

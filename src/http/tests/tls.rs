@@ -132,6 +132,7 @@ async fn slow_handshakes_are_closed_within_ten_seconds_and_give_their_slots_back
     let drip = async {
         writer.write_all(half_hello).await.unwrap();
         while writer.write_all(b"x").await.is_ok() {
+            // The pace of a slow client.
             sleep(Duration::from_secs(1)).await;
         }
     };

@@ -72,8 +72,7 @@ impl Service {
     }
 }
 
-/// One connection. Cheap to clone: each of its requests has a clone.
-#[derive(Clone)]
+/// One connection.
 pub(super) struct Connection {
     service: Arc<Service>,
     peer: SocketAddr,
@@ -120,7 +119,7 @@ impl Connection {
             .half_close(true)
             .serve_connection(
                 TokioIo::new(Paced::new(socket, Arc::clone(&self.progress))),
-                service_fn(|request| self.clone().answer(request)),
+                service_fn(|request| self.answer(request)),
             );
         let ended = tokio::select! {
             ended = &mut connection => ended,
@@ -148,7 +147,7 @@ impl Connection {
 
     /// Runs the handler; a panic is a 500. The handler ends with its connection: what must go on when a client hangs up is
     /// in the hands of another task by then, a lane or [`apart`].
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<TrackedAnswerBody>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<TrackedAnswerBody>, Infallible> {
         let in_work = InWork::begin(&self.progress);
         let mut request = request.map(|body| Body::new(TrackedRequestBody::new(body, &self.progress)));
         let client = self.service.trusted_proxies.client(self.peer.ip(), request.headers());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection, raw_sql};
+use tokio::sync::OnceCell;
 
 use crate::store::actions::{Action, By, keep_sqlite};
 use crate::store::applied::{self, APPLIED, Applied, IS_UNRELEASED, KEEP, tampered};
@@ -45,16 +46,25 @@ pub(super) async fn migrate(
 /// Whether everything stands that this version's migrations make. What a later one made is its own to check.
 pub(super) async fn check(connection: &mut SqliteConnection) -> Result<Schema, StoreError> {
     let schema = applied::compare(MIGRATIONS, &applied(connection).await?)?;
-    let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
-    migrate(&mut fresh, None).await?;
     let found = objects(connection).await?;
-    for (name, expected) in objects(&mut fresh).await? {
-        let stands = found.get(&name).is_some_and(|object| object.is_at_least(&expected, schema));
+    for (name, expected) in expected().await? {
+        let stands = found.get(name).is_some_and(|object| object.is_at_least(expected, schema));
         if !stands {
             return Err(tampered(format_args!("{name} is missing or changed")));
         }
     }
     Ok(schema)
+}
+
+/// What the migrations make, made once: a server checks each second.
+async fn expected() -> Result<&'static HashMap<String, Object>, StoreError> {
+    static EXPECTED: OnceCell<HashMap<String, Object>> = OnceCell::const_new();
+    let make = async || {
+        let mut fresh = SqliteConnectOptions::new().in_memory(true).connect().await?;
+        migrate(&mut fresh, None).await?;
+        objects(&mut fresh).await
+    };
+    EXPECTED.get_or_try_init(make).await
 }
 
 async fn applied(connection: &mut SqliteConnection) -> Result<Vec<Applied>, StoreError> {

@@ -1,11 +1,16 @@
-"""How the rate changes with stored rows, lanes, replicas and batch sizes; each measured once, after the rounds."""
+"""How the rate changes with stored rows, bodies, lanes, replicas and batch sizes; each measured once, after the rounds."""
 
 import threading
+
+from contestants import WARMUP_S
 
 LANES = (1, 2, 3, 4)
 REPLICAS = (1, 2, 3)
 BATCH_EVENTS = (1, 4, 16, 64, 256, 1_024)
 STORED_SHARES = (100, 10, 1)
+BODY_BYTES = (1_500, 6_000, 16_000)
+# What is built before a run for each of its seconds: more than are sent of the larger ones, and signing takes its time.
+BODIES_PER_SECOND = 40_000
 
 
 def measure(comparison):
@@ -14,6 +19,7 @@ def measure(comparison):
         "by_lanes": {lanes: comparison.rate_with_lanes(lanes) for lanes in LANES},
         "by_replicas": {count: of_replicas(comparison, count) for count in REPLICAS},
         "by_batch": {events: of_batches(comparison, events) for events in BATCH_EVENTS},
+        "by_body": {size: of_bodies(comparison, size) for size in BODY_BYTES},
         "by_stored": dict(of_stored(comparison)),
     }
 
@@ -38,6 +44,11 @@ def of_replicas(comparison, count):
     finally:
         for replica in replicas:
             replica.stop()
+
+
+def of_bodies(comparison, size):
+    events = int((comparison.seconds + WARMUP_S) * BODIES_PER_SECOND)
+    return comparison.rate(comparison.paylatch("redis"), body_bytes=size, events=events)
 
 
 def of_batches(comparison, batch_events):

@@ -35,6 +35,7 @@ SPECIAL = [
 ]
 GROWTH = [
     ("by_stored", "events stored before, `local` lock", "webhooks a second"),
+    ("by_body", "bytes of a body, `redis` lock", "webhooks a second"),
     ("by_lanes", "lanes, `redis` lock", "webhooks a second"),
     ("by_replicas", "replicas on the same two cores, `redis` lock", "webhooks a second"),
     ("by_batch", "events in a ready batch, 1 connection", "events a second"),

@@ -56,6 +56,9 @@ pub(super) struct Bench {
     /// So many payments in a row belong to one order.
     #[arg(long, default_value_t = 1, value_name = "N")]
     order_reuse: u64,
+    /// Bodies of so many bytes, filled up by a cart [default: the payment alone, about 1500].
+    #[arg(long, default_value_t = 0, hide_default_value = true, value_name = "BYTES")]
+    body_bytes: usize,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,

@@ -109,7 +109,13 @@ impl Plan {
             Mix::Mixed => turns.div_ceil(2),
         };
         let events = bench.events.unwrap_or(events).clamp(1, EVENTS_MAX);
-        let deck = Deck::new(bench.mix, events, Template::new(bench.order_reuse), &target, source)?;
+        let deck = Deck::new(
+            bench.mix,
+            events,
+            Template::new(bench.order_reuse, bench.body_bytes),
+            &target,
+            source,
+        )?;
         Ok(Self { target, connections: bench.connections, rate: bench.rate, warmup, duration, deck })
     }
 }

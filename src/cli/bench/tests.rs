@@ -53,7 +53,7 @@ const NOWHERE: &str = "http://127.0.0.1:1/webhooks/stripe";
 
 #[test]
 fn bodies_are_json_of_one_length_under_ids_of_their_own_and_share_orders_as_asked() {
-    let template = Template::new(3);
+    let template = Template::new(3, 0);
     let bodies: Vec<serde_json::Value> = (0..9)
         .map(|number| {
             let mut body = Vec::new();
@@ -74,6 +74,18 @@ fn bodies_are_json_of_one_length_under_ids_of_their_own_and_share_orders_as_aske
         (distinct("/id"), distinct("/data/object/id"), distinct("/data/object/metadata/order_id")),
         (9, 9, 3)
     );
+}
+
+#[test]
+fn a_cart_fills_a_body_up_to_the_bytes_that_are_asked_for() {
+    for bytes in [2_000, 6_000, 16_000] {
+        let mut body = Vec::new();
+        Template::new(1, bytes).write(7, &mut body);
+        let payment: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let items = payment.pointer("/data/object/items").and_then(serde_json::Value::as_array).unwrap();
+        assert_eq!(body.len(), bytes);
+        assert!(items.len() > bytes / 600, "{} items in {bytes} bytes", items.len());
+    }
 }
 
 #[test]

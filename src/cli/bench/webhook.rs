@@ -1,4 +1,6 @@
-//! What is sent: a captured Stripe payment of about 1.5 KB, with ids of Stripe's shape.
+//! What is sent: a captured Stripe payment of about 1.5 KB, or of a cart that makes it larger, with ids of Stripe's shape.
+
+use std::fmt::Write;
 
 use crate::cli::context::now_seconds;
 
@@ -20,6 +22,8 @@ pub(super) struct Template {
     seed: u64,
     /// Payments of one order.
     order_reuse: u64,
+    /// What is in the cart: the same in all bodies.
+    items: String,
 }
 
 #[derive(Debug)]
@@ -30,15 +34,25 @@ enum Piece {
     Payment,
     Order,
     Suffix,
+    Items,
 }
 
 impl Template {
-    pub(super) fn new(order_reuse: u64) -> Self {
+    /// Bodies of `body_bytes`, or as long as they are without a cart.
+    pub(super) fn new(order_reuse: u64, body_bytes: usize) -> Self {
+        let bare = Self::with_items(order_reuse, String::new());
+        let mut body = Vec::new();
+        bare.write(0, &mut body);
+        Self { items: items(body_bytes.saturating_sub(body.len())), ..bare }
+    }
+
+    fn with_items(order_reuse: u64, items: String) -> Self {
         Self {
             pieces: pieces(PAYMENT),
             created: now_seconds(),
             seed: rand::random(),
             order_reuse: order_reuse.max(1),
+            items,
         }
     }
 
@@ -64,6 +78,7 @@ impl Template {
                 Piece::Event => write_id(out, b"evt_1", &second, &random),
                 Piece::Payment => write_id(out, b"pi_3", &second, &random),
                 Piece::Suffix => write_id(out, b"", &second, &random),
+                Piece::Items => out.extend_from_slice(self.items.as_bytes()),
                 Piece::Order => {
                     out.extend_from_slice(b"ord_");
                     out.extend_from_slice(&order);
@@ -71,6 +86,31 @@ impl Template {
             }
         }
     }
+}
+
+/// A member of so many bytes: a cart, whose last item has a note that fills it up. None where there is no room for one.
+fn items(bytes: usize) -> String {
+    const BEGIN: &str = r#","items":["#;
+    const LAST: &str = r#"{"note":""#;
+    const END: &str = r#""}]"#;
+    let Some(room) = bytes.checked_sub(BEGIN.len() + LAST.len() + END.len()) else { return String::new() };
+    let mut cart = String::new();
+    for number in 0_u64.. {
+        let sku = number_in_base_62::<8>(scattered(number, 0));
+        let (sku, row, seat) = (String::from_utf8_lossy(&sku), number % 40 + 1, number * 7 % 60 + 1);
+        let item = format!(
+            r#"{{"id":"il_1{ACCOUNT}{sku}","object":"item","amount":{},"currency":"eur","description":"Ticket, row {row}, seat {seat}","discountable":true,"price":"price_1{ACCOUNT}{sku}","quantity":1}},"#,
+            4_999 - row * 10
+        );
+        if cart.len() + item.len() > room {
+            break;
+        }
+        cart.push_str(&item);
+    }
+    let note = room - cart.len();
+    let mut items = String::with_capacity(bytes);
+    let _never_fails = write!(items, "{BEGIN}{cart}{LAST}{:x<note$}{END}", "");
+    items
 }
 
 fn write_id(out: &mut Vec<u8>, prefix: &[u8], second: &[u8], random: &[u8]) {
@@ -88,6 +128,7 @@ fn pieces(mut text: &'static str) -> Vec<Piece> {
             ("{payment}", Piece::Payment),
             ("{order}", Piece::Order),
             ("{suffix}", Piece::Suffix),
+            ("{items}", Piece::Items),
         ]
     };
     let mut pieces = Vec::new();

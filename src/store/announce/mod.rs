@@ -15,6 +15,7 @@ mod settled;
 mod subject;
 mod wait;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -83,10 +84,8 @@ const SETTLE_ANEW: &str = "update settlement_progress set ledgers = '', step = s
 /// Rows of the log that one statement clears.
 const CLEARED_AT_ONCE: i64 = 1_000;
 
-const POSTGRES_LOG: &str =
-    concat!(include_str!("../postgres/announcements.sql"), include_str!("told.sql"), " order by page.change");
-const SQLITE_LOG: &str =
-    concat!(include_str!("../sqlite/announcements.sql"), include_str!("told.sql"), " order by page.change");
+const POSTGRES_LOG: &str = concat!(include_str!("../postgres/announcements.sql"), include_str!("told.sql"));
+const SQLITE_LOG: &str = concat!(include_str!("../sqlite/announcements.sql"), include_str!("told.sql"));
 
 /// What changed after a position.
 #[derive(Debug, Clone, Default)]
@@ -199,14 +198,14 @@ impl Store {
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
                     let told = page.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
-                    Ok(extent.page(position, told))
+                    Ok(extent.page(position, latest(told)))
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
                     let extent = Extent::of_sqlite(&mut transaction).await?;
                     let page = sqlx::query_as(SQLITE_LOG).bind(position).bind(i64::from(limit));
                     let told = page.fetch_all(&mut *transaction).await?;
-                    Ok(extent.page(position, told))
+                    Ok(extent.page(position, latest(told)))
                 }
             }
         };
@@ -261,6 +260,16 @@ impl Store {
 fn announced(kind: ActionKind, before: Value, after: Value) -> Action {
     let (before, after) = (Some(before), Some(after));
     Action { kind, source: None, target: "announcements".to_owned(), before, after }
+}
+
+/// Each order and each settlement once, at its last place, in the order of the log.
+fn latest(mut told: Vec<Announcement>) -> Vec<Announcement> {
+    told.sort_by_key(Announcement::position);
+    let mut later = HashSet::with_capacity(told.len());
+    let is_last: Vec<bool> = told.iter().rev().map(|one| later.insert(one.data.about())).collect();
+    let mut is_last = is_last.into_iter().rev();
+    told.retain(|_| is_last.next().unwrap_or_default());
+    told
 }
 
 /// The last position up to which everything is visible, if no save that has drawn an earlier number holds it up. To be read by

@@ -1,6 +1,9 @@
 //! What an endpoint is to be told next: what the log has, orders whose wait is over, and, while all orders are told again, the
 //! next of those.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use serde_json::json;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, SqliteConnection, Type};
 
@@ -146,7 +149,7 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
     let page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX)).bind(ask.name).bind(ask.now);
     let page = page.bind(i64::from(ask.others_max)).bind(ids).bind(sources).bind(ledgers);
     let to_tell = page.fetch_all(transaction.statements()).await?;
-    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, to_tell, &again) }))
+    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, once(to_tell), &again) }))
 }
 
 async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
@@ -169,7 +172,25 @@ async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<O
     let page = page.bind(i64::from(ask.entries_max)).bind(ask.name).bind(ask.now);
     let page = wanted.iter().fold(page.bind(i64::from(ask.others_max)), |page, column| page.bind(column));
     let to_tell = page.fetch_all(&mut *connection).await?;
-    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, to_tell, &again) }))
+    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, once(to_tell), &again) }))
+}
+
+/// Each order and each settlement once: those that are not from the log, then those of the log at their last places.
+fn once(mut rows: Vec<ToTell>) -> Vec<ToTell> {
+    rows.sort_by_key(|row| row.position);
+    let mut places: HashMap<Subject, usize> = HashMap::with_capacity(rows.len());
+    let mut once: Vec<ToTell> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match places.entry(row.subject.clone()) {
+            Entry::Occupied(place) => once[*place.get()].and_later(row),
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(row);
+            }
+        }
+    }
+    once.sort_by_key(|row| row.position);
+    once
 }
 
 /// An order's id, its source or its ledger, and whether it is among those that are told again.
@@ -199,6 +220,18 @@ fn go_on(resync: &Resync, again: &[Again], others_max: u32) -> Option<Resync> {
         }
         None if resync.is_at_settlements => None,
         None => Some(Resync { is_at_settlements: true, since: resync.since, ..Resync::default() }),
+    }
+}
+
+impl ToTell {
+    /// The same has a later place in the log: told as it is there, of a change that is as old as the first one.
+    fn and_later(&mut self, later: Self) {
+        let changed_at = [self.changed_at, later.changed_at].into_iter().flatten().min();
+        let was_due = self.waiting.as_ref().is_some_and(|waiting| waiting.is_due);
+        *self = Self { changed_at, ..later };
+        if let Some(waiting) = &mut self.waiting {
+            waiting.is_due |= was_due;
+        }
     }
 }
 
@@ -237,10 +270,7 @@ where
 {
     fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
         let announcement = Announcement::from_row(row)?;
-        let text = |column| row.try_get::<Option<String>, _>(column);
-        let (source, ledger) = (text("source")?, text("ledger")?);
-        let subject =
-            Subject::read(&row.try_get::<String, _>("order_id")?, source.as_deref(), ledger.as_deref());
+        let subject = announcement.data.subject();
         let reason: Option<String> = row.try_get("reason")?;
         let waiting = reason.map(|reason| {
             Ok::<_, sqlx::Error>(Waiting {

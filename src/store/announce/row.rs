@@ -5,7 +5,8 @@ use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
 use super::settled::AnnouncedSettlement;
-use crate::order::UnixMicros;
+use super::subject::Subject;
+use crate::order::{BadId, UnixMicros};
 use crate::store::inspect::AnomalyRow;
 use crate::store::inspect::rows::{json, time};
 
@@ -98,6 +99,21 @@ impl Announced {
         format!("{what}.{}", state.as_deref().unwrap_or("gone"))
     }
 
+    pub(super) fn subject(&self) -> Result<Subject, BadId> {
+        match self {
+            Self::Order(order) => Subject::read(&order.order, Some(&order.source), None),
+            Self::Settlement(settlement) => Subject::read(&settlement.order, None, Some(&settlement.ledger)),
+        }
+    }
+
+    /// What is told of: whether it is a settlement, the source or the ledger, and the order.
+    pub(super) fn about(&self) -> (bool, &str, &str) {
+        match self {
+            Self::Order(order) => (false, &order.source, &order.order),
+            Self::Settlement(settlement) => (true, &settlement.ledger, &settlement.order),
+        }
+    }
+
     /// By which who is told drops what is not newer.
     #[must_use]
     pub fn epoch_and_version(&self) -> (i64, i64) {
@@ -112,6 +128,16 @@ impl Announced {
     pub fn is_provisional(&self) -> bool {
         matches!(self, Self::Order(order) if order.provisional)
     }
+}
+
+/// Most have none, and then nothing is sent that says so.
+pub(super) fn anomalies<'r, R>(row: &'r R) -> Result<Vec<AnomalyRow>, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.try_get::<Option<String>, _>("anomalies")?.map_or(Ok(Vec::new()), |text| json(&text))
 }
 
 impl<'r, R> FromRow<'r, R> for Announcement
@@ -161,7 +187,7 @@ where
             disputed: row.try_get("disputed")?,
             lost: row.try_get("lost")?,
             anomaly: row.try_get("anomaly")?,
-            anomalies: json(&row.try_get::<String, _>("anomalies")?)?,
+            anomalies: anomalies(row)?,
             first_event_at: of_row("first_event_at")?,
             last_event_at: of_row("last_event_at")?,
             provisional: row.try_get("provisional")?,

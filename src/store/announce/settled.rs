@@ -4,9 +4,9 @@ use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
+use super::row::anomalies;
 use crate::order::UnixMicros;
 use crate::store::inspect::AnomalyRow;
-use crate::store::inspect::rows::json;
 use crate::store::timestamp::rfc3339;
 
 /// A settlement as it is told: its row at the moment of reading. Amounts are minor units of the expected currency.
@@ -70,7 +70,7 @@ where
             lost: row.try_get("lost")?,
             held: row.try_get("held")?,
             due: row.try_get("due")?,
-            anomalies: json(&row.try_get::<String, _>("anomalies")?)?,
+            anomalies: anomalies(row)?,
             unpaid_at: unpaid_at.and_then(|at| rfc3339(at).ok()),
         })
     }

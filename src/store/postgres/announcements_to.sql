@@ -5,12 +5,10 @@ with due as (
      where endpoint = $4 and given_up_at is null and due_at <= $5
      order by due_at limit $6
 ), page as (
-    select max(change) as change, order_id, source, ledger, max(version) as version, min(changed_at) as changed_at, bool_or(is_due) as is_due
-      from (select entry_position as change, order_id, source, ledger, version, changed_at, false as is_due
-              from announcements_entries($1, $2, $3, true)
-            union all
-            select 0, order_id, nullif(source, ''), nullif(ledger, ''), version, first_at, true from due
-            union all
-            select 0, id, nullif(of, ''), nullif(by, ''), 0, null, false from unnest($7::text[], $8::text[], $9::text[]) again (id, of, by)) found
-     group by order_id, source, ledger
+    select entry_position as change, order_id, source, ledger, version, changed_at, false as is_due
+      from announcements_entries($1, $2, $3, true)
+    union all
+    select 0, order_id, nullif(source, ''), nullif(ledger, ''), version, first_at, true from due
+    union all
+    select 0, id, nullif(of, ''), nullif(by, ''), 0, null, false from unnest($7::text[], $8::text[], $9::text[]) again (id, of, by)
 )

@@ -25,8 +25,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub(in crate::store) struct Transactions {
     options: PgConnectOptions,
-    /// What sets the schema up, if there is one of ours.
-    search_path: Arc<str>,
+    /// What sets each of them up: the schema, if there is one of ours, and how questions are planned.
+    setup: Arc<str>,
     idle: Arc<Mutex<Vec<PgConnection>>>,
     epochs: Epochs,
     at_once: Arc<Semaphore>,
@@ -46,9 +46,9 @@ struct UnderWay {
 }
 
 impl Transactions {
-    pub(super) fn new(options: PgConnectOptions, search_path: &str, epochs: &Epochs, at_once: usize) -> Self {
+    pub(super) fn new(options: PgConnectOptions, setup: &str, epochs: &Epochs, at_once: usize) -> Self {
         let (epochs, at_once) = (epochs.clone(), Arc::new(Semaphore::new(at_once)));
-        Self { options, search_path: search_path.into(), idle: Arc::default(), epochs, at_once }
+        Self { options, setup: setup.into(), idle: Arc::default(), epochs, at_once }
     }
 
     /// Begins one, in which no statement may take longer than `limit`.
@@ -72,7 +72,7 @@ impl Transactions {
             "{begin}; {} set local jit to off; set local statement_timeout to {limit}; set local lock_timeout to {limit}; \
              set local idle_in_transaction_session_timeout to {limit}; set local timezone to 'UTC'; \
              select pg_backend_pid()",
-            self.search_path
+            self.setup
         );
         // An idle connection may have died without a word: a new one tells why.
         while let Some(idle) = self.take_idle() {

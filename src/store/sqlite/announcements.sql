@@ -12,6 +12,5 @@ with change as (
      where ids.key = ofs.key and ids.key = versions.key and c.change * 256 + ids.key > ?1
      order by 1 limit ?2
 ), page as (
-    select max(position) as change, order_id, source, ledger, max(version) as version, min(at) as changed_at, false as is_due
-      from entry group by order_id, source, ledger
+    select position as change, order_id, source, ledger, version, at as changed_at, false as is_due from entry
 )

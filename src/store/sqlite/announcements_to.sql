@@ -17,13 +17,11 @@ with change as (
      where endpoint = ?4 and given_up_at is null and due_at <= ?5
      order by due_at limit ?6
 ), page as (
-    select max(change) as change, order_id, source, ledger, max(version) as version, min(changed_at) as changed_at, max(is_due) as is_due
-      from (select position as change, order_id, source, ledger, version, at as changed_at, false as is_due from entry
-            union all
-            select 0, order_id, nullif(source, ''), nullif(ledger, ''), version, first_at, true from due
-            union all
-            select 0, ids.value, nullif(sources.value, ''), nullif(ledgers.value, ''), 0, null, false
-              from json_each(?7) ids join json_each(?8) sources on sources.key = ids.key
-                                     join json_each(?9) ledgers on ledgers.key = ids.key) found
-     group by order_id, source, ledger
+    select position as change, order_id, source, ledger, version, at as changed_at, false as is_due from entry
+    union all
+    select 0, order_id, nullif(source, ''), nullif(ledger, ''), version, first_at, true from due
+    union all
+    select 0, ids.value, nullif(sources.value, ''), nullif(ledgers.value, ''), 0, null, false
+      from json_each(?7) ids join json_each(?8) sources on sources.key = ids.key
+                             join json_each(?9) ledgers on ledgers.key = ids.key
 )

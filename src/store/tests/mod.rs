@@ -58,8 +58,10 @@ use replacement::{
     what_the_database_refuses_stays_as_it_was,
 };
 use telling::{
-    an_order_counts_as_told_only_where_the_log_says_so,
+    a_page_has_each_order_once_at_its_last_place, an_order_counts_as_told_only_where_the_log_says_so,
     what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements,
+    what_waits_keeps_its_newest_version_and_waits_until_that_is_told,
+    who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing,
 };
 use waiting::{
     a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment,
@@ -123,6 +125,9 @@ over_both! {
     money_that_waits_is_listed_without_reading_all_orders;
     each_type_tells_when_it_was_last_heard_of;
     an_order_counts_as_told_only_where_the_log_says_so;
+    a_page_has_each_order_once_at_its_last_place;
+    what_waits_keeps_its_newest_version_and_waits_until_that_is_told;
+    who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing;
     what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements;
 }
 

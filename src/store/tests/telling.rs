@@ -1,12 +1,12 @@
 //! What is known of who was told.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, query_scalar};
 
-use super::world::{On, World, deliver, fact, id};
+use super::world::{Hand, On, World, deliver, fact, id};
 use crate::order::{Key, Kind};
-use crate::store::{Announced, Announcement, Told};
+use crate::store::{Announced, Announcement, Ask, Note, Subject, Told, Wait, WaitReason};
 
 async fn told(world: &World, order: &str) -> Told {
     let key = Key { id: id(order), source: id("shop") };
@@ -53,6 +53,105 @@ pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
     assert_eq!((told(&world, "order1").await.state, told(&world, "order2").await.state), ("told", "behind"));
     cursor_at(&world, second).await;
     assert_eq!(told(&world, "order2").await.state, "told");
+}
+
+/// A process that was frozen, and wakes when another has taken over.
+pub(super) async fn who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing(on: On) {
+    let world = World::new(on).await;
+    world.store.note_changes(true, None).await.unwrap();
+    let lease = Duration::from_millis(1);
+    let before = world.store.own_endpoint("shop", "one", lease).await.unwrap().unwrap();
+    let event = fact("e1", "pay", Kind::Captured, 1, Some(("order", 0)));
+    deliver(&mut world.store.session(), &[&event]).await;
+    tokio::time::sleep(2 * lease).await;
+    let owned = world.store.own_endpoint("shop", "another", Duration::from_secs(10)).await.unwrap().unwrap();
+
+    assert!(world.store.page_to_tell(&ask(before.term, owned.cursor, 10)).await.unwrap().is_none());
+    assert_eq!(
+        world.store.page_to_tell(&ask(owned.term, owned.cursor, 10)).await.unwrap().unwrap().to_tell.len(),
+        1
+    );
+
+    let row = "select cursor * 1000 + (select count(*) from announcement_waits) from endpoints";
+    let unchanged = world.number(row).await;
+    let note = Note { cursor: 9_999, epoch: 1, state: "closed", waits: vec![wait(1)], ..Note::default() };
+    let now = crate::http::received_now();
+    assert!(!world.store.note_told("shop", before.term, &note, now).await.unwrap());
+    assert_eq!(world.number(row).await, unchanged);
+    assert!(world.store.note_told("shop", owned.term, &note, now).await.unwrap());
+    assert_eq!(world.number(row).await, 9_999_001);
+}
+
+fn wait(version: i64) -> Wait {
+    let now = crate::http::received_now();
+    Wait {
+        subject: Subject::Order(Key { id: id("order"), source: id("shop") }),
+        reason: WaitReason::Refused,
+        version,
+        attempts: 1,
+        due_at: now,
+        first_at: now,
+        status: Some(500),
+        error: None,
+        given_up_at: None,
+    }
+}
+
+/// Answers come in any order: an older version neither takes a newer one's place nor ends its wait.
+pub(super) async fn what_waits_keeps_its_newest_version_and_waits_until_that_is_told(on: On) {
+    let world = World::new(on).await;
+    let term = world.store.own_endpoint("shop", "one", Duration::from_secs(10)).await.unwrap().unwrap().term;
+    let subject = || wait(0).subject;
+    let version = "select coalesce(max(version), 0) from announcement_waits";
+    for (waits, raised, told, left) in [
+        (Some(5), None, None, 5),
+        (Some(4), None, None, 5),
+        (None, Some(7), None, 7),
+        (None, Some(6), None, 7),
+        (None, None, Some(6), 7),
+        (None, None, Some(7), 0),
+        (None, Some(8), None, 0),
+    ] {
+        let of = |version: Option<i64>| version.map(|version| (subject(), version)).into_iter().collect();
+        let note = Note {
+            epoch: 1,
+            state: "closed",
+            waits: waits.map(wait).into_iter().collect(),
+            raised: of(raised),
+            told: of(told),
+            ..Note::default()
+        };
+        let now = crate::http::received_now();
+        assert!(world.store.note_told("shop", term, &note, now).await.unwrap());
+        assert_eq!(world.number(version).await, left, "{waits:?} {raised:?} {told:?}");
+    }
+}
+
+/// What changed often is told once, in the place of its last change, and as old as its first.
+pub(super) async fn a_page_has_each_order_once_at_its_last_place(on: On) {
+    let world = World::new(on).await;
+    world.store.note_changes(true, None).await.unwrap();
+    let owned = world.store.own_endpoint("shop", "one", Duration::from_secs(10)).await.unwrap().unwrap();
+    let orders = ["a", "b", "a", "c", "b", "a"];
+    for (number, order) in orders.iter().enumerate() {
+        let event = fact(&format!("e{number}"), &format!("p-{order}"), Kind::Captured, 1, Some((order, 0)));
+        deliver(&mut world.store.session(), &[&event]).await;
+    }
+    let names = |subjects: Vec<Subject>| -> Vec<String> {
+        subjects.iter().map(|subject| subject.order().as_str().to_owned()).collect()
+    };
+    let page = world.store.page_to_tell(&ask(owned.term, owned.cursor, 10)).await.unwrap().unwrap();
+    let changed_at: Vec<_> = page.to_tell.iter().map(|one| one.changed_at).collect();
+    assert!(changed_at[2] < changed_at[0], "{changed_at:?}: a was the first to change");
+    assert_eq!(names(page.to_tell.into_iter().map(|one| one.subject).collect()), ["c", "b", "a"]);
+
+    let told = world.store.announcements(0, 10).await.unwrap();
+    let order = |one: &Announcement| match &one.data {
+        Announced::Order(order) => order.order.clone(),
+        Announced::Settlement(_) => String::new(),
+    };
+    assert_eq!(told.told.iter().map(order).collect::<Vec<_>>(), ["c", "b", "a"]);
+    assert!(told.at_end);
 }
 
 pub(super) async fn what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements(on: On) {
@@ -105,4 +204,50 @@ async fn a_page_reads_no_more_of_a_long_log_than_it_tells() {
         assert_eq!(told, 100, "{page}");
         assert!(read < 300, "{page} read {read} rows");
     }
+}
+
+/// Tables that were small when the planner last looked at them, or have grown too large for its other ways.
+#[tokio::test]
+async fn a_page_looks_up_what_it_tells_and_reads_no_table_as_a_whole() {
+    const GROWN: &str = "
+        insert into orders (order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost, version,
+                            first_event_at, last_event_at)
+        select 'o' || n, 'shop', 'paid', 'USD', 0, 0, 1, 0, 0, 0, n, now(), now() from generate_series(1, 5000) n;
+        insert into settlements (order_id, ledger) select 'o' || n, 'shop' from generate_series(1, 5000) n;
+        insert into payments (payment_id, source, order_id, link)
+        select 'o' || n, 'shop', 'o' || n, 'provisional' from generate_series(1, 5000) n;
+        insert into order_changes (gone, order_ids, sources, versions)
+        select false, array['o' || n], array['shop'], array[n] from generate_series(1, 5000) n;
+        insert into settlement_changes (order_ids, ledgers, versions)
+        select array['o' || n], array['shop'], array[n] from generate_series(1, 5000) n;";
+    const READ: &str = "
+        select coalesce(sum(seq_tup_read), 0)::int8 + (select coalesce(sum(idx_tup_read), 0)::int8 from pg_stat_user_indexes
+                                                        where relname in ('orders', 'settlements', 'payments'))
+          from pg_stat_user_tables where relname in ('orders', 'settlements', 'payments')";
+    let World { store, url, hand, .. } = World::new(On::Postgres).await;
+    let Hand::Postgres(pool) = &hand else { panic!("Postgres") };
+    sqlx::raw_sql("analyze orders, settlements, payments").execute(pool).await.unwrap();
+    sqlx::raw_sql(GROWN).execute(pool).await.unwrap();
+    let term = store.own_endpoint("shop", "one", Duration::from_secs(10)).await.unwrap().unwrap().term;
+    assert_eq!(store.announcements(0, 1_000).await.unwrap().told.len(), 1_000);
+    let page = store.page_to_tell(&ask(term, 0, 1_000)).await.unwrap().unwrap();
+    assert_eq!(page.to_tell.len(), 1_000);
+    assert!(page.to_tell.iter().all(|one| one.announcement.data.is_provisional()));
+
+    // Sessions tell what they read when they end.
+    drop((store, hand));
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut read: i64 = 0;
+    while read < 4_000 {
+        assert!(Instant::now() < deadline, "the sessions' figures never came: {read}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        read = query_scalar(READ).fetch_one(&mut other).await.unwrap();
+    }
+    assert!(read < 8_000, "{read} rows read for two pages of 1000");
+}
+
+fn ask(term: i64, cursor: i64, entries_max: u32) -> Ask<'static> {
+    let now = crate::http::received_now();
+    Ask { name: "shop", term, cursor, entries_max, others_max: 10, resync: None, now }
 }

@@ -1,6 +1,7 @@
 //! How moments travel: Postgres' `timestamptz` in binary, SQLite's RFC 3339 text in UTC with microseconds.
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimePrinter;
 use sqlx::encode::{Encode, IsNull};
 use sqlx::error::BoxDynError;
 use sqlx::postgres::types::Oid;
@@ -23,7 +24,8 @@ fn checked(at: UnixMicros) -> Result<i64, BoxDynError> {
 
 /// `2026-01-31T12:00:00.000000Z`: always 27 characters, so that texts sort by time.
 pub(super) fn rfc3339(at: UnixMicros) -> Result<String, jiff::Error> {
-    Ok(Timestamp::from_microsecond(at.0)?.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
+    const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+    Ok(PRINTER.timestamp_to_string(&Timestamp::from_microsecond(at.0)?))
 }
 
 impl Type<Postgres> for UnixMicros {

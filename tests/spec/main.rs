@@ -30,6 +30,7 @@ mod seen;
 mod settled;
 mod told;
 mod told_endpoints;
+mod told_faults;
 mod told_settlements;
 mod told_stream;
 #[cfg(feature = "tls")]

@@ -15,13 +15,13 @@ use crate::webhooks::{Webhook, payment};
 use crate::world::{Plan, World};
 
 /// A world that tells an endpoint `shop`.
-fn telling(plan: Plan, receiver: &Receiver) -> Plan {
+pub fn telling(plan: Plan, receiver: &Receiver) -> Plan {
     plan.set("endpoints.shop.url", &format!("'{}'", receiver.url()))
         .set("endpoints.shop.secrets", &format!("['{SECRET}']"))
         .set("announce.lease_s", "2")
 }
 
-fn paid(order: &str) -> Webhook {
+pub fn paid(order: &str) -> Webhook {
     payment(&format!("pi_of_{order}")).of_order(order).succeeded()
 }
 
@@ -30,11 +30,11 @@ fn takes_all_but(order: &'static str, status: u16) -> impl Fn(&Value) -> Reply +
     move |told| Reply::status(if told["data"]["order"] == order { status } else { 200 })
 }
 
-async fn waits(world: &World) -> Vec<Value> {
+pub async fn waits(world: &World) -> Vec<Value> {
     world.database.rows("select * from announcement_waits order by order_id").await
 }
 
-async fn endpoint(world: &World) -> Value {
+pub async fn endpoint(world: &World) -> Value {
     world.database.rows("select * from endpoints").await.remove(0)
 }
 

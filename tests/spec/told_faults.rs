@@ -1,0 +1,269 @@
+//! Told by webhooks, whatever goes wrong: with one order, one endpoint, the log, the process or the database.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::load::{nothing_acknowledged_is_lost, under_load};
+use crate::receiver::{Receiver, Reply, SECRET};
+use crate::servers::eventually;
+use crate::told_endpoints::{endpoint, paid, telling, waits};
+use crate::webhooks::payment;
+use crate::world::{Plan, World};
+
+/// Changes while an endpoint is away, and how much memory more or less of them may make a difference of.
+const CHANGES_WHILE_AWAY: i64 = 20_000;
+const MEMORY_OF_A_PAGE: u64 = 4 << 20;
+
+/// Waits until the endpoint's cursor has come to the end of the log.
+async fn all_is_noted(world: &World) {
+    let last = world.database.number("select max(change) from order_changes").await;
+    eventually("its cursor is at the end", async || {
+        (endpoint(world).await["cursor"].as_i64()? >= last * 256).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_is_told_again_only_when_its_answer_has_come_and_then_as_it_is() {
+    const ANSWERS_AFTER: Duration = Duration::from_secs(3);
+    let receiver = Receiver::start().await;
+    receiver.answers(|told| {
+        let is_slow = told["data"]["order"] == "slow";
+        Reply::status(200).after(if is_slow { ANSWERS_AFTER } else { Duration::ZERO })
+    });
+    let world = telling(Plan::postgres(), &receiver).set("endpoints.shop.timeout_ms", "4000").start().await;
+    world.send(&paid("slow")).await;
+    receiver.hears_of("slow", 1).await;
+    world.send(&payment("pi_of_slow").of_order("slow").refunded("re_1", 300)).await;
+    // Others go on meanwhile, behind it in the log.
+    for number in 0..5 {
+        world.send(&paid(&format!("order-{number}"))).await;
+        receiver.hears_of(&format!("order-{number}"), 1).await;
+    }
+    receiver.hears_of("slow", 2).await;
+
+    let heard = receiver.heard();
+    let of_slow: Vec<_> =
+        heard.iter().filter(|heard| heard.announcements()[0]["data"]["order"] == "slow").collect();
+    assert!(
+        of_slow[1].at - of_slow[0].at >= ANSWERS_AFTER,
+        "two at once: {:?}",
+        of_slow[1].at - of_slow[0].at
+    );
+    assert_eq!(of_slow[1].announcements()[0]["data"]["refunded"], 300);
+    eventually("nothing waits", async || waits(&world).await.is_empty().then_some(())).await;
+    receiver.believes_what_is_true(&world).await;
+}
+
+#[tokio::test]
+async fn what_failed_is_told_again_as_it_is_then_and_not_as_it_was() {
+    for plan in [Plan::postgres(), Plan::sqlite()] {
+        let receiver = Receiver::start().await;
+        receiver.answers(|_| Reply::status(503));
+        let world = telling(plan, &receiver).start().await;
+        world.send(&paid("order-1")).await;
+        receiver.hears_of("order-1", 2).await;
+        world.send(&payment("pi_of_order-1").of_order("order-1").refunded("re_1", 300)).await;
+        receiver.answers(|_| Reply::status(200));
+
+        receiver.believes_what_is_true(&world).await;
+        let taken: Vec<Value> = receiver
+            .heard()
+            .iter()
+            .filter(|heard| heard.status == 200)
+            .map(|heard| heard.announcements()[0]["data"]["refunded"].clone())
+            .collect();
+        assert_eq!(taken, [300], "once, with the refund");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_away_holds_up_no_other() {
+    let (receiver, away) = (Receiver::start().await, Receiver::away());
+    let plan = telling(Plan::postgres(), &receiver)
+        .set("endpoints.other.url", &format!("'{}'", away.url()))
+        .set("endpoints.other.secrets", &format!("['{SECRET}']"));
+    let world = plan.start().await;
+    for number in 0..30 {
+        world.send(&paid(&format!("order-{number}"))).await;
+        receiver.hears_of(&format!("order-{number}"), 1).await;
+    }
+    let states = "select name, state, failures from endpoints order by name";
+    eventually("the other one is left alone", async || {
+        let rows = world.database.rows(states).await;
+        (rows[0]["name"] == "other" && rows[0]["state"] == "open").then_some(())
+    })
+    .await;
+    let rows = world.database.rows(states).await;
+    assert_eq!((&rows[1]["state"], &rows[1]["failures"]), (&"closed".into(), &0.into()));
+    receiver.believes_what_is_true(&world).await;
+}
+
+/// What an endpoint that was away is told depends on how the orders are, and not on how often they changed.
+#[tokio::test]
+async fn an_endpoint_that_is_away_while_much_changes_costs_no_row_and_no_memory() {
+    let receiver = Receiver::away();
+    let world = telling(Plan::postgres(), &receiver).start().await;
+    let is_tried_in_vain = async || {
+        assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+        eventually("it is left alone", async || (endpoint(&world).await["state"] == "open").then_some(()))
+            .await;
+    };
+    let order = async |from: i64, to: i64| {
+        let orders = format!(
+            "insert into orders (order_id, source, status, currency, authorized, reserved, captured, refunded, disputed, lost,
+                                 version, first_event_at, last_event_at)
+             select 'o' || n, 'stripe', 'paid', 'USD', 0, 0, 1000, 0, 0, 0, nextval('order_version'), now(), now()
+               from generate_series({from}, {to}) n"
+        );
+        world.database.execute(&orders).await;
+    };
+    // More than a page: from then on nothing is larger.
+    order(1, 1_000).await;
+    for _ in 0..3 {
+        is_tried_in_vain().await;
+    }
+    let before = world.replicas[0].resident_bytes();
+
+    order(1_001, CHANGES_WHILE_AWAY / 2).await;
+    world.database.execute("update orders set version = nextval('order_version')").await;
+    for _ in 0..3 {
+        is_tried_in_vain().await;
+    }
+    let logged = world.database.number("select sum(cardinality(order_ids))::int8 from order_changes").await;
+    assert!(logged >= CHANGES_WHILE_AWAY, "{logged}");
+    assert_eq!(waits(&world).await, Vec::<Value>::new());
+    let grown = world.replicas[0].resident_bytes().saturating_sub(before);
+    assert!(grown < MEMORY_OF_A_PAGE, "{grown} bytes more");
+
+    receiver.comes_back().await;
+    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    receiver.believes_what_is_true(&world).await;
+    let taken = receiver.heard().iter().filter(|heard| heard.status == 204).count();
+    let orders = usize::try_from(world.count("orders").await).unwrap();
+    assert!(taken < orders + 100, "{taken} of {orders}: what changed twice is told once");
+}
+
+#[tokio::test]
+async fn an_endpoint_whose_changes_were_cleared_away_is_told_of_all_orders() {
+    for plan in [Plan::postgres(), Plan::sqlite()] {
+        let receiver = Receiver::start().await;
+        let world = telling(plan, &receiver).set("announce.page_orders", "10").start().await;
+        for number in 0..25 {
+            world.send(&paid(&format!("order-{number}"))).await;
+        }
+        receiver.believes_what_is_true(&world).await;
+        all_is_noted(&world).await;
+        assert!(world.cli(&["endpoints", "pause", "shop"]).await.status.success());
+        for number in 0..3 {
+            let order = format!("order-{number}");
+            let refund =
+                payment(&format!("pi_of_{order}")).of_order(&order).refunded(&format!("re_{number}"), 100);
+            assert_eq!(world.send(&refund).await.outcome(), "applied");
+        }
+        world.database.execute("delete from order_changes").await;
+        world.send(&paid("last")).await;
+
+        assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+        receiver.believes_what_is_true(&world).await;
+    }
+}
+
+/// What was told after the backup is told again under the same numbers, with other content.
+#[tokio::test]
+async fn after_a_restore_a_new_epoch_tells_what_receivers_drop_without_it() {
+    let receiver = Receiver::start().await;
+    let mut world = telling(Plan::postgres().owning_servers(), &receiver).start().await;
+    let orders = ["order-1", "order-2", "order-3"];
+    for order in orders {
+        world.deliver(&paid(order)).await;
+    }
+    receiver.believes_what_is_true(&world).await;
+    let backup = backup(&mut world).await;
+    let refund = |order: &str, amount| {
+        let id = format!("re_{order}_{amount}");
+        payment(&format!("pi_of_{order}")).of_order(order).refunded(&id, amount)
+    };
+    for order in ["order-2", "order-3", "order-1"] {
+        world.deliver(&refund(order, 500)).await;
+    }
+    receiver.believes_what_is_true(&world).await;
+
+    restore(&mut world, backup).await;
+    // The first to draw a number again: one that is below what the receiver has of this order.
+    world.deliver(&refund("order-1", 200)).await;
+    let version = world.order("order-1").await.unwrap()["version"].clone();
+    eventually("it is told of it", async || {
+        let of_it = |told: &Value| told["data"]["order"] == "order-1" && told["data"]["version"] == version;
+        receiver.announcements().iter().any(of_it).then_some(())
+    })
+    .await;
+    let believed = receiver.table()[&("order-1".to_owned(), "stripe".to_owned())].clone();
+    assert_eq!(believed["refunded"], 500, "dropped: not newer than what it was told before the restore");
+
+    assert!(world.cli(&["announce", "new-epoch"]).await.status.success());
+    receiver.believes_what_is_true(&world).await;
+    assert!(receiver.table().values().all(|data| data["epoch"] == 2));
+}
+
+async fn backup(world: &mut World) -> PathBuf {
+    let postgres = world.postgres.as_mut().unwrap();
+    postgres.crash();
+    let copy = postgres.copy_data();
+    postgres.start_again().await;
+    copy
+}
+
+async fn restore(world: &mut World, backup: PathBuf) {
+    let postgres = world.postgres.as_mut().unwrap();
+    postgres.crash();
+    postgres.replace_data(&backup);
+    postgres.start_again().await;
+}
+
+#[tokio::test]
+async fn changes_are_noted_or_not_from_one_moment_to_the_next_while_others_write() {
+    let receiver = Receiver::start().await;
+    let world = telling(Plan::postgres().replicas(2), &receiver).start().await;
+    let deliveries = under_load(&world.replicas, async |traffic| {
+        for switch in ["off", "on", "off", "on"] {
+            traffic.goes_on_for(60).await;
+            let switched = world.cli(&["announce", switch]).await;
+            assert!(switched.status.success(), "{}", String::from_utf8_lossy(&switched.stderr));
+        }
+        traffic.goes_on_for(60).await;
+    })
+    .await;
+    let refused = deliveries.iter().filter(|delivery| !delivery.is_acknowledged()).count();
+    assert_eq!(refused, 0, "of {}", deliveries.len());
+    nothing_acknowledged_is_lost(&world, &deliveries).await;
+    // What changed while nothing was noted is told when all are.
+    let all = ["announcements", "resend", "--all", "--endpoint", "shop"];
+    let resent = world.cli(&all).await;
+    assert!(resent.status.success(), "{}", String::from_utf8_lossy(&resent.stderr));
+    receiver.believes_what_is_true(&world).await;
+}
+
+#[tokio::test]
+async fn a_page_that_was_told_is_told_again_only_where_its_note_was_not_kept() {
+    const PAGES: usize = 20;
+    let receiver = Receiver::away();
+    let world = telling(Plan::postgres(), &receiver).set("announce.page_orders", "10").start().await;
+    for number in 0..PAGES * 10 {
+        world.send(&paid(&format!("order-{number}"))).await;
+    }
+    receiver.answers(|_| Reply::status(200).after(Duration::from_millis(20)));
+    receiver.comes_back().await;
+    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    eventually("half of it is told", async || (receiver.heard().len() >= PAGES * 5).then_some(())).await;
+    world.replicas[0].kill();
+    let told_before = receiver.heard().len();
+    world.replicas[0].start_again().await;
+
+    receiver.believes_what_is_true(&world).await;
+    all_is_noted(&world).await;
+    let twice = receiver.heard().len() - PAGES * 10;
+    assert!(twice <= 8 + 10, "{twice} were told twice, {told_before} were told before the crash");
+}

@@ -1,4 +1,4 @@
-//! The first and the last entry of the log of changes: that of the orders and that of the settlements share their numbers.
+//! How far the log of changes reaches from a position on: the logs of orders and of settlements share their numbers.
 
 use sqlx::SqliteConnection;
 
@@ -9,65 +9,65 @@ use crate::store::postgres::Transaction;
 /// A position is the number of a change times this, and an entry's place in it.
 pub(super) const ENTRIES_OF_A_CHANGE: i64 = 256;
 
+/// $1 the position that is read from, $2 the watermark. Only what is near the position is looked at, and it from above: what was
+/// cleared before it stays in the index for as long as the oldest transaction of the server lasts.
 const POSTGRES_EXTENT: &str = "
     select epoch,
-           coalesce(least((select min(change) from order_changes), (select min(change) from settlement_changes)),
-                    (select last_value + is_called::int from order_changes_change_seq)) as first,
+           case when $1 = 0 or $1 / 256 >= (select case when is_called then last_value else 0 end from order_changes_change_seq)
+                then false
+                else coalesce((select change from order_changes where change <= $1 / 256 + 1 order by change desc limit 1),
+                              (select change from settlement_changes where change <= $1 / 256 + 1 order by change desc limit 1))
+                     is null
+            end as fell_off,
            greatest((select change * 256 + cardinality(order_ids) - 1 from order_changes
-                      where change <= $1 / 256 order by change desc limit 1),
+                      where change between $1 / 256 and $2 / 256 order by change desc limit 1),
                     (select change * 256 + cardinality(order_ids) - 1 from settlement_changes
-                      where change <= $1 / 256 order by change desc limit 1), 0) as last
+                      where change between $1 / 256 and $2 / 256 order by change desc limit 1), 0) as last
       from announcement_epoch";
 const SQLITE_EXTENT: &str = "
     select epoch,
+           ?1 <> 0 and ?1 / 256 + 1 <
            coalesce((select min(change) from (select min(change) as change from order_changes
                                               union all select min(change) from settlement_changes)),
-                    (select seq + 1 from sqlite_sequence where name = 'order_changes'), 1) as first,
+                    (select seq + 1 from sqlite_sequence where name = 'order_changes'), 1) as fell_off,
            max(coalesce((select change * 256 + json_array_length(order_ids) - 1 from order_changes
                           order by change desc limit 1), 0),
                coalesce((select change * 256 + json_array_length(order_ids) - 1 from settlement_changes
                           order by change desc limit 1), 0)) as last
       from announcement_epoch";
 
-/// From where to where the log reaches.
+/// How far the log reaches from a position on.
 pub(super) struct Extent {
     pub(super) epoch: i64,
-    /// The first change that it has, or the next one if it has none.
-    first: i64,
-    /// The position of its last entry that may be told; 0 if there is none.
+    /// Entries after the position were cleared away.
+    pub(super) fell_off: bool,
+    /// The position of its last entry that may be told; 0 if there is none from there on.
     pub(super) last: i64,
 }
 
 impl Extent {
     pub(super) async fn of_postgres(
         transaction: &mut Transaction,
+        position: i64,
         watermark: i64,
     ) -> Result<Self, StoreError> {
-        let extent = sqlx::query_as(POSTGRES_EXTENT).bind(watermark);
+        let extent = sqlx::query_as(POSTGRES_EXTENT).bind(position).bind(watermark);
         Ok(Self::of(extent.fetch_one(transaction.statements()).await?))
     }
 
-    pub(super) async fn of_sqlite(connection: &mut SqliteConnection) -> Result<Self, StoreError> {
-        Ok(Self::of(sqlx::query_as(SQLITE_EXTENT).fetch_one(connection).await?))
+    pub(super) async fn of_sqlite(
+        connection: &mut SqliteConnection,
+        position: i64,
+    ) -> Result<Self, StoreError> {
+        Ok(Self::of(sqlx::query_as(SQLITE_EXTENT).bind(position).fetch_one(connection).await?))
     }
 
-    fn of((epoch, first, last): (i64, i64, i64)) -> Self {
-        Self { epoch, first, last }
-    }
-
-    /// Whether entries after the position were cleared away.
-    pub(super) fn lacks(&self, position: i64) -> bool {
-        position != 0 && position / ENTRIES_OF_A_CHANGE < self.first - 1
+    fn of((epoch, fell_off, last): (i64, bool, i64)) -> Self {
+        Self { epoch, fell_off, last }
     }
 
     pub(super) fn page(&self, position: i64, told: Vec<Announcement>) -> Announcements {
         let next = told.last().map_or(position, Announcement::position);
-        Announcements {
-            told,
-            epoch: self.epoch,
-            next,
-            at_end: next >= self.last,
-            fell_off: self.lacks(position),
-        }
+        Announcements { told, epoch: self.epoch, next, at_end: next >= self.last, fell_off: self.fell_off }
     }
 }

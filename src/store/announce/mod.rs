@@ -193,7 +193,7 @@ impl Store {
                 Database::Postgres(own) => {
                     let mut transaction = own.announcements.begin(QUERY_MAX).await?;
                     let last = watermark(&mut transaction).await?.unwrap_or(position);
-                    let extent = Extent::of_postgres(&mut transaction, last).await?;
+                    let extent = Extent::of_postgres(&mut transaction, position, last).await?;
                     let page = sqlx::query_as(POSTGRES_LOG).bind(position).bind(last);
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
                     let told = page.fetch_all(transaction.statements()).await?;
@@ -202,7 +202,7 @@ impl Store {
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
-                    let extent = Extent::of_sqlite(&mut transaction).await?;
+                    let extent = Extent::of_sqlite(&mut transaction, position).await?;
                     let page = sqlx::query_as(SQLITE_LOG).bind(position).bind(i64::from(limit));
                     let told = page.fetch_all(&mut *transaction).await?;
                     Ok(extent.page(position, latest(told)))

@@ -20,6 +20,13 @@ const POSTGRES_PAGE: &str = concat!(
     ") told ",
     include_str!("told_to.sql")
 );
+/// The same of an endpoint of which nothing waits, and that is told of nothing again.
+const POSTGRES_PLAIN_PAGE: &str = concat!(
+    include_str!("../postgres/announcements.sql"),
+    "select told.*, cast(null as text) as reason from (",
+    include_str!("told.sql"),
+    ") told"
+);
 const SQLITE_PAGE: &str = concat!(
     include_str!("../sqlite/announcements_to.sql"),
     "select told.*, w.reason, w.attempts, w.first_at, w.given_up_at is not null as was_given_up from (",
@@ -27,8 +34,10 @@ const SQLITE_PAGE: &str = concat!(
     ") told ",
     include_str!("told_to.sql")
 );
-/// The owner alone reads, for what it reads it tells.
-const IS_OWNED: &str = "select count(*) from endpoints where name = $1 and term = $2";
+/// The owner alone reads, for what it reads it tells; and whether anything waits.
+const OWNED: &str = "
+    select exists (select 1 from announcement_waits w where w.endpoint = e.name)
+      from endpoints e where e.name = $1 and e.term = $2";
 const ORDERS_AGAIN: &str = "
     select order_id, source, '' as ledger, ($3 is null or updated_at >= $3) as is_wanted
       from orders where (order_id, source) > ($1, $2) order by order_id, source limit $4";
@@ -129,13 +138,11 @@ impl Store {
 }
 
 async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
-    let owned = sqlx::query_scalar(IS_OWNED).bind(ask.name).bind(ask.term);
-    let owned: i64 = owned.fetch_one(transaction.statements()).await?;
-    if owned == 0 {
-        return Ok(None);
-    }
+    let owned = sqlx::query_scalar(OWNED).bind(ask.name).bind(ask.term);
+    let has_waits: Option<bool> = owned.fetch_optional(transaction.statements()).await?;
+    let Some(has_waits) = has_waits else { return Ok(None) };
     let last = watermark(transaction).await?;
-    let extent = Extent::of_postgres(transaction, last.unwrap_or(ask.cursor)).await?;
+    let extent = Extent::of_postgres(transaction, ask.cursor, last.unwrap_or(ask.cursor)).await?;
     let again: Vec<Again> = match ask.resync {
         None => Vec::new(),
         Some(resync) => {
@@ -144,21 +151,26 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
             again.bind(i64::from(ask.others_max)).fetch_all(transaction.statements()).await?
         }
     };
-    let [ids, sources, ledgers] = wanted(&again);
-    let page = sqlx::query_as(POSTGRES_PAGE).bind(ask.cursor).bind(last.unwrap_or(ask.cursor));
-    let page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX)).bind(ask.name).bind(ask.now);
-    let page = page.bind(i64::from(ask.others_max)).bind(ids).bind(sources).bind(ledgers);
+    let has_exceptions = has_waits || !again.is_empty();
+    let page = sqlx::query_as(if has_exceptions { POSTGRES_PAGE } else { POSTGRES_PLAIN_PAGE });
+    let page = page.bind(ask.cursor).bind(last.unwrap_or(ask.cursor));
+    let mut page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX));
+    if has_exceptions {
+        let [ids, sources, ledgers] = wanted(&again);
+        page = page.bind(ask.name).bind(ask.now).bind(i64::from(ask.others_max));
+        page = page.bind(ids).bind(sources).bind(ledgers);
+    }
     let to_tell = page.fetch_all(transaction.statements()).await?;
     Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, once(to_tell), &again) }))
 }
 
 async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
-    let owned: i64 =
-        sqlx::query_scalar(IS_OWNED).bind(ask.name).bind(ask.term).fetch_one(&mut *connection).await?;
-    if owned == 0 {
+    let owned = sqlx::query_scalar(OWNED).bind(ask.name).bind(ask.term);
+    let owned: Option<bool> = owned.fetch_optional(&mut *connection).await?;
+    if owned.is_none() {
         return Ok(None);
     }
-    let extent = Extent::of_sqlite(connection).await?;
+    let extent = Extent::of_sqlite(connection, ask.cursor).await?;
     let again: Vec<Again> = match ask.resync {
         None => Vec::new(),
         Some(resync) => {
@@ -249,7 +261,7 @@ impl Page {
             epoch: extent.epoch,
             cursor: if extent.last == 0 { ask.cursor } else { cursor },
             at_end,
-            fell_off: extent.lacks(ask.cursor),
+            fell_off: extent.fell_off,
             resync: ask.resync.and_then(|resync| go_on(resync, again, ask.others_max)),
             is_final: true,
         }

@@ -247,6 +247,54 @@ async fn a_page_looks_up_what_it_tells_and_reads_no_table_as_a_whole() {
     assert!(read < 8_000, "{read} rows read for two pages of 1000");
 }
 
+/// What was cleared stays in the index for as long as an older transaction lasts, and nobody reads over it.
+#[tokio::test]
+async fn a_page_costs_no_more_where_all_before_it_was_cleared_beside_an_old_transaction() {
+    const LONG: &str = "
+        insert into order_changes (gone, order_ids, sources, versions)
+        select false, array['o' || n], array['shop'], array[n] from generate_series(1, 5000) n";
+    const CLEARED: &str = "
+        set enable_indexscan to off; set enable_bitmapscan to off; set enable_indexonlyscan to off;
+        delete from order_changes where change <= 4900";
+    const READ: &str = "
+        select idx_scan, idx_tup_read from pg_stat_user_indexes where indexrelname = 'order_changes_pkey'";
+    const PAGES: i64 = 20;
+    let World { store, url, hand, .. } = World::new(On::Postgres).await;
+    drop(hand);
+    let mut old = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(LONG).execute(&mut old).await.unwrap();
+    sqlx::raw_sql("begin isolation level repeatable read; select from orders")
+        .execute(&mut old)
+        .await
+        .unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(CLEARED).execute(&mut other).await.unwrap();
+
+    let lease = Duration::from_secs(10);
+    let term = store.own_endpoint("shop", "one", lease).await.unwrap().unwrap().term;
+    for _ in 0..PAGES {
+        store.own_endpoint("shop", "one", lease).await.unwrap().unwrap();
+        let page = store.page_to_tell(&ask(term, 4_900 * 256 + 255, 10)).await.unwrap().unwrap();
+        assert_eq!((page.to_tell.len(), page.at_end, page.fell_off), (10, false, false));
+        assert!(!store.announcements(4_900 * 256 + 255, 10).await.unwrap().fell_off);
+    }
+    assert!(store.announcements(4_000 * 256, 10).await.unwrap().fell_off);
+    assert!(!store.announcements(5_000 * 256, 10).await.unwrap().fell_off);
+
+    // Sessions tell what they read when they end.
+    drop(store);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let (mut scans, mut read): (i64, i64) = (0, 0);
+    while scans < 2 * PAGES {
+        assert!(Instant::now() < deadline, "the sessions' figures never came: {scans}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        (scans, read) = sqlx::query_as(READ).fetch_one(&mut other).await.unwrap();
+    }
+    // A new endpoint looks for the beginning of the log, and so does who has fallen off it.
+    assert!(read < 4 * 5_000, "{read} entries read in {scans} scans");
+    old.close().await.unwrap();
+}
+
 fn ask(term: i64, cursor: i64, entries_max: u32) -> Ask<'static> {
     let now = crate::http::received_now();
     Ask { name: "shop", term, cursor, entries_max, others_max: 10, resync: None, now }

@@ -1,5 +1,6 @@
 //! Delivers to one endpoint while this process owns it: reads a page of announcements, sends it, saves the cursor, and again.
 
+mod ahead;
 mod context;
 mod read;
 mod save;
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use self::ahead::Ahead;
 pub(super) use self::context::{DeliveryContext, Ended};
 use super::EndpointSettings;
 use super::breaker::Breaker;
@@ -61,6 +63,9 @@ pub(super) struct Delivery<'t> {
     final_at: Instant,
     /// The row is to be written whatever else is new.
     must_note: bool,
+    /// From where on the next page may be read before this one is answered.
+    next_from: Option<i64>,
+    ahead: Option<Ahead>,
 }
 
 impl<'t> Delivery<'t> {
@@ -98,6 +103,8 @@ impl<'t> Delivery<'t> {
             has_read: false,
             final_at: now,
             must_note: false,
+            next_from: None,
+            ahead: None,
         }
     }
 
@@ -141,14 +148,20 @@ impl<'t> Delivery<'t> {
             self.note_what_came().await?;
             return Ok(Some(self.breaker.opens_at().unwrap_or(now + QUIET_POLL).max(now)));
         }
-        let page = self.read().await?;
+        let page = match self.read_before().await? {
+            Some(page) => page,
+            None => self.read().await?,
+        };
+        self.note_watermark(page.is_final);
         self.has_read = true;
         let (at_end, has_news) = (page.at_end, !page.to_tell.is_empty());
+        self.next_from = Self::next_from(&page);
         let resync = self.begin(page);
         self.deliver(stop).await?;
         let is_answered = !self.progress.has_more() && self.in_flight.on_time() == 0;
         let is_whole =
             is_answered && !self.progress.is_in_doubt() && self.breaker.is_closed() && !self.owned.is_paused;
+        self.judge_ahead(is_whole, resync.as_ref());
         self.note(resync, is_whole).await?;
         if self.progress.is_in_doubt() && self.breaker.is_closed() {
             return Ok(Some(Instant::now() + DOUBT.wait(self.breaker.failures())));

@@ -27,13 +27,11 @@ impl Delivery<'_> {
             resync: self.owned.resync.as_ref(),
             now: (self.context.now)(),
         };
-        let page = self.context.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)?;
-        self.note_watermark(page.is_final);
-        Ok(page)
+        self.context.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)
     }
 
     /// A save that has drawn a number and does not end holds up everything after it.
-    fn note_watermark(&mut self, is_final: bool) {
+    pub(super) fn note_watermark(&mut self, is_final: bool) {
         if is_final {
             self.final_at = Instant::now();
         }

@@ -15,13 +15,16 @@ use crate::announce::verdict::{Answer, Verdict, judge};
 use crate::order::UnixMicros;
 
 /// An answer that takes longer holds up no page while others come.
-const LAGS_AFTER: Duration = Duration::from_secs(1);
+pub(super) const LAGS_AFTER: Duration = Duration::from_secs(1);
 
 impl Delivery<'_> {
     /// Sends what there is, as much at once as may be, until all is answered, or the endpoint takes nothing.
     pub(super) async fn deliver(&mut self, stop: &CancellationToken) -> Result<(), Ended> {
         loop {
             self.send_what_may_be_sent(stop);
+            if !self.progress.has_more() {
+                self.read_ahead();
+            }
             let now = Instant::now();
             let is_over = !self.progress.has_more() || self.owned.is_paused || !self.breaker.is_closed();
             if stop.is_cancelled() || (is_over && self.in_flight.on_time() == 0) {

@@ -79,10 +79,12 @@ impl AnomalyFilter {
 
 impl OrderFilter {
     pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
-        // What nobody claims goes by its payment's id: the index of such payments is in the order of the list.
-        let (columns, table): (&[&str; 2], _) = match self.unclaimed {
-            true => (&["p.payment_id", "p.source"], "payments p"),
-            false => (&["orders.order_id", "orders.source"], "orders"),
+        // What nobody claims goes by its payment's id: the index of such payments is in the order of the list. What waits goes by
+        // what was found: of a place among all orders a planner may think that few are behind it, and look from there.
+        let (columns, table): (&[&str; 2], _) = match (self.unclaimed, self.waiting.is_some()) {
+            (true, _) => (&["p.payment_id", "p.source"], "payments p"),
+            (false, true) => (&["w.of_order", "w.of_source"], "orders"),
+            (false, false) => (&["orders.order_id", "orders.source"], "orders"),
         };
         let [id_is, source_is] = columns.map(|column| format!("{column} = $"));
         let sequence = Sequence { columns, in_cursor: &[1, 0] };

@@ -129,8 +129,11 @@ impl Postgres {
 
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         let mut transaction = self.checks.begin(CHECK_TIMEOUT).await?;
-        let schema = check::check(&mut transaction).await?;
-        transaction.commit().await?;
+        let found = check::check(&mut transaction).await;
+        // Ended whatever was found: what is dropped is cancelled, over a connection of its own.
+        let ended = transaction.commit().await;
+        let schema = found?;
+        ended?;
         Ok(schema)
     }
 

@@ -1,14 +1,12 @@
 //! What an endpoint is to be told next: what the log has, orders whose wait is over, and, while all orders are told again, the
 //! next of those.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use serde_json::json;
-use sqlx::{ColumnIndex, Decode, FromRow, Row, SqliteConnection, Type};
+use sqlx::SqliteConnection;
 
 use super::extent::ENTRIES_OF_A_CHANGE;
-use super::{ANSWER_MAX, Announcement, Extent, QUERY_MAX, Resync, Subject, WaitReason, watermark};
+use super::to_tell::{ToTell, once};
+use super::{ANSWER_MAX, Extent, QUERY_MAX, Resync, watermark};
 use crate::order::UnixMicros;
 use crate::store::postgres::Transaction;
 use crate::store::{Database, Store, StoreError, within};
@@ -81,36 +79,6 @@ pub struct Page {
     pub resync: Option<Resync>,
     /// No save holds the log up.
     pub is_final: bool,
-}
-
-/// An order or a settlement to be told.
-#[derive(Debug, Clone)]
-pub struct ToTell {
-    /// As it is now.
-    pub announcement: Announcement,
-    /// What it is about.
-    pub subject: Subject,
-    /// Its place in the log; `None` if it is not from there.
-    pub position: Option<i64>,
-    /// When it changed, as far as that is known.
-    pub changed_at: Option<UnixMicros>,
-    /// It waits.
-    pub waiting: Option<Waiting>,
-}
-
-/// What is known of an order that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
-    /// Its time has come.
-    pub is_due: bool,
-    /// It is held back because no event has named it yet.
-    pub is_provisional: bool,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it was first tried, or held back.
-    pub first_at: UnixMicros,
-    /// It is not tried any more.
-    pub was_given_up: bool,
 }
 
 impl Store {
@@ -187,24 +155,6 @@ async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<O
     Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, once(to_tell), &again) }))
 }
 
-/// Each order and each settlement once: those that are not from the log, then those of the log at their last places.
-fn once(mut rows: Vec<ToTell>) -> Vec<ToTell> {
-    rows.sort_by_key(|row| row.position);
-    let mut places: HashMap<Subject, usize> = HashMap::with_capacity(rows.len());
-    let mut once: Vec<ToTell> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match places.entry(row.subject.clone()) {
-            Entry::Occupied(place) => once[*place.get()].and_later(row),
-            Entry::Vacant(place) => {
-                place.insert(once.len());
-                once.push(row);
-            }
-        }
-    }
-    once.sort_by_key(|row| row.position);
-    once
-}
-
 /// An order's id, its source or its ledger, and whether it is among those that are told again.
 type Again = (String, String, String, bool);
 
@@ -235,18 +185,6 @@ fn go_on(resync: &Resync, again: &[Again], others_max: u32) -> Option<Resync> {
     }
 }
 
-impl ToTell {
-    /// The same has a later place in the log: told as it is there, of a change that is as old as the first one.
-    fn and_later(&mut self, later: Self) {
-        let changed_at = [self.changed_at, later.changed_at].into_iter().flatten().min();
-        let was_due = self.waiting.as_ref().is_some_and(|waiting| waiting.is_due);
-        *self = Self { changed_at, ..later };
-        if let Some(waiting) = &mut self.waiting {
-            waiting.is_due |= was_due;
-        }
-    }
-}
-
 impl Page {
     fn of(extent: &Extent, ask: &Ask<'_>, to_tell: Vec<ToTell>, again: &[Again]) -> Self {
         let of_log = to_tell.iter().filter_map(|one| one.position);
@@ -265,40 +203,5 @@ impl Page {
             resync: ask.resync.and_then(|resync| go_on(resync, again, ask.others_max)),
             is_final: true,
         }
-    }
-}
-
-impl<'r, R> FromRow<'r, R> for ToTell
-where
-    R: Row,
-    Announcement: FromRow<'r, R>,
-    &'static str: ColumnIndex<R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    bool: Decode<'r, R::Database> + Type<R::Database>,
-    UnixMicros: Decode<'r, R::Database> + Type<R::Database>,
-    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
-    Option<UnixMicros>: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        let announcement = Announcement::from_row(row)?;
-        let subject = announcement.data.subject();
-        let reason: Option<String> = row.try_get("reason")?;
-        let waiting = reason.map(|reason| {
-            Ok::<_, sqlx::Error>(Waiting {
-                is_due: row.try_get("is_due")?,
-                is_provisional: reason == WaitReason::Provisional.as_str(),
-                attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
-                first_at: row.try_get("first_at")?,
-                was_given_up: row.try_get("was_given_up")?,
-            })
-        });
-        Ok(Self {
-            subject: subject.map_err(|error| sqlx::Error::Decode(error.into()))?,
-            position: Some(announcement.position()).filter(|position| *position > 0),
-            changed_at: row.try_get("changed_at")?,
-            waiting: waiting.transpose()?,
-            announcement,
-        })
     }
 }

@@ -8,7 +8,7 @@ use super::settled::AnnouncedSettlement;
 use super::subject::Subject;
 use crate::order::{BadId, UnixMicros};
 use crate::store::inspect::AnomalyRow;
-use crate::store::inspect::rows::{json, time};
+use crate::store::inspect::rows::{anomalies, time};
 
 /// An order as it is told: its row at the moment of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -128,16 +128,6 @@ impl Announced {
     pub fn is_provisional(&self) -> bool {
         matches!(self, Self::Order(order) if order.provisional)
     }
-}
-
-/// Most have none, and then nothing is sent that says so.
-pub(super) fn anomalies<'r, R>(row: &'r R) -> Result<Vec<AnomalyRow>, sqlx::Error>
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    row.try_get::<Option<String>, _>("anomalies")?.map_or(Ok(Vec::new()), |text| json(&text))
 }
 
 impl<'r, R> FromRow<'r, R> for Announcement

@@ -4,9 +4,9 @@ use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
-use super::row::anomalies;
 use crate::order::UnixMicros;
 use crate::store::inspect::AnomalyRow;
+use crate::store::inspect::rows::anomalies;
 use crate::store::timestamp::rfc3339;
 
 /// A settlement as it is told: its row at the moment of reading. Amounts are minor units of the expected currency.

@@ -209,3 +209,13 @@ where
 {
     row.try_get::<Vec<u8>, _>(column).map(hex::encode)
 }
+
+/// The column `anomalies`, where nothing is sent for who has none.
+pub(in crate::store) fn anomalies<'r, R>(row: &'r R) -> Result<Vec<AnomalyRow>, sqlx::Error>
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    row.try_get::<Option<String>, _>("anomalies")?.map_or(Ok(Vec::new()), |text| json(&text))
+}

@@ -241,11 +241,14 @@ async fn backup(world: &mut World) -> PathBuf {
     copy
 }
 
+/// While no server runs: one that does may remember how far it told.
 async fn restore(world: &mut World, backup: PathBuf) {
+    world.replicas[0].kill();
     let postgres = world.postgres.as_mut().unwrap();
     postgres.crash();
     postgres.replace_data(&backup);
     postgres.start_again().await;
+    world.replicas[0].start_again().await;
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 //! What was read ahead is told only if everything of the page before it was taken. What was refused, held back or is late may be
 //! in the next page, too, and whoever read that earlier did not know that it waits.
 
+use std::sync::Arc;
+
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::send::LAGS_AFTER;
 use super::{Delivery, Ended};
-use crate::store::{Ask, Page, Resync, StoreError};
+use crate::store::{Page, Resync, StoreError};
 
 /// A page that is being read, or was.
 #[derive(Debug)]
@@ -34,20 +36,8 @@ impl Delivery<'_> {
             return;
         }
         let Some(from) = self.next_from.take() else { return };
-        let (store, name, term) = (self.context.store.clone(), self.settings.name.clone(), self.owned.term);
-        let (entries_max, now) = (self.context.relay.page_orders, (self.context.now)());
-        let page = tokio::spawn(async move {
-            let ask = Ask {
-                name: &name,
-                term,
-                cursor: from,
-                entries_max,
-                others_max: entries_max.div_ceil(3),
-                resync: None,
-                now,
-            };
-            store.page_to_tell(&ask).await
-        });
+        let (context, settings, term) = (self.context.clone(), Arc::clone(&self.settings), self.owned.term);
+        let page = tokio::spawn(async move { context.page((&settings.name, term), from, None).await });
         self.ahead = Some(Ahead { from, began_at: Instant::now(), page });
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::announce::RelaySettings;
 use crate::order::UnixMicros;
-use crate::store::{Store, StoreError};
+use crate::store::{Ask, Page, Resync, Store, StoreError};
 
 /// What a delivery works with.
 #[derive(Debug, Clone)]
@@ -38,6 +38,19 @@ impl From<StoreError> for Ended {
 }
 
 impl DeliveryContext {
+    /// What the owner of an endpoint, by its name and term, is to tell from `cursor` on; `None` if it owns it no longer.
+    pub(super) async fn page(
+        &self,
+        (name, term): (&str, i64),
+        cursor: i64,
+        resync: Option<&Resync>,
+    ) -> Result<Option<Page>, StoreError> {
+        let entries_max = self.relay.page_orders;
+        let others_max = entries_max.div_ceil(3);
+        let ask = Ask { name, term, cursor, entries_max, others_max, resync, now: (self.now)() };
+        self.store.page_to_tell(&ask).await
+    }
+
     /// How often a process asks to own an endpoint, or renews that it does.
     pub(in crate::announce) fn asks_every(&self) -> Duration {
         self.relay.lease / 3

@@ -10,24 +10,16 @@ use super::{Delivery, Ended};
 use crate::announce::message::Message;
 use crate::announce::progress::later;
 use crate::order::UnixMicros;
-use crate::store::{Ask, Page, Resync, ToTell};
+use crate::store::{Page, Resync, ToTell};
 
 /// A save ends in less.
 const HELD_UP_MAX: Duration = Duration::from_secs(5);
 
 impl Delivery<'_> {
     pub(super) async fn read(&mut self) -> Result<Page, Ended> {
-        let entries_max = self.context.relay.page_orders;
-        let ask = Ask {
-            name: &self.settings.name,
-            term: self.owned.term,
-            cursor: self.owned.cursor,
-            entries_max,
-            others_max: entries_max.div_ceil(3),
-            resync: self.owned.resync.as_ref(),
-            now: (self.context.now)(),
-        };
-        self.context.store.page_to_tell(&ask).await?.ok_or(Ended::Lost)
+        let owned = (&*self.settings.name, self.owned.term);
+        let page = self.context.page(owned, self.owned.cursor, self.owned.resync.as_ref());
+        page.await?.ok_or(Ended::Lost)
     }
 
     /// A save that has drawn a number and does not end holds up everything after it.

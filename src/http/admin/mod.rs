@@ -49,8 +49,8 @@ pub use self::attention_count::AttentionCount;
 pub use self::description::openapi_text;
 use self::guard::Guard;
 use self::request_actor::identify;
+use self::state::AdminState;
 pub use self::state::Limit;
-use self::state::{AdminState, Parts};
 pub use self::streams::Streams;
 pub use self::terms::NewExpectation;
 use super::public::{nothing_here, only_get};
@@ -159,34 +159,9 @@ impl Admin {
 
 /// The routes of the admin listener. Without a token everybody who reaches it may ask: then it must be on loopback.
 pub fn admin(admin: Admin) -> Router {
-    let Admin {
-        store,
-        intake,
-        metrics,
-        settings,
-        announce,
-        streams,
-        sources,
-        health,
-        locks,
-        rejections,
-        limits,
-        waiting,
-        attention,
-    } = admin;
-    let guard = Arc::new(Guard::new(&settings, announce.token.clone()));
-    let parts = Parts {
-        store: store.clone(),
-        sources,
-        rejections,
-        health,
-        locks,
-        metrics: metrics.clone(),
-        limits,
-        waiting,
-        attention,
-    };
-    let admin = AdminState::new(parts, guard.public.clone(), guard.has_login());
+    let guard = Arc::new(Guard::new(&admin.settings, admin.announce.token.clone()));
+    let shared = AdminState::new(&admin, guard.public.clone(), guard.has_login());
+    let Admin { store, intake, metrics, settings, announce, streams, .. } = admin;
     let state = AnnouncementsState { store: store.clone(), poll: announce.poll, streams: streams.clone() };
     Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
@@ -195,16 +170,16 @@ pub fn admin(admin: Admin) -> Router {
         .route("/api/v1/live", get(live::live).fallback(only_get).with_state(streams))
         .merge(stored(&store))
         .merge(payments::routes(store.clone()))
-        .merge(expectations::routes(&admin))
+        .merge(expectations::routes(&shared))
         .merge(endpoints::routes(store.clone()))
         .merge(coupons::routes(store, intake))
-        .merge(acknowledgements::routes(&admin))
-        .merge(reprocess::routes(&admin))
+        .merge(acknowledgements::routes(&shared))
+        .merge(reprocess::routes(&shared))
         .route("/metrics", get(exposition).fallback(only_get).with_state(metrics))
         .merge(api_docs::routes())
         .route("/openapi.json", get(description::openapi).fallback(only_get))
-        .merge(pages::routes(&admin, &guard))
-        .merge(lists(&admin))
+        .merge(pages::routes(&shared, &guard))
+        .merge(lists(&shared))
         .route_layer(from_fn_with_state(settings.proxy_user_header, identify))
         .route_layer(from_fn_with_state(guard, guard::guard))
         .fallback(nothing_here)

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Admin;
 use super::attention_count::AttentionCount;
 use super::origin::PublicOrigin;
 use super::paging::one_of;
@@ -49,35 +50,21 @@ pub(super) struct AdminState {
     attention: AttentionCount,
 }
 
-/// What a admin is made of.
-pub(super) struct Parts {
-    pub(super) store: Store,
-    pub(super) sources: Sources,
-    pub(super) rejections: Rejections,
-    pub(super) health: Health,
-    pub(super) locks: Locks,
-    pub(super) metrics: Metrics,
-    pub(super) limits: Vec<Limit>,
-    pub(super) waiting: WaitingLimits,
-    pub(super) attention: AttentionCount,
-}
-
 impl AdminState {
-    pub(super) fn new(parts: Parts, public: PublicOrigin, has_login: bool) -> Self {
-        let Parts { store, sources, rejections, health, locks, metrics, limits, waiting, attention } = parts;
+    pub(super) fn new(admin: &Admin, public: PublicOrigin, has_login: bool) -> Self {
         Self {
-            store,
-            sources,
-            rejections,
-            health,
-            locks,
-            metrics,
-            limits: limits.into(),
-            waiting,
+            store: admin.store.clone(),
+            sources: admin.sources.clone(),
+            rejections: admin.rejections.clone(),
+            health: admin.health.clone(),
+            locks: admin.locks.clone(),
+            metrics: admin.metrics.clone(),
+            limits: admin.limits.as_slice().into(),
+            waiting: admin.waiting,
             public: Arc::new(public),
             has_login,
             bodies: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),
-            attention,
+            attention: admin.attention.clone(),
         }
     }
 

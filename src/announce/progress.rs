@@ -31,6 +31,8 @@ pub(super) struct Progress {
     in_doubt: Vec<(Message, Answer)>,
     /// How often each order failed since the endpoint last took something.
     tries: HashMap<Subject, u32>,
+    /// Orders whose answer is late, each with the newest version that waits behind it.
+    late: HashMap<Subject, i64>,
     /// The endpoint has taken something since it last failed.
     is_proven: bool,
     /// What is to be kept, since that was last asked for.
@@ -67,6 +69,7 @@ impl Progress {
             end: cursor,
             in_doubt: Vec::new(),
             tries: HashMap::new(),
+            late: HashMap::new(),
             is_proven: false,
             kept: Kept::default(),
         }
@@ -110,12 +113,13 @@ impl Progress {
 
     /// What is left of the page is not sent: it is read again, as it is then.
     pub(super) fn abandon(&mut self) {
-        self.queue.clear();
-        self.parts.clear();
+        for message in self.queue.drain(..).chain(self.parts.drain(..).flatten()) {
+            self.late.remove(&message.subject);
+        }
         self.in_doubt.clear();
     }
 
-    /// The endpoint has these. What failed before was not the endpoint's fault.
+    /// The endpoint has these. What failed before was not the endpoint's fault. What is newer than a late answer goes next.
     pub(super) fn told(&mut self, messages: Vec<Message>, moment: Moment) {
         self.is_proven = true;
         self.tries.clear();
@@ -124,7 +128,11 @@ impl Progress {
         }
         for message in messages {
             self.settle(&message);
-            if message.waits {
+            let newest = self.late.remove(&message.subject);
+            if let Some(version) = newest.filter(|newest| *newest > message.version) {
+                let wait = wait_of(&message, WaitReason::Slow, moment.now);
+                self.kept.waits(Wait { version, attempts: 0, ..wait });
+            } else if message.waits {
                 self.kept.told(&message);
             }
         }
@@ -170,6 +178,8 @@ impl Progress {
     /// An answer is awaited for long, and others go on: the order waits, and its row ends the wait should this process end.
     pub(super) fn lags(&mut self, message: &Message, until: UnixMicros, now: UnixMicros) {
         self.settle(message);
+        let newest = self.late.entry(message.subject.clone()).or_default();
+        *newest = message.version.max(*newest);
         let wait = wait_of(message, WaitReason::Slow, now);
         self.kept.waits(Wait { attempts: message.attempts, due_at: until, ..wait });
     }
@@ -181,9 +191,17 @@ impl Progress {
         self.kept.waits(Wait { attempts: 0, due_at: until, ..wait });
     }
 
+    /// A request about the order was sent, and its answer is late: another one beside it could overtake it.
+    pub(super) fn awaits(&self, subject: &Subject) -> bool {
+        self.late.contains_key(subject)
+    }
+
     /// The order waits already: only its version is newer.
     pub(super) fn raise(&mut self, message: Message) {
         self.settle(&message);
+        if let Some(newest) = self.late.get_mut(&message.subject) {
+            *newest = message.version.max(*newest);
+        }
         self.kept.raised(&message);
     }
 
@@ -218,6 +236,7 @@ impl Progress {
 
     fn set_aside(&mut self, message: Message, answer: &Answer, Moment { now, chance }: Moment) {
         self.settle(&message);
+        self.late.remove(&message.subject);
         let reason = if answer.status().is_some() { WaitReason::Refused } else { WaitReason::Failed };
         let attempts = message.attempts.saturating_add(1);
         let pause = schedule::wait(&self.retries, attempts, chance);

@@ -139,13 +139,13 @@ impl<'t> Delivery<'t> {
     /// Reads one page, tells it and notes it; says until when to wait if there is nothing more.
     async fn round(&mut self, stop: &CancellationToken) -> Result<Option<Instant>, Ended> {
         self.renew().await?;
+        // Before the page is read: what late answers made due is in it.
+        self.note_what_came().await?;
         let now = Instant::now();
         if self.owned.is_paused || self.sink.is_none() {
-            self.note_what_came().await?;
             return Ok(Some(now + QUIET_POLL));
         }
         if self.breaker.room(self.in_flight.len(), now) == 0 {
-            self.note_what_came().await?;
             return Ok(Some(self.breaker.opens_at().unwrap_or(now + QUIET_POLL).max(now)));
         }
         let page = match self.read_before().await? {

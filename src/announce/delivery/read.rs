@@ -85,7 +85,9 @@ impl Delivery<'_> {
         let is_tried_later = waiting.as_ref().is_some_and(|waiting| {
             !waiting.is_due && !waiting.was_given_up && (!waiting.is_provisional || is_provisional)
         });
-        if !self.settings.types.want(&message.type_name) {
+        if self.progress.awaits(&message.subject) {
+            self.progress.raise(message);
+        } else if !self.settings.types.want(&message.type_name) {
             self.count("dropped", 1);
             self.progress.drop(message);
         } else if is_known {

@@ -125,7 +125,8 @@ async fn send_to_each(world: &World, webhooks_of: impl Fn(&str) -> [Webhook; 2])
 async fn until_presumed<T>(world: &World, result: &str, work: impl AsyncFn(&str) -> T) -> (String, T) {
     for attempt in 0..16 {
         learn_that_events_are_new(world, attempt).await;
-        let (before, order) = (world.replicas[0].metric(PRESUMED, &[result]).await, format!("order-{attempt}"));
+        let (before, order) =
+            (world.replicas[0].metric(PRESUMED, &[result]).await, format!("order-{attempt}"));
         let done = work(&order).await;
         if world.replicas[0].metric(PRESUMED, &[result]).await > before {
             return (order, done);

@@ -5,7 +5,7 @@ use futures_util::future::select_all;
 use http::Method;
 
 use crate::client::Answer;
-use crate::replica::Replica;
+use crate::replica::{Replica, Surroundings};
 use crate::webhooks::{SECRET, Webhook, now, payment};
 use crate::world::{Plan, World};
 
@@ -100,7 +100,8 @@ async fn a_webhook_without_money_meaning_is_noted() {
 #[tokio::test]
 async fn who_uses_up_all_open_files_delays_others_only_until_idle_connections_end() {
     let (settings, _directory) = crate::settings::good().await;
-    let replica = Replica::start_with_few_files(&settings, 64).await;
+    let few_files = Surroundings { files_max: Some(64), ..Surroundings::default() };
+    let replica = Replica::start_within(&settings, few_files).await;
     let mut hoard = Vec::new();
     for _ in 0..100 {
         hoard.push(tokio::net::TcpStream::connect(replica.address()).await.unwrap());

@@ -54,6 +54,7 @@ mod logs;
 mod optimistic_insert;
 mod payloads;
 mod pooled;
+mod proxy_variables;
 mod quickstart;
 mod receivers;
 mod reload;

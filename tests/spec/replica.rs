@@ -18,11 +18,21 @@ use crate::webhooks::Webhook;
 /// Settings by dotted name, each value as TOML text: `("lock.ttl_ms", "300")`.
 pub type Settings = BTreeMap<String, String>;
 
+/// What a process finds beside its settings.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// How many files it may have open.
+    pub files_max: Option<u32>,
+    /// Variables, beside those that every process here has.
+    pub environment: BTreeMap<String, String>,
+}
+
 /// A serving process. Its output is searched for secrets when it is dropped.
 pub struct Replica {
     process: RefCell<Process>,
     directory: TempDir,
     settings: Settings,
+    surroundings: Surroundings,
     address: SocketAddr,
     admin_address: SocketAddr,
     client: Client,
@@ -32,7 +42,12 @@ pub struct Replica {
 impl Replica {
     /// Starts `paylatch serve` and waits until it is ready.
     pub async fn start(settings: &Settings) -> Self {
-        let replica = Self::launch(settings);
+        Self::start_within(settings, Surroundings::default()).await
+    }
+
+    /// Starts `paylatch serve` in these surroundings and waits until it is ready.
+    pub async fn start_within(settings: &Settings, surroundings: Surroundings) -> Self {
+        let replica = Self::launch_within(settings, surroundings);
         replica.is_ready().await;
         replica
     }
@@ -44,19 +59,12 @@ impl Replica {
         replica
     }
 
-    /// Starts `paylatch serve` as a process that may have so many files open.
-    pub async fn start_with_few_files(settings: &Settings, files_max: u32) -> Self {
-        let replica = Self::launch_within(settings, Some(files_max));
-        replica.is_ready().await;
-        replica
-    }
-
     /// Starts `paylatch serve`.
     pub fn launch(settings: &Settings) -> Self {
-        Self::launch_within(settings, None)
+        Self::launch_within(settings, Surroundings::default())
     }
 
-    fn launch_within(settings: &Settings, files_max: Option<u32>) -> Self {
+    fn launch_within(settings: &Settings, surroundings: Surroundings) -> Self {
         let directory = tempfile::Builder::new().prefix("paylatch-replica-").tempdir().expect("a directory");
         let ports = [Port::reserve(), Port::reserve()];
         let [address, admin_address] =
@@ -65,19 +73,20 @@ impl Replica {
         settings.insert("listen".into(), format!("'{address}'"));
         settings.insert("admin_listen".into(), format!("'{admin_address}'"));
         write_settings(&settings, &directory.path().join("paylatch.toml"));
-        let process = RefCell::new(serve(directory.path(), files_max));
-        Self { process, directory, settings, address, admin_address, client: Client::new(), _ports: ports }
+        let process = RefCell::new(serve(directory.path(), &surroundings));
+        let client = Client::new();
+        Self { process, directory, settings, surroundings, address, admin_address, client, _ports: ports }
     }
 
     /// Starts it again after its end, with the same settings and addresses.
     pub async fn start_again(&self) {
-        self.process.replace(serve(self.directory.path(), None));
+        self.process.replace(serve(self.directory.path(), &self.surroundings));
         self.is_ready().await;
     }
 
     /// The same, until it listens, ready or not.
     pub async fn start_again_unready(&self) {
-        self.process.replace(serve(self.directory.path(), None));
+        self.process.replace(serve(self.directory.path(), &self.surroundings));
         self.answers("/livez").await;
     }
 
@@ -192,10 +201,12 @@ impl Replica {
             .sum()
     }
 
-    /// Runs a command of the binary with this replica's settings.
+    /// Runs a command of the binary with this replica's settings and variables.
     pub async fn cli(&self, arguments: &[&str]) -> Output {
         let config = self.directory.path().join("paylatch.toml");
-        run(self.directory.path(), Some(&config), arguments).await
+        let mut command = command(self.directory.path(), Some(&config));
+        command.envs(&self.surroundings.environment).args(arguments);
+        output(command).await
     }
 
     /// Stops it where it stands.
@@ -248,6 +259,13 @@ impl Replica {
         kib * 1024
     }
 
+    /// The same without what it shares with the file of its program, where the machine tells that.
+    pub fn own_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process_id())).unwrap_or_default();
+        let own = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.strip_suffix("kB"));
+        own.map_or_else(|| self.resident_bytes(), |kib| kib.trim().parse::<u64>().expect("a number") * 1024)
+    }
+
     /// Everything that it has printed.
     pub fn output(&self) -> String {
         fs::read_to_string(self.directory.path().join("output.log")).unwrap_or_default()
@@ -287,6 +305,10 @@ impl Drop for Replica {
 pub async fn run(directory: &Path, config: Option<&Path>, arguments: &[&str]) -> Output {
     let mut command = command(directory, config);
     command.args(arguments);
+    output(command).await
+}
+
+async fn output(mut command: Command) -> Output {
     let running = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
     let output = running.await.expect("no panic");
     assert_no_secret(&String::from_utf8_lossy(&output.stdout));
@@ -300,14 +322,15 @@ pub fn write_settings(settings: &Settings, path: &Path) {
     fs::write(path, lines.collect::<String>()).expect("a file of settings");
 }
 
-fn serve(directory: &Path, files_max: Option<u32>) -> Process {
+fn serve(directory: &Path, surroundings: &Surroundings) -> Process {
     let output =
         File::options().create(true).append(true).open(directory.join("output.log")).expect("a file");
     let config = directory.join("paylatch.toml");
-    let mut command = match files_max {
-        Some(files) => in_shell(command(directory, Some(&config)), files),
-        None => command(directory, Some(&config)),
-    };
+    let mut command = command(directory, Some(&config));
+    command.envs(&surroundings.environment);
+    if let Some(files) = surroundings.files_max {
+        command = in_shell(command, files);
+    }
     command.arg("serve").stdout(output.try_clone().expect("a file")).stderr(output);
     Process::start(&mut command, Signal::SIGKILL)
 }

@@ -21,12 +21,12 @@ use crate::world::{Plan, World};
 
 /// What was delivered, as it came.
 #[derive(Clone, Default)]
-struct Collector {
+pub struct Collector {
     deliveries: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
 }
 
 impl Collector {
-    async fn listen(&self) -> SocketAddr {
+    pub async fn listen(&self) -> SocketAddr {
         let take = async |State(collector): State<Self>, headers: HeaderMap, body: Bytes| {
             collector.deliveries.lock().unwrap().push((headers, body));
             StatusCode::OK
@@ -43,7 +43,7 @@ impl Collector {
         address
     }
 
-    fn spans(&self) -> Vec<Span> {
+    pub fn spans(&self) -> Vec<Span> {
         let deliveries = self.deliveries.lock().unwrap();
         let decoded = deliveries
             .iter()

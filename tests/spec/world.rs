@@ -10,7 +10,7 @@ use crate::client::Answer;
 use crate::database::Database;
 use crate::lock_servers::LockService;
 use crate::proxy::Proxy;
-use crate::replica::{Replica, Settings, run, write_settings};
+use crate::replica::{Replica, Settings, Surroundings, run, write_settings};
 use crate::servers::{Postgres, Redis};
 use crate::webhooks::{SECRET, Webhook};
 
@@ -21,6 +21,7 @@ pub struct Plan {
     owns_servers: bool,
     replicas: usize,
     settings: Settings,
+    surroundings: Surroundings,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,12 @@ impl Plan {
         self
     }
 
+    /// A variable of the environment of each replica and of its commands.
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.surroundings.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Starts it: servers, schema, replicas.
     pub async fn start(self) -> World {
         let directory = tempfile::Builder::new().prefix("paylatch-world-").tempdir().expect("a directory");
@@ -99,7 +106,8 @@ impl Plan {
         ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value)).into();
         let has_redis = store == Store::Postgres;
-        Self { store, has_redis, owns_servers: false, replicas: 1, settings }
+        let surroundings = Surroundings::default();
+        Self { store, has_redis, owns_servers: false, replicas: 1, settings, surroundings }
     }
 
     async fn start_on_postgres(mut self, directory: TempDir) -> World {
@@ -120,7 +128,7 @@ impl Plan {
             let proxy = Proxy::start((database.get_host().to_owned(), database.get_port())).await;
             let behind = database.clone().host("127.0.0.1").port(proxy.address().port());
             self.set_database(behind.to_url_lossy().as_str());
-            replicas.push(Replica::start(&self.settings).await);
+            replicas.push(Replica::start_within(&self.settings, self.surroundings.clone()).await);
             proxies.push(proxy);
         }
         let mut database_url = database.to_url_lossy();
@@ -141,7 +149,7 @@ impl Plan {
     async fn start_on_sqlite(mut self, directory: TempDir) -> World {
         let path = directory.path().join("paylatch.db");
         self.migrate(&directory, &format!("sqlite://{}", path.display())).await;
-        let replicas = vec![Replica::start(&self.settings).await];
+        let replicas = vec![Replica::start_within(&self.settings, self.surroundings).await];
         let database_url = format!("sqlite://{}", path.display());
         let database = Database::sqlite(&path);
         World {

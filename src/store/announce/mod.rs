@@ -7,6 +7,7 @@
 mod control;
 mod endpoint;
 mod extent;
+mod last_places;
 mod listing;
 mod page;
 mod row;
@@ -16,7 +17,6 @@ mod subject;
 mod to_tell;
 mod wait;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use sqlx::{query, query_scalar, raw_sql};
 
 pub use self::endpoint::{Note, OwnedEndpoint, Resync};
 use self::extent::Extent;
+use self::last_places::at_last_places;
 pub use self::listing::{EndpointRow, Told, WaitFilter, WaitRow};
 pub use self::page::{Ask, Page};
 pub use self::row::{Announced, AnnouncedOrder, Announcement};
@@ -200,14 +201,14 @@ impl Store {
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
                     let told = page.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
-                    Ok(extent.page(position, latest(told)))
+                    Ok(extent.page(position, at_last_places(told)))
                 }
                 Database::Sqlite(own) => {
                     let mut transaction = own.pool.begin().await?;
                     let extent = Extent::of_sqlite(&mut transaction, position).await?;
                     let page = sqlx::query_as(SQLITE_LOG).bind(position).bind(i64::from(limit));
                     let told = page.fetch_all(&mut *transaction).await?;
-                    Ok(extent.page(position, latest(told)))
+                    Ok(extent.page(position, at_last_places(told)))
                 }
             }
         };
@@ -262,16 +263,6 @@ impl Store {
 fn announced(kind: ActionKind, before: Value, after: Value) -> Action {
     let (before, after) = (Some(before), Some(after));
     Action { kind, source: None, target: "announcements".to_owned(), before, after }
-}
-
-/// Each order and each settlement once, at its last place, in the order of the log.
-fn latest(mut told: Vec<Announcement>) -> Vec<Announcement> {
-    told.sort_by_key(Announcement::position);
-    let mut later = HashSet::with_capacity(told.len());
-    let is_last: Vec<bool> = told.iter().rev().map(|one| later.insert(one.data.about())).collect();
-    let mut is_last = is_last.into_iter().rev();
-    told.retain(|_| is_last.next().unwrap_or_default());
-    told
 }
 
 /// The last position up to which everything is visible, if no save that has drawn an earlier number holds it up. To be read by

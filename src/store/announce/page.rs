@@ -5,7 +5,8 @@ use serde_json::json;
 use sqlx::SqliteConnection;
 
 use super::extent::ENTRIES_OF_A_CHANGE;
-use super::to_tell::{ToTell, once};
+use super::last_places::at_last_places;
+use super::to_tell::ToTell;
 use super::{ANSWER_MAX, Extent, QUERY_MAX, Resync, watermark};
 use crate::order::UnixMicros;
 use crate::store::postgres::Transaction;
@@ -129,7 +130,7 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
         page = page.bind(ids).bind(sources).bind(ledgers);
     }
     let to_tell = page.fetch_all(transaction.statements()).await?;
-    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, once(to_tell), &again) }))
+    Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, at_last_places(to_tell), &again) }))
 }
 
 async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<Option<Page>, StoreError> {
@@ -152,7 +153,7 @@ async fn of_sqlite(connection: &mut SqliteConnection, ask: &Ask<'_>) -> Result<O
     let page = page.bind(i64::from(ask.entries_max)).bind(ask.name).bind(ask.now);
     let page = wanted.iter().fold(page.bind(i64::from(ask.others_max)), |page, column| page.bind(column));
     let to_tell = page.fetch_all(&mut *connection).await?;
-    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, once(to_tell), &again) }))
+    Ok(Some(Page { is_final: true, ..Page::of(&extent, ask, at_last_places(to_tell), &again) }))
 }
 
 /// An order's id, its source or its ledger, and whether it is among those that are told again.

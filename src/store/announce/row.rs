@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 use utoipa::ToSchema;
 
+use super::last_places::Placed;
 use super::settled::AnnouncedSettlement;
 use super::subject::Subject;
 use crate::order::{BadId, UnixMicros};
@@ -87,6 +88,19 @@ impl Announcement {
     pub fn position(&self) -> i64 {
         self.position
     }
+}
+
+impl Placed for Announcement {
+    fn position(&self) -> Option<i64> {
+        Some(self.position)
+    }
+
+    fn about(&self) -> (bool, &str, &str) {
+        self.data.about()
+    }
+
+    /// It tells of the state, whatever led there.
+    fn follows(&mut self, _: &Self) {}
 }
 
 impl Announced {

@@ -1,10 +1,8 @@
 //! An order or a settlement on its way to an endpoint, as a page reads it.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
+use super::last_places::Placed;
 use super::{Announcement, Subject, WaitReason};
 use crate::order::UnixMicros;
 
@@ -38,30 +36,19 @@ pub struct Waiting {
     pub was_given_up: bool,
 }
 
-/// Each order and each settlement once: those that are not from the log, then those of the log at their last places.
-pub(super) fn once(mut rows: Vec<ToTell>) -> Vec<ToTell> {
-    rows.sort_by_key(|row| row.position);
-    let mut places: HashMap<Subject, usize> = HashMap::with_capacity(rows.len());
-    let mut once: Vec<ToTell> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match places.entry(row.subject.clone()) {
-            Entry::Occupied(place) => once[*place.get()].and_later(row),
-            Entry::Vacant(place) => {
-                place.insert(once.len());
-                once.push(row);
-            }
-        }
+impl Placed for ToTell {
+    fn position(&self) -> Option<i64> {
+        self.position
     }
-    once.sort_by_key(|row| row.position);
-    once
-}
 
-impl ToTell {
-    /// The same has a later place in the log: told as it is there, of a change that is as old as the first one.
-    fn and_later(&mut self, later: Self) {
-        let changed_at = [self.changed_at, later.changed_at].into_iter().flatten().min();
-        let was_due = self.waiting.as_ref().is_some_and(|waiting| waiting.is_due);
-        *self = Self { changed_at, ..later };
+    fn about(&self) -> (bool, &str, &str) {
+        self.announcement.data.about()
+    }
+
+    /// The change that is told is as old as the first one.
+    fn follows(&mut self, earlier: &Self) {
+        self.changed_at = [self.changed_at, earlier.changed_at].into_iter().flatten().min();
+        let was_due = earlier.waiting.as_ref().is_some_and(|waiting| waiting.is_due);
         if let Some(waiting) = &mut self.waiting {
             waiting.is_due |= was_due;
         }

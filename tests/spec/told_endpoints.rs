@@ -80,9 +80,7 @@ async fn an_order_that_is_refused_for_ever_holds_up_no_other() {
         world.send(&paid("order-1")).await;
         receiver.hears_of("order-1", 1).await;
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-        for number in 2..30 {
-            world.send(&paid(&format!("order-{number}"))).await;
-        }
+        world.pay(2..30).await;
         receiver.hears_of("order-29", 1).await;
 
         // It is tried again as the settings say, then given up, and that is shown.
@@ -125,9 +123,7 @@ async fn an_order_whose_answer_never_comes_holds_up_no_other() {
 async fn an_endpoint_that_is_away_costs_no_row_and_is_told_each_order_once_when_it_is_back() {
     let receiver = Receiver::away();
     let world = telling(Plan::postgres(), &receiver).start().await;
-    for number in 0..100 {
-        world.send(&paid(&format!("order-{number}"))).await;
-    }
+    world.pay(0..100).await;
     let payments: Vec<_> = (0..50).map(|number| payment(&format!("pi_of_order-{number}"))).collect();
     for payment in &payments {
         world.send(&payment.of_type("payment_intent.created")).await;
@@ -140,7 +136,7 @@ async fn an_endpoint_that_is_away_costs_no_row_and_is_told_each_order_once_when_
     // It answers again, but takes nothing yet.
     receiver.answers(|_| Reply::status(503));
     receiver.comes_back().await;
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     eventually("it is left alone again", async || {
         (receiver.heard().len() >= 10 && endpoint(&world).await["state"] == "open").then_some(())
     })
@@ -150,7 +146,7 @@ async fn an_endpoint_that_is_away_costs_no_row_and_is_told_each_order_once_when_
     assert!(endpoint(&world).await["cursor"].as_i64().unwrap() < 51 * 256);
 
     receiver.answers(|_| Reply::status(200));
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     receiver.believes_what_is_true(&world).await;
     let taken = receiver.heard().iter().filter(|heard| heard.status == 200).count();
     assert!(taken <= 100, "{taken}: what changed twice meanwhile is told once");
@@ -189,7 +185,7 @@ async fn an_endpoint_that_is_gone_is_paused_until_a_person_resumes_it() {
     assert_eq!(receiver.heard().len(), 1);
 
     receiver.answers(|_| Reply::status(200));
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     receiver.believes_what_is_true(&world).await;
 }
 
@@ -279,15 +275,13 @@ async fn batches_are_arrays_and_one_refused_order_is_found_by_parting_them() {
     let receiver = Receiver::away();
     let plan = telling(Plan::postgres(), &receiver).set("endpoints.shop.batch_max", "10");
     let world = plan.set("endpoints.shop.retry_s", "[3600]").start().await;
-    for number in 0..40 {
-        world.send(&paid(&format!("order-{number}"))).await;
-    }
+    world.pay(0..40).await;
     receiver.answers(|told| {
         let has_poison = told.as_array().unwrap().iter().any(|told| told["data"]["order"] == "order-13");
         Reply::status(if has_poison { 422 } else { 200 })
     });
     receiver.comes_back().await;
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     eventually("the others are told", async || (receiver.table().len() == 39).then_some(())).await;
 
     eventually("one waits", async || (waits(&world).await.len() == 1).then_some(())).await;
@@ -361,9 +355,7 @@ async fn another_epoch_tells_all_orders_again() {
     for plan in [Plan::postgres(), Plan::sqlite()] {
         let receiver = Receiver::start().await;
         let world = telling(plan, &receiver).set("announce.page_orders", "10").start().await;
-        for number in 0..25 {
-            world.send(&paid(&format!("order-{number}"))).await;
-        }
+        world.pay(0..25).await;
         receiver.believes_what_is_true(&world).await;
         assert!(world.cli(&["announce", "new-epoch"]).await.status.success());
         eventually("all are told of the new epoch", async || {
@@ -445,7 +437,7 @@ async fn check_says_what_keeps_an_endpoint_from_being_told() {
     world.database.execute("update announcement_epoch set system_identifier = 'of another server'").await;
     assert_eq!(codes().await, ["epoch_stale"]);
     assert!(world.cli(&["announce", "new-epoch"]).await.status.success());
-    world.cli(&["endpoints", "pause", "shop"]).await;
+    world.pause("shop").await;
     assert_eq!(codes().await, ["not_told"]);
     world.cli(&["announce", "off"]).await;
     assert_eq!(codes().await, ["changes_not_noted", "not_told"]);

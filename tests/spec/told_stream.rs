@@ -85,7 +85,7 @@ async fn nothing_is_lost_when_the_broker_is_killed_and_frozen_under_load() {
     .await;
 
     nothing_acknowledged_is_lost(&world, &deliveries).await;
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     is_believed(&world, &redis).await;
 }
 
@@ -95,15 +95,13 @@ async fn a_broker_that_refuses_costs_no_row_and_is_told_when_it_takes_again() {
     let world = telling(Plan::sqlite(), &redis, "&maxlen=50").start().await;
     let mut connection = redis.connection().await;
     let () = redis::cmd("SET").arg(&["orders", "no stream"]).query_async(&mut connection).await.unwrap();
-    for number in 0..20 {
-        world.send(&payment(&format!("pi_{number}")).of_order(&format!("order-{number}")).succeeded()).await;
-    }
+    world.pay(0..20).await;
     eventually("it is left alone", async || (endpoint(&world).await["state"] == "open").then_some(())).await;
     assert!(endpoint(&world).await["error"].as_str().unwrap().contains("WRONGTYPE"));
     assert_eq!(world.count("announcement_waits").await, 0);
 
     let () = redis::cmd("DEL").arg("orders").query_async(&mut connection).await.unwrap();
-    assert!(world.cli(&["endpoints", "resume", "shop"]).await.status.success());
+    world.resume("shop").await;
     is_believed(&world, &redis).await;
 
     // Redis forgets whole pages of a few entries: of a stream that may have 50 the newest stay, and a few more.

@@ -1,5 +1,6 @@
 //! A running service: a database, a lock service, and replicas of the real binary.
 
+use std::ops::Range;
 use std::process::Output;
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::lock_servers::LockService;
 use crate::proxy::Proxy;
 use crate::replica::{Replica, Settings, Surroundings, run, write_settings};
 use crate::servers::{Postgres, Redis};
-use crate::webhooks::{SECRET, Webhook};
+use crate::webhooks::{SECRET, Webhook, payment};
 
 /// What a world is made of.
 pub struct Plan {
@@ -206,6 +207,14 @@ impl World {
         outcomes
     }
 
+    /// Pays an order `order-N` of each number, by a payment `pi_of_order-N`, at the first replica.
+    pub async fn pay(&self, numbers: Range<usize>) {
+        for number in numbers {
+            let order = format!("order-{number}");
+            self.send(&payment(&format!("pi_of_{order}")).of_order(&order).succeeded()).await;
+        }
+    }
+
     /// Sends a webhook as a provider does: to any replica in turn, again until one accepts it.
     pub async fn deliver(&self, webhook: &Webhook) -> Answer {
         let first = rand::random_range(0..self.replicas.len());
@@ -250,6 +259,21 @@ impl World {
     /// Runs a command of the binary.
     pub async fn cli(&self, arguments: &[&str]) -> Output {
         self.replicas[0].cli(arguments).await
+    }
+
+    /// Nothing is told to the endpoint until it is resumed.
+    pub async fn pause(&self, endpoint: &str) {
+        self.act_on(endpoint, "pause").await;
+    }
+
+    /// The endpoint is told again, at once.
+    pub async fn resume(&self, endpoint: &str) {
+        self.act_on(endpoint, "resume").await;
+    }
+
+    async fn act_on(&self, endpoint: &str, action: &str) {
+        let done = self.cli(&["endpoints", action, endpoint]).await;
+        assert!(done.status.success(), "{action} {endpoint}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// The orders and payments are what the events say.

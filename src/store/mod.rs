@@ -59,6 +59,7 @@ pub use inspect::{
 };
 pub use reconcile::{
     Compared, FindingFilter, FindingRow, ROWS_AT_ONCE, ReportFile, ReportRead, RowsAdded, Window,
+    unknown_types,
 };
 pub use session::Session;
 #[cfg(test)]

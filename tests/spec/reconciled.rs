@@ -426,7 +426,7 @@ async fn what_no_rule_knows_is_named_and_summed_and_what_is_missing_is_asked_for
         let broken = text.replace("10.00,usd,order-1", "1O.00,usd,order-1");
         let unread = reconcile(&world, &files, "c.csv", &broken, &["--json"]).await;
         assert_eq!(unread.all["files"][0]["unreadable"], 1);
-        assert!(unread.all["files"][0]["problems"][0].as_str().unwrap().contains("its amount"));
+        assert!(unread.all["files"][0]["problems"][0].as_str().unwrap().contains("customer_facing_amount"));
         assert_eq!(unread.code, Some(1));
     }
 }
@@ -436,14 +436,8 @@ async fn what_adyen_settled_is_compared_by_the_references_of_its_modifications()
     let plan = Plan::postgres().set("sources.adyen.provider", "'adyen'");
     let world = plan.set("sources.adyen.secrets", &format!("['{}']", "c0dec0de".repeat(8))).start().await;
     let files = tempfile::tempdir().unwrap();
-    let event = |code: &str, reference: &str, original: &str, order: &str, value: i64| {
-        let item = serde_json::json!({
-            "amount": { "currency": "EUR", "value": value }, "eventCode": code, "eventDate": "2026-11-20T10:30:00+01:00",
-            "merchantAccountCode": "Shop", "merchantReference": order, "originalReference": original,
-            "pspReference": reference, "success": "true",
-        });
-        serde_json::json!({ "live": "false", "notificationItems": [{ "NotificationRequestItem": item }] })
-            .to_string()
+    let event = |code, reference, original, order, value| {
+        adyen_event("Shop", (code, reference, original), order, (value, "EUR"))
     };
     let events = [
         event("AUTHORISATION", "PSPA1", "", "B1", 10_000),
@@ -482,6 +476,49 @@ async fn what_adyen_settled_is_compared_by_the_references_of_its_modifications()
 }
 
 #[tokio::test]
+async fn rows_of_accounts_that_are_not_the_source_s_are_counted_and_compared_with_nothing() {
+    let plan = Plan::postgres().set("sources.adyen.provider", "'adyen'");
+    let plan = plan.set("sources.adyen.accounts", "['ShopNL']");
+    let world = plan.set("sources.adyen.secrets", &format!("['{}']", "c0dec0de".repeat(8))).start().await;
+    let files = tempfile::tempdir().unwrap();
+    let (first, fourth) = ("PSPA000000000001", "PSPA000000000004");
+    let events = [
+        adyen_event("ShopNL", ("AUTHORISATION", first, ""), "order-1", (4_599, "EUR")),
+        adyen_event("ShopNL", ("CAPTURE", "CAPA000000000001", first), "order-1", (4_599, "EUR")),
+        adyen_event("ShopNL", ("CHARGEBACK", "DISP000000000001", first), "order-1", (4_599, "EUR")),
+        adyen_event("ShopNL", ("AUTHORISATION", fourth, ""), "order-4", (1_200, "USD")),
+    ];
+    let export = files.path().join("adyen.jsonl");
+    std::fs::write(&export, events.join("\n")).unwrap();
+    let imported = world.cli(&["import", "--source", "adyen", export.to_str().unwrap()]).await;
+    assert!(imported.status.success(), "{}", String::from_utf8_lossy(&imported.stderr));
+
+    let report = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reports/adyen-settlement.csv");
+    let command = ["reconcile", "--source", "adyen", "--report", "adyen-settlement", report, "--json"];
+    let mut told = Vec::new();
+    for flags in [["--settle-days", "0", "--dry-run"].as_slice(), &["--settle-days", "0"]] {
+        let output = world.cli(&[command.as_slice(), flags].concat()).await;
+        let all = json(&output);
+        let findings = all["findings"].as_array().unwrap().clone();
+        let file = &all["files"][0];
+        assert_eq!((&file["foreign"], &file["unreadable"]), (&serde_json::json!({ "ShopDE": 1 }), &0.into()));
+        let passed_over =
+            serde_json::json!({ "DepositCorrection": 1, "Fee": 1, "MerchantPayout": 1, "PaymentCost": 1 });
+        assert_eq!((&file["ignored"], &file["ignored_types"]), (&4.into(), &passed_over));
+        told.push(words(&Told { findings, all, code: output.status.code() }));
+    }
+    let expected = [
+        "missing_here CAPA000000000002",
+        "missing_here CAPA000000000003",
+        "missing_here CAPA000000000005",
+        "missing_here DISP000000000002",
+        "unknown_type ManualCorrected",
+        "unknown_type PaidOut",
+    ];
+    assert_eq!(told, [expected, expected], "a dry run tells the same");
+}
+
+#[tokio::test]
 async fn a_dry_run_finds_the_same_and_keeps_nothing() {
     for world in World::on_each_database().await {
         let files = tempfile::tempdir().unwrap();
@@ -502,6 +539,22 @@ async fn a_dry_run_finds_the_same_and_keeps_nothing() {
         let kept = reconcile(&world, &files, "a.csv", &text, &["--json"]).await;
         assert_eq!(words(&kept), words(&preview));
     }
+}
+
+/// A notification of Adyen's of this account: its code, its own reference and the original's.
+fn adyen_event(
+    account: &str,
+    (code, reference, original): (&str, &str, &str),
+    order: &str,
+    (value, currency): (i64, &str),
+) -> String {
+    let item = serde_json::json!({
+        "amount": { "currency": currency, "value": value }, "eventCode": code, "eventDate": "2026-11-20T10:30:00+01:00",
+        "merchantAccountCode": account, "merchantReference": order, "originalReference": original,
+        "pspReference": reference, "success": "true",
+    });
+    serde_json::json!({ "live": "false", "notificationItems": [{ "NotificationRequestItem": item }] })
+        .to_string()
 }
 
 /// What `reconcile` printed as JSON.

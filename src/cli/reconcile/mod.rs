@@ -3,21 +3,20 @@
 mod print;
 mod read;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use self::read::{FileRead, Kept, read_file};
+use self::read::{FileRead, Held, Kept, read_file};
 use super::actions::ActsBy;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
 use super::listing::{one_of, read_list, stored_id};
 use super::progress;
 use crate::config::Needs;
-use crate::order::{Disagreement, Id, Key, ReportFinding, ReportRow, TimeSpan, UnixMicros};
+use crate::order::{Disagreement, Id, Key, ReportFinding, TimeSpan, UnixMicros};
 use crate::provider::{Report, Source};
-use crate::store::{FindingFilter, FindingRow, ReportFile, Store, Window};
+use crate::store::{FindingFilter, FindingRow, ReportFile, Store, Window, unknown_types};
 
 /// How long after a movement a report may still lack it, unless told otherwise.
 const SETTLE_DAYS: u32 = 3;
@@ -142,15 +141,15 @@ async fn compare(
     asked: &Reconcile,
 ) -> Result<Outcome, Failure> {
     let mut outcome = Outcome { files: Vec::new(), payments: 0, found: Found::Preview(Vec::new()) };
-    let (mut windows, mut rows) = (Vec::new(), BTreeMap::new());
+    let (mut windows, mut rows) = (Vec::new(), Held::default());
     for path in &asked.files {
         let mut kept = if asked.dry_run { Kept::InMemory(&mut rows) } else { Kept::InStore(store) };
-        let (file, read) = read_file(report, source.name(), path, &mut kept).await?;
+        let (file, read) = read_file(report, source, path, &mut kept).await?;
         windows.push(Window { file, classes: report.classes(), due: due(report, &read, asked.settle_days) });
         outcome.files.push((path.clone(), read));
     }
     if asked.dry_run {
-        outcome.payments = rows.len() as u64;
+        outcome.payments = rows.by_payment.len() as u64;
         outcome.found = Found::Preview(preview(store, &windows, rows).await?);
         return Ok(outcome);
     }
@@ -167,16 +166,14 @@ async fn compare(
     Ok(outcome)
 }
 
-async fn preview(
-    store: &Store,
-    windows: &[Window],
-    rows: BTreeMap<Id, Vec<ReportRow>>,
-) -> Result<Vec<ReportFinding>, Failure> {
+async fn preview(store: &Store, windows: &[Window], rows: Held) -> Result<Vec<ReportFinding>, Failure> {
     let Some(first) = windows.first() else { return Ok(Vec::new()) };
     // Together, as they would be kept together.
     let spans = windows.iter().filter_map(|window| window.due);
     let due = spans.reduce(|a, b| TimeSpan { from: a.from.min(b.from), to: a.to.max(b.to) });
-    Ok(store.preview_report(&Window { due, ..first.clone() }, rows).await?)
+    let mut found = store.preview_report(&Window { due, ..first.clone() }, rows.by_payment).await?;
+    found.extend(unknown_types(rows.unknown.values()));
+    Ok(found)
 }
 
 /// The time of what a report must have: one that lists what was paid out has what happened some days before its end.

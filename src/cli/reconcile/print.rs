@@ -1,5 +1,7 @@
 //! Prints what a comparison came to: tables for people, JSON for programs.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::super::listing::amount;
@@ -23,9 +25,21 @@ pub(super) fn outcome(output: Output, asked: &Reconcile, source: &Source, outcom
             continue;
         }
         output.line(format_args!(
-            "{path}: {} rows, {} of them new, {} changed; {} that move no customer's money; {} unreadable",
-            file.rows, file.new, file.changed, file.ignored, file.unreadable
+            "{path}: {} rows, {} of them new, {} changed; {} that move no customer's money{}; {} unreadable",
+            file.rows,
+            file.new,
+            file.changed,
+            file.ignored.values().sum::<u64>(),
+            in_brackets(&file.ignored),
+            file.unreadable
         ));
+        if !file.foreign.is_empty() {
+            let foreign = file.foreign.values().sum::<u64>();
+            output.note(format_args!(
+                "{foreign} rows are of accounts that are not among the source's{}",
+                in_brackets(&file.foreign)
+            ));
+        }
         for problem in &file.problems {
             output.note(printable(problem));
         }
@@ -44,12 +58,21 @@ pub(super) fn outcome(output: Output, asked: &Reconcile, source: &Source, outcom
     output.line(format_args!("{} payments compared, {count} findings open", outcome.payments));
 }
 
+/// ` (Fee 2, MerchantPayout 1)`
+fn in_brackets(names: &BTreeMap<String, u64>) -> String {
+    if names.is_empty() {
+        return String::new();
+    }
+    let each: Vec<String> = names.iter().map(|(name, rows)| format!("{} {rows}", inert(name))).collect();
+    format!(" ({})", each.join(", "))
+}
+
 fn outcome_json(asked: &Reconcile, source: &Source, outcome: &Outcome) -> Value {
     let files = outcome.files.iter().map(|(path, file)| {
         json!({
             "file": path.display().to_string(), "was_read": file.was_read, "rows": file.rows, "new": file.new,
-            "changed": file.changed, "ignored": file.ignored, "unreadable": file.unreadable,
-            "problems": file.problems,
+            "changed": file.changed, "ignored": file.ignored.values().sum::<u64>(), "ignored_types": file.ignored,
+            "foreign": file.foreign, "unreadable": file.unreadable, "problems": file.problems,
         })
     });
     let findings = match &outcome.found {

@@ -14,13 +14,16 @@ use super::super::failure::{Exit, Failure};
 use super::super::progress;
 use super::report_file;
 use crate::order::{Id, ReportRow, TimeSpan};
-use crate::provider::{BadReport, Line, Report, Taken};
+use crate::provider::{BadReport, Line, Report, Source, Taken};
 use crate::store::{ROWS_AT_ONCE, ReportFile, ReportRead, Store};
 
 /// Batches that may wait for the store.
 const BATCHES_MAX: usize = 2;
 /// How many unreadable rows are told one by one.
 const UNREADABLE_SHOWN_MAX: usize = 10;
+/// How many types and accounts are counted each by itself; the others together.
+const NAMES_MAX: usize = 100;
+const OTHERS: &str = "others";
 /// How many rows are held at once when none is kept.
 const DRY_RUN_ROWS_MAX: u64 = 200_000;
 
@@ -32,8 +35,10 @@ pub(super) struct FileRead {
     /// Of these, not known before, and known with other numbers.
     pub(super) new: u64,
     pub(super) changed: u64,
-    /// Rows that move no customer's money.
-    pub(super) ignored: u64,
+    /// Rows that move no customer's money, by type.
+    pub(super) ignored: BTreeMap<String, u64>,
+    /// Rows of accounts that are none of the source's, by account.
+    pub(super) foreign: BTreeMap<String, u64>,
     pub(super) unreadable: u64,
     /// The first of them, and why.
     pub(super) problems: Vec<String>,
@@ -46,17 +51,25 @@ pub(super) struct FileRead {
 /// Where rows go.
 pub(super) enum Kept<'k> {
     InStore(&'k Store),
-    InMemory(&'k mut BTreeMap<Id, Vec<ReportRow>>),
+    InMemory(&'k mut Held),
+}
+
+/// Rows of a dry run, each once.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) by_payment: BTreeMap<Id, Vec<ReportRow>>,
+    /// Those that no rule knows.
+    pub(super) unknown: BTreeMap<Id, ReportRow>,
 }
 
 /// Reads a file, and keeps its rows.
 pub(super) async fn read_file(
     report: &Report,
-    source: &Id,
+    source: &Source,
     path: &Path,
     kept: &mut Kept<'_>,
 ) -> Result<(ReportFile, FileRead), Failure> {
-    let file = report_file(report, source, digest(path).await?);
+    let file = report_file(report, source.name(), digest(path).await?);
     if let Kept::InStore(store) = kept {
         if let Some(ReportRead { is_complete: true, span }) = store.report(&file).await? {
             return Ok((file, FileRead { was_read: true, is_complete: true, span, ..FileRead::default() }));
@@ -65,8 +78,8 @@ pub(super) async fn read_file(
     }
     let (sender, mut batches) = mpsc::channel(BATCHES_MAX);
     let reading = spawn_blocking({
-        let (report, path) = (report.clone(), path.to_owned());
-        move || read_rows(&report, &path, &sender)
+        let (report, path, accounts) = (report.clone(), path.to_owned(), source.settings().accounts.clone());
+        move || read_rows(&report, &accounts, &path, &sender)
     });
     let (mut new, mut changed) = (0, 0);
     while let Some(batch) = batches.recv().await {
@@ -86,20 +99,22 @@ pub(super) async fn read_file(
     Ok((file, read))
 }
 
-fn hold(
-    rows: &mut BTreeMap<Id, Vec<ReportRow>>,
-    batch: Vec<ReportRow>,
-    held: &mut u64,
-) -> Result<(), Failure> {
+fn hold(rows: &mut Held, batch: Vec<ReportRow>, new: &mut u64) -> Result<(), Failure> {
     for row in batch {
-        let Some(payment) = row.fact.as_ref().map(|fact| fact.payment.clone()) else { continue };
-        let own = rows.entry(payment).or_default();
-        if own.iter().all(|known| known.id != row.id) {
-            own.push(row);
-            *held += 1;
-        }
+        let is_new = match row.fact.as_ref().map(|fact| fact.payment.clone()) {
+            None => rows.unknown.insert(row.id.clone(), row).is_none(),
+            Some(payment) => {
+                let own = rows.by_payment.entry(payment).or_default();
+                let is_new = own.iter().all(|known| known.id != row.id);
+                if is_new {
+                    own.push(row);
+                }
+                is_new
+            }
+        };
+        *new += u64::from(is_new);
     }
-    if *held <= DRY_RUN_ROWS_MAX {
+    if *new <= DRY_RUN_ROWS_MAX {
         return Ok(());
     }
     Err(Failure::new(
@@ -113,6 +128,7 @@ fn hold(
 /// Runs where waiting is allowed.
 fn read_rows(
     report: &Report,
+    accounts: &[String],
     path: &Path,
     batches: &mpsc::Sender<Vec<ReportRow>>,
 ) -> Result<FileRead, BadReport> {
@@ -121,10 +137,11 @@ fn read_rows(
     let bar = progress::through(&file);
     let mut read = FileRead::default();
     let mut batch = Vec::with_capacity(ROWS_AT_ONCE);
-    let span = report.read(bar.wrap_read(file), |line, told| {
+    let span = report.read(accounts, bar.wrap_read(file), |line, told| {
         match told {
             Line::Row(row) => batch.push(row),
-            Line::Ignored => read.ignored += 1,
+            Line::Ignored(type_name) => count(&mut read.ignored, type_name),
+            Line::Foreign(account) => count(&mut read.foreign, account),
             Line::Unreadable(problem) => {
                 read.unreadable += 1;
                 if read.problems.len() < UNREADABLE_SHOWN_MAX {
@@ -147,6 +164,11 @@ fn read_rows(
     read.rows += batch.len() as u64;
     let _ = batches.blocking_send(batch);
     Ok(FileRead { span, is_complete: read.unreadable == 0, ..read })
+}
+
+fn count(names: &mut BTreeMap<String, u64>, name: String) {
+    let is_counted = names.len() < NAMES_MAX || names.contains_key(&name);
+    *names.entry(if is_counted { name } else { OTHERS.to_owned() }).or_default() += 1;
 }
 
 async fn digest(path: &Path) -> Result<[u8; 32], Failure> {

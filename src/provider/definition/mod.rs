@@ -15,7 +15,7 @@ use serde::de::{SeqAccess, Visitor};
 pub(in crate::provider) use self::facts::{
     AmountUnit, Difference, FactsTable, FamilyTable, InsideTable, ModeField, NotedTable, RuleTable, Written,
 };
-pub(in crate::provider) use self::report::{ReportFormat, ReportRule, ReportTable};
+pub(in crate::provider) use self::report::{ReportFormat, ReportRule, ReportTable, ReportTime, SectionLine};
 pub(in crate::provider) use self::signature::{
     Algorithm, AudienceTable, CertificateProof, ChallengeTable, Encoding, Format, Hash, HmacProof, JwsProof,
     KeyEncoding, Pairs, Proof, SampleTable, Signature, SignatureTime,

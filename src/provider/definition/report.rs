@@ -25,8 +25,21 @@ pub(in crate::provider) struct ReportTable {
     pub(in crate::provider) rows: String,
     /// Of a CSV whose first cell says what a line is: the one of the header ...
     pub(in crate::provider) header: Option<String>,
-    /// ... and that of a row. Lines that begin with something else are passed over.
+    /// ... and that of a row.
     pub(in crate::provider) body: Option<String>,
+    /// Those of lines that hold no row. A line that begins with something else is told of.
+    #[serde(default)]
+    pub(in crate::provider) others: Texts,
+    /// The one of a line whose second cell counts the rows since the header: a file that is cut off is told of.
+    pub(in crate::provider) count: Option<String>,
+    /// The one of the last line, which closes a file without a count where its rows go on in another.
+    pub(in crate::provider) end: Option<String>,
+    /// The cell with the merchant's account ...
+    pub(in crate::provider) account: Option<String>,
+    /// ... or the line that names it for the rows behind it.
+    pub(in crate::provider) section: Option<SectionLine>,
+    /// Of JSON: the member of a page that says something where another page follows, such as `/cursor`.
+    pub(in crate::provider) more: Option<String>,
     /// The row's own id; several cells are joined.
     pub(in crate::provider) row: Texts,
     /// What it tells.
@@ -62,6 +75,14 @@ pub(in crate::provider) struct ReportTable {
     pub(in crate::provider) rules: Vec<ReportRule>,
 }
 
+/// `section = { line = "SH", account = 4 }`: the first cell of a line, and which of its cells has the account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::provider) struct SectionLine {
+    pub(in crate::provider) line: String,
+    pub(in crate::provider) account: usize,
+}
+
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,6 +96,9 @@ pub(in crate::provider) enum ReportFormat {
 #[serde(deny_unknown_fields)]
 pub(in crate::provider) struct ReportTime {
     pub(in crate::provider) from: Texts,
+    /// Cells that stand in for those, by a clock that the report does not name.
+    #[serde(default)]
+    pub(in crate::provider) local: Texts,
     pub(in crate::provider) unit: Unit,
     /// The cell with the clock's name, where the unit is without an offset and the report says whose clock it is.
     pub(in crate::provider) zone: Option<String>,

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::super::definition::Texts;
 
+/// How much of a cell's text an error shows.
+const SHOWN_CHARS_MAX: usize = 40;
+
 /// Every name that a report's definition reads.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Columns(Vec<String>);
@@ -12,12 +15,16 @@ pub(super) struct Columns(Vec<String>);
 #[derive(Debug, Clone)]
 pub(super) struct Cell {
     at: usize,
+    name: String,
     /// What follows the last slash is meant: the id in `gid://shopify/Order/1`.
     is_last_part: bool,
 }
 
-/// The texts of one row, in the order of [`Columns`].
-pub(super) struct Cells<'r>(pub(super) Vec<Option<Cow<'r, str>>>);
+/// The texts of one row, in the order of [`Columns`], and the account that its section of the file names.
+pub(super) struct Cells<'r> {
+    pub(super) texts: Vec<Option<Cow<'r, str>>>,
+    pub(super) section_account: Option<&'r str>,
+}
 
 impl Columns {
     /// The cell of this name.
@@ -30,7 +37,7 @@ impl Columns {
             self.0.push(name.to_owned());
             self.0.len() - 1
         });
-        Cell { at, is_last_part }
+        Cell { at, name: name.to_owned(), is_last_part }
     }
 
     /// The cells of these names.
@@ -49,12 +56,17 @@ impl Cell {
     pub(super) fn at(&self) -> usize {
         self.at
     }
+
+    /// What its column is called.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Cells<'_> {
     /// What a cell holds; nothing where it is empty or not there.
     pub(super) fn text(&self, cell: &Cell) -> Option<&str> {
-        let text = self.0.get(cell.at)?.as_deref()?.trim();
+        let text = self.texts.get(cell.at)?.as_deref()?.trim();
         let part = if cell.is_last_part { text.rsplit('/').next()? } else { text };
         (!part.is_empty()).then_some(part)
     }
@@ -63,4 +75,17 @@ impl Cells<'_> {
     pub(super) fn first(&self, cells: &[Cell]) -> Option<&str> {
         cells.iter().find_map(|cell| self.text(cell))
     }
+}
+
+/// What is said of a row that has nothing in any of these cells.
+pub(super) fn empty<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> String {
+    let names: Vec<&str> = cells.into_iter().map(Cell::name).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb} empty", names.join(" and "))
+}
+
+/// The beginning of a text that somebody else wrote, for an error.
+pub(super) fn quoted(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("{shown:?}")
 }

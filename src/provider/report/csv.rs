@@ -6,7 +6,8 @@ use std::io::Read;
 use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::bounded::{Bounded, Room};
-use super::columns::Cells;
+use super::columns::{Cells, quoted};
+use super::layout::{LineKind, RowCount, account_of, first_cell, kind_by_first_cell, known_beginnings};
 use super::{BadReport, RECORD_BYTES_MAX, Report, Taken};
 
 /// The most columns.
@@ -44,20 +45,25 @@ pub(super) fn read(
     each: &mut dyn FnMut(u64, Result<&Cells<'_>, String>) -> Taken,
 ) -> Result<(), BadReport> {
     let mut lines = Lines::new(file, RECORD_BYTES_MAX);
-    let mut header: Option<Header> = None;
+    let (mut header, mut account, mut last_line): (Option<Header>, Option<String>, u64) = (None, None, 0);
+    let (mut count, mut is_known) = (RowCount::default(), false);
     while let Some((line, record)) = lines.next()? {
-        match (report.line_kind(record.get(0).unwrap_or_default(), header.is_some()), &header) {
-            (LineKind::Other, _) => {}
+        last_line = line;
+        let kind = kind_by_first_cell(&report.table, first_cell(record))
+            .unwrap_or_else(|| report.kind_by_header(header.as_ref(), record));
+        let mut problem = count.take(kind, record);
+        match (kind, &header) {
             (LineKind::Header, _) => {
                 let found = Header::of(report.columns.names(), record)?;
-                report.has_what_it_needs(|at| found.has(at))?;
+                report.has_what_it_needs(|at| found.has(at)).map_err(|bad| of_other_commas(bad, record))?;
                 header = Some(found);
             }
             (LineKind::Row, None) => {
                 return Err(BadReport::new(format!("line {line} is a row, and no header stands before it")));
             }
             (LineKind::Row, Some(header)) => {
-                let cells = header.cells(record).map(Cells);
+                let cells = header.cells(record);
+                let cells = cells.map(|texts| Cells { texts, section_account: account.as_deref() });
                 let taken = match &cells {
                     Ok(cells) => each(line, Ok(cells)),
                     Err(problem) => each(line, Err(problem.clone())),
@@ -66,16 +72,55 @@ pub(super) fn read(
                     return Ok(());
                 }
             }
+            (LineKind::Section, _) => account = account_of(report.table.section.as_ref(), record),
+            (LineKind::Unknown, _) if !is_known => {
+                let bad = BadReport {
+                    problem: format!(
+                        "line {line} begins with {}, {}",
+                        quoted(first_cell(record)),
+                        not_known(report)
+                    ),
+                    ways_out: vec![report.table.get.clone()],
+                };
+                return Err(of_other_commas(bad, record));
+            }
+            (LineKind::Unknown, _) => {
+                problem =
+                    Some(format!("it begins with {}, {}", quoted(first_cell(record)), not_known(report)));
+            }
+            (LineKind::Count | LineKind::End | LineKind::Other, _) => {}
+        }
+        is_known = true;
+        if problem.is_some_and(|problem| each(line, Err(problem)) == Taken::Enough) {
+            return Ok(());
         }
     }
-    if header.is_some() { Ok(()) } else { Err(BadReport::new("there is no header in it".to_owned())) }
+    if let Some(problem) = count.at_end(&report.table) {
+        each(last_line, Err(problem));
+    }
+    // A day without a transaction may have no header either.
+    if header.is_some() || is_known {
+        Ok(())
+    } else {
+        Err(BadReport::new("there is no header in it".to_owned()))
+    }
 }
 
-/// What a line is.
-pub(super) enum LineKind {
-    Header,
-    Row,
-    Other,
+fn not_known(report: &Report) -> String {
+    format!("and lines of this report with {}", known_beginnings(&report.table))
+}
+
+/// Says so where a line is one cell that has what else may stand between columns.
+fn of_other_commas(mut bad: BadReport, record: &StringRecord) -> BadReport {
+    let text = record.get(0).unwrap_or_default();
+    let between = [(';', "semicolons"), ('\t', "tabs")];
+    if let Some((_, named)) = between.iter().find(|(mark, _)| record.len() == 1 && text.contains(*mark)) {
+        let way_out = format!(
+            "its columns are separated by {named}: give the file as the provider made it, with commas"
+        );
+        bad.ways_out.insert(0, way_out);
+    }
+    bad
 }
 
 /// Where a file has the columns that are read.
@@ -85,18 +130,24 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Finds the columns of these names, in whatever order.
+    /// Finds the columns of these names, in whatever order. Blanks and case count only where two columns differ in nothing
+    /// else: releases of one report write `Transaction  Debit or Credit` and `TransactionDebitOrCredit`.
     pub(crate) fn of(names: &[impl AsRef<str>], record: &StringRecord) -> Result<Self, BadReport> {
         if record.len() > COLUMNS_MAX {
             return Err(BadReport::new(format!("it has {} columns, more than {COLUMNS_MAX}", record.len())));
         }
-        let place = |name: &str| record.iter().position(|own| own.trim() == name);
-        Ok(Self { places: names.iter().map(|name| place(name.as_ref())).collect(), length: record.len() })
+        let places = names.iter().map(|name| place_of(name.as_ref(), record)).collect::<Result<_, _>>()?;
+        Ok(Self { places, length: record.len() })
     }
 
     /// Whether the column of this name, by its place among them, is there.
     pub(crate) fn has(&self, at: usize) -> bool {
         self.places.get(at).is_some_and(Option::is_some)
+    }
+
+    /// What a row has in the column of this name, by its place among them.
+    pub(super) fn text<'r>(&self, at: usize, record: &'r StringRecord) -> Option<&'r str> {
+        self.places.get(at).copied().flatten().and_then(|place| record.get(place))
     }
 
     /// What a row has in each column.
@@ -109,12 +160,38 @@ impl Header {
     }
 }
 
+fn place_of(name: &str, record: &StringRecord) -> Result<Option<usize>, BadReport> {
+    let own = |cell: &str| cell.trim_start_matches('\u{feff}').trim().to_owned();
+    let places = |is: &dyn Fn(&str) -> bool| {
+        let found = record.iter().enumerate().filter(|(_, cell)| is(&own(cell)));
+        found.map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let exact = places(&|cell| cell == name);
+    let found = if exact.is_empty() { places(&|cell| bare(cell) == bare(name)) } else { exact };
+    match found.as_slice() {
+        [] => Ok(None),
+        [at] => Ok(Some(*at)),
+        _ => Err(BadReport {
+            problem: format!("it has the column {name} {} times", found.len()),
+            ways_out: vec!["which of them counts is not said: leave one in the export".to_owned()],
+        }),
+    }
+}
+
+/// A name without blanks and case.
+pub(super) fn bare(name: &str) -> String {
+    name.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
+}
+
 fn unreadable(error: &::csv::Error) -> BadReport {
     let line = error.position().map(|position| format!("line {}: ", position.line())).unwrap_or_default();
-    let problem = match error.kind() {
-        ::csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-        ::csv::ErrorKind::Io(error) => error.to_string(),
-        _ => error.to_string(),
+    let (problem, way_out) = match error.kind() {
+        ::csv::ErrorKind::Utf8 { .. } => (
+            "it is not UTF-8".to_owned(),
+            Some("give the file as the provider made it; a spreadsheet saves in another encoding".to_owned()),
+        ),
+        ::csv::ErrorKind::Io(error) => (error.to_string(), None),
+        _ => (error.to_string(), None),
     };
-    BadReport::new(format!("{line}{problem}"))
+    BadReport { problem: format!("{line}{problem}"), ways_out: way_out.into_iter().collect() }
 }

@@ -3,11 +3,15 @@
 //! What is in a file is as hostile as a webhook: it is read row by row, each within limits, and only the cells that a
 //! definition names are kept.
 
+mod amounts;
 mod bounded;
 mod columns;
 mod csv;
 mod json;
+mod layout;
+mod opening;
 mod rules;
+mod time;
 mod time_zone;
 
 use std::collections::BTreeSet;
@@ -17,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::bounded::Bounded;
 use self::columns::Columns;
-use self::csv::LineKind;
 pub(crate) use self::csv::{Header as CsvHeader, Lines as CsvLines};
+use self::layout::LineKind;
 use self::rules::Rules;
 use super::Mistake;
 use super::definition::{Definition, ReportFormat, ReportTable};
@@ -41,6 +45,8 @@ pub struct Report {
     rules: Rules,
     /// Of JSON: the way to the list of rows, the fields of a row, and the field of each column.
     rows: Vec<String>,
+    /// The way to what says that another page follows.
+    more: Option<Vec<String>>,
     fields: FieldReader,
     slots: Vec<Slot>,
 }
@@ -50,8 +56,10 @@ pub struct Report {
 pub enum Line {
     /// A row to compare, or of a type that nobody knows.
     Row(ReportRow),
-    /// A row that moves no customer's money.
-    Ignored,
+    /// A row of this type, which moves no customer's money.
+    Ignored(String),
+    /// A row of this account, which is none of the source's.
+    Foreign(String),
     /// A row that cannot be read, and why.
     Unreadable(String),
 }
@@ -100,6 +108,14 @@ impl Report {
         for required in table.require.keys() {
             columns.cell(required);
         }
+        let has_kinds = table.header.is_some() && table.body.is_some();
+        if !has_kinds && (table.count.is_some() || table.section.is_some() || table.end.is_some()) {
+            return Err("`count`, `end` and `section` are lines: expected `header` and `body` too".to_owned());
+        }
+        let more = table.more.as_deref().map(|more| {
+            let path = more.strip_prefix('/').ok_or("more: expected a pointer such as `/cursor`")?;
+            Ok::<_, &str>(path.split('/').map(str::to_owned).collect())
+        });
         let mut fields = FieldReader::default();
         let (mut rows, mut slots) = (Vec::new(), Vec::new());
         if table.format == ReportFormat::Json {
@@ -115,6 +131,7 @@ impl Report {
             columns,
             rules,
             rows,
+            more: more.transpose()?,
             fields,
             slots,
         })
@@ -150,12 +167,14 @@ impl Report {
         self.table.settles
     }
 
-    /// Hands every line over with its number, until `take` wants no more; tells what time the rows are about.
+    /// Hands every line over with its number, until `take` wants no more; tells what time the rows are about. Where `accounts`
+    /// are named, rows of others are told apart.
     ///
     /// # Errors
     /// [`BadReport`]; the lines until then were handed over.
     pub fn read(
         &self,
+        accounts: &[String],
         file: impl Read,
         mut take: impl FnMut(u64, Line) -> Taken,
     ) -> Result<Option<TimeSpan>, BadReport> {
@@ -166,7 +185,7 @@ impl Report {
                 return Taken::Enough;
             }
             let (read, slack) = match cells {
-                Ok(cells) => self.rules.read(cells),
+                Ok(cells) => self.rules.read(cells, accounts),
                 Err(problem) => (Line::Unreadable(problem), 0),
             };
             if let Line::Row(ReportRow { occurred_at: Some(at), .. }) = &read {
@@ -175,27 +194,36 @@ impl Report {
             }
             take(line, read)
         };
+        let file = opening::opened(self.table.format, file).map_err(|bad| self.with_its_origin(bad))?;
         match self.table.format {
-            ReportFormat::Csv => csv::read(self, file, &mut each)?,
-            ReportFormat::Json => json::read(self, file, &mut each)?,
-        }
+            ReportFormat::Csv => csv::read(self, file, &mut each),
+            ReportFormat::Json => json::read(self, file, &mut each),
+        }?;
         if count > ROWS_MAX {
             return Err(BadReport::new(format!("it has more than {ROWS_MAX} rows; split it")));
         }
         Ok(span.map(|span| span.less(slack_max)))
     }
 
-    /// What a line of a CSV is, by its first cell.
-    fn line_kind(&self, first: &str, has_header: bool) -> LineKind {
-        match (&self.table.header, &self.table.body) {
-            (Some(header), Some(body)) => match first.trim_start_matches('\u{feff}') {
-                own if own == header => LineKind::Header,
-                own if own == body => LineKind::Row,
-                _ => LineKind::Other,
-            },
-            _ if has_header => LineKind::Row,
-            _ => LineKind::Header,
+    fn with_its_origin(&self, mut bad: BadReport) -> BadReport {
+        bad.ways_out.push(self.table.get.clone());
+        bad
+    }
+
+    /// What a line of a CSV is whose lines do not say what they are: the first is the header. Another one stands where files were
+    /// put behind each other.
+    fn kind_by_header(&self, header: Option<&csv::Header>, record: &::csv::StringRecord) -> LineKind {
+        let Some(header) = header else { return LineKind::Header };
+        let type_name = csv::bare(&self.table.type_name);
+        let is_type = |cell: &str| csv::bare(cell) == type_name;
+        if header.text(self.rules.type_at(), record).is_some_and(is_type) {
+            return LineKind::Header;
         }
+        let is_header = || {
+            let other = csv::Header::of(self.columns.names(), record);
+            other.is_ok_and(|other| self.has_what_it_needs(|at| other.has(at)).is_ok())
+        };
+        if record.iter().any(is_type) && is_header() { LineKind::Header } else { LineKind::Row }
     }
 
     /// Whether the columns are there that are needed; `has`: whether that of a place is.

@@ -2,30 +2,26 @@
 
 use sha2::{Digest, Sha256};
 
-use super::super::definition::{AmountUnit, ReportRule, ReportTable, Texts, Unit};
+use super::super::definition::{ReportRule, ReportTable, Texts};
 use super::super::facts::Types;
 use super::Line;
-use super::columns::{Cell, Cells, Columns};
-use super::time_zone::by_clock_of;
-use crate::order::{
-    Class, Compared, Currency, ID_CHARS_MAX, Id, Kind, MatchedBy, ReportRow, RowFact, RowMoney, UnixMicros,
-};
+use super::amounts::Amounts;
+use super::columns::{Cell, Cells, Columns, empty, quoted};
+use super::time::RowTime;
+use crate::order::{Class, Compared, Currency, ID_CHARS_MAX, Id, Kind, MatchedBy, ReportRow, RowFact};
 
 /// A report's definition, compiled: where the texts of a row are, and what they mean.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     row: Vec<Cell>,
     type_name: Cell,
-    time: Option<(Vec<Cell>, Unit, Option<Cell>)>,
-    /// An amount and its currency, the first of which both are there.
-    money: Vec<(Cell, Cell)>,
+    time: Option<RowTime>,
+    account: Option<Cell>,
+    money: Amounts,
     settled: Option<(Cell, Cell)>,
     fee: Option<Cell>,
     payout: Option<Cell>,
     order: Vec<Cell>,
-    unit: AmountUnit,
-    /// The currencies whose decimals the provider counts in its own way.
-    exponents: Vec<(Currency, u32)>,
     rules: Vec<Rule>,
 }
 
@@ -53,30 +49,17 @@ impl Rules {
         if [&table.row, &table.amount, &table.currency].iter().any(|texts| texts.0.is_empty()) {
             return Err("expected cells for `row`, `amount` and `currency`".to_owned());
         }
-        let (amounts, currencies) = (columns.cells(&table.amount), columns.cells(&table.currency));
-        // Where one list is shorter, its last cell stands for the missing ones.
-        let pair = |at: usize| {
-            Some((
-                amounts.get(at).or(amounts.last())?.clone(),
-                currencies.get(at).or(currencies.last())?.clone(),
-            ))
-        };
-        let money = (0..amounts.len().max(currencies.len())).filter_map(pair).collect();
         let settled = table.settled.as_ref().zip(table.settled_currency.as_ref());
-        let time = table.time.as_ref().map(|time| {
-            (columns.cells(&time.from), time.unit, time.zone.as_ref().map(|zone| columns.cell(zone)))
-        });
         Ok(Self {
             row: columns.cells(&table.row),
             type_name: columns.cell(&table.type_name),
-            time,
-            money,
+            time: table.time.as_ref().map(|time| RowTime::new(time, columns)),
+            account: table.account.as_ref().map(|account| columns.cell(account)),
+            money: Amounts::new(table, exponents, columns),
             settled: settled.map(|(amount, currency)| (columns.cell(amount), columns.cell(currency))),
             fee: table.fee.as_ref().map(|fee| columns.cell(fee)),
             payout: table.payout.as_ref().map(|payout| columns.cell(payout)),
             order: columns.cells(&table.order),
-            unit: table.unit,
-            exponents,
             rules: table
                 .rules
                 .iter()
@@ -88,9 +71,8 @@ impl Rules {
     /// Of each list of cells one column must be there, of the row's own id all: how they are named, and whether one is.
     pub(super) fn needs(&self) -> impl Iterator<Item = Vec<usize>> {
         let one = |cells: &[Cell]| cells.iter().map(Cell::at).collect::<Vec<_>>();
-        let amounts = self.money.iter().map(|(amount, _)| amount.at()).collect();
-        let currencies = self.money.iter().map(|(_, currency)| currency.at()).collect();
-        let time = self.time.as_ref().map(|(cells, ..)| one(cells)).unwrap_or_default();
+        let (amounts, currencies) = self.money.places();
+        let time = self.time.as_ref().map(RowTime::places).unwrap_or_default();
         let references = self.rules.iter().flat_map(|rule| [one(&rule.payment), one(&rule.reference)]);
         let each_of_the_id = self.row.iter().map(|cell| vec![cell.at()]);
         let lists = [vec![self.type_name.at()], time, amounts, currencies];
@@ -103,52 +85,70 @@ impl Rules {
         self.rules.iter().filter_map(|rule| Some(Class::of(rule.kind?)?.0))
     }
 
-    /// What a row says, and by how many microseconds its time may be off.
-    pub(super) fn read(&self, cells: &Cells<'_>) -> (Line, i64) {
-        let (occurred_at, slack) = self.time(cells).unzip();
-        (self.line(cells, occurred_at).unwrap_or_else(Line::Unreadable), slack.unwrap_or_default())
+    /// The place of the type's column among the names.
+    pub(super) fn type_at(&self) -> usize {
+        self.type_name.at()
     }
 
-    fn line(&self, cells: &Cells<'_>, occurred_at: Option<UnixMicros>) -> Result<Line, String> {
-        let type_name = cells.text(&self.type_name).ok_or("its type is missing")?.to_owned();
+    /// What a row says, and by how many microseconds its time may be off.
+    pub(super) fn read(&self, cells: &Cells<'_>, accounts: &[String]) -> (Line, i64) {
+        let account = cells.section_account.or_else(|| cells.text(self.account.as_ref()?));
+        if let Some(foreign) =
+            account.filter(|own| !accounts.is_empty() && !accounts.iter().any(|one| one == own))
+        {
+            return (Line::Foreign(foreign.to_owned()), 0);
+        }
+        self.line(cells).unwrap_or_else(|problem| (Line::Unreadable(problem), 0))
+    }
+
+    fn line(&self, cells: &Cells<'_>) -> Result<(Line, i64), String> {
+        let type_name = cells.text(&self.type_name).ok_or_else(|| empty([&self.type_name]))?;
+        // What no rule knows is listed by its name, and stored.
+        let type_name =
+            Id::new(type_name).map_err(|error| format!("{} {error}", self.type_name.name()))?.to_string();
         let rule = self.rules.iter().find(|rule| rule.fits(&type_name, cells));
         let kind = match rule.map(|rule| (rule, rule.kind)) {
-            Some((_, None)) => return Ok(Line::Ignored),
+            Some((_, None)) => return Ok((Line::Ignored(type_name), 0)),
             Some((rule, Some(kind))) => Some((rule, kind)),
             None => None,
         };
         let (id, fact, money) = match kind {
-            None => (digest_of(cells), None, self.money(cells, 1).unwrap_or_default()),
+            None => (digest_of(cells), None, self.money.of_movement(cells, 1).unwrap_or_default()),
             Some((rule, kind)) => {
-                let money = self.money(cells, rule.sign)?;
+                let money = self.money.of_movement(cells, rule.sign)?;
                 if money.is_none() && rule.compared == Compared::Amount {
-                    return Err("its amount is missing".to_owned());
+                    return Err(self.money.missing());
                 }
                 (self.id(cells)?, Some(self.fact(rule, kind, cells)?), money)
             }
         };
+        let time = self.time.as_ref().map(|time| time.read(cells)).transpose()?;
+        let (occurred_at, slack) = time.flatten().unzip();
         let settled = self
             .settled
             .as_ref()
-            .and_then(|(amount, currency)| self.money_in((amount, currency), cells).ok().flatten());
+            .and_then(|(amount, currency)| self.money.in_cells((amount, currency), cells).ok().flatten());
         let own_currency = settled.or(money).map(|(_, currency)| currency);
         let fee = self
             .fee
             .as_ref()
             .zip(own_currency)
-            .and_then(|(fee, currency)| self.signed(cells.text(fee)?, currency).ok());
+            .and_then(|(fee, currency)| self.money.signed(fee, cells.text(fee)?, currency).ok());
         let payout = self.payout.as_ref().and_then(|cell| Id::new(cells.text(cell)?).ok());
-        Ok(Line::Row(ReportRow { id, type_name, fact, money, settled, fee, payout, occurred_at }))
+        let row = ReportRow { id, type_name, fact, money, settled, fee, payout, occurred_at };
+        Ok((Line::Row(row), slack.unwrap_or_default()))
     }
 
     fn fact(&self, rule: &Rule, kind: Kind, cells: &Cells<'_>) -> Result<RowFact, String> {
-        let payment = cells.first(&rule.payment).ok_or("its payment is missing")?;
+        let payment = cells.first(&rule.payment).ok_or_else(|| empty(&rule.payment))?;
         let mut references = rule.reference.iter().filter_map(|cell| cells.text(cell));
         let reference = match rule.matched_by {
             MatchedBy::Payment => payment,
-            MatchedBy::Reference => references.next().ok_or("its reference is missing")?,
+            MatchedBy::Reference => references.next().ok_or_else(|| empty(&rule.reference))?,
         };
-        let id = |what: &str, text: &str| Id::new(text).map_err(|error| format!("its {what} {error}"));
+        let id = |what: &str, text: &str| {
+            Id::new(text).map_err(|error| format!("its {what} {} {error}", quoted(text)))
+        };
         // Refunds and disputes may bear an order of their own.
         let order = (kind == Kind::Captured).then(|| cells.first(&self.order)).flatten();
         Ok(RowFact {
@@ -166,53 +166,13 @@ impl Rules {
     fn id(&self, cells: &Cells<'_>) -> Result<Id, String> {
         let texts: Vec<&str> = self.row.iter().map(|cell| cells.text(cell).unwrap_or_default()).collect();
         if texts.iter().all(|text| text.is_empty()) {
-            return Err("its own id is missing".to_owned());
+            return Err(empty(&self.row));
         }
         let joined = texts.join("/");
         if joined.chars().count() > ID_CHARS_MAX {
             return Ok(Id::from(<[u8; 32]>::from(Sha256::digest(joined))));
         }
-        Id::new(&joined).map_err(|error| format!("its own id {error}"))
-    }
-
-    fn time(&self, cells: &Cells<'_>) -> Option<(UnixMicros, i64)> {
-        let (from, unit, zone) = self.time.as_ref()?;
-        let read = unit.read(cells.first(from)?)?;
-        Some(match zone {
-            None => (read, 0),
-            Some(zone) => by_clock_of(cells.text(zone), read),
-        })
-    }
-
-    /// The amount of a movement: what a rule says of its way takes the place of the sign that a report gives it.
-    fn money(&self, cells: &Cells<'_>, sign: i64) -> Result<Option<RowMoney>, String> {
-        let has_amount = |(amount, _): &&(Cell, Cell)| cells.text(amount).is_some();
-        let whole = self.money.iter().filter(has_amount).find(|(_, currency)| cells.text(currency).is_some());
-        let Some((amount, currency)) = whole.or_else(|| self.money.iter().find(has_amount)) else {
-            return Ok(None);
-        };
-        let money = self.money_in((amount, currency), cells)?;
-        Ok(money.map(|(amount, currency)| (amount.saturating_abs().saturating_mul(sign), currency)))
-    }
-
-    fn money_in(
-        &self,
-        (amount, currency): (&Cell, &Cell),
-        cells: &Cells<'_>,
-    ) -> Result<Option<RowMoney>, String> {
-        let Some(text) = cells.text(amount) else { return Ok(None) };
-        let code = cells.text(currency).ok_or("its currency is missing")?;
-        let currency = Currency::new(code).ok_or("its currency is unreadable")?;
-        Ok(Some((self.signed(text, currency)?, currency)))
-    }
-
-    fn signed(&self, text: &str, currency: Currency) -> Result<i64, String> {
-        let (sign, digits) = match text.strip_prefix('-') {
-            Some(digits) => (-1, digits),
-            None => (1, text),
-        };
-        let amount = self.unit.read(digits, currency, &self.exponents);
-        amount.map(|amount| amount * sign).map_err(|error| format!("its amount {error}"))
+        Id::new(&joined).map_err(|error| format!("its own id {} {error}", quoted(&joined)))
     }
 }
 
@@ -263,7 +223,7 @@ impl Rule {
 /// Rows that no rule knows may share what is the id of others.
 fn digest_of(cells: &Cells<'_>) -> Id {
     let mut digest = Sha256::new();
-    for cell in &cells.0 {
+    for cell in &cells.texts {
         digest.update(cell.as_deref().unwrap_or_default());
         digest.update([0]);
     }

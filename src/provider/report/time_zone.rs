@@ -6,7 +6,7 @@ const HOUR: i64 = 3_600_000_000;
 /// A zone's abbreviation may be written all year, also in the half in which the clock is an hour off it.
 const SUMMER_TIME: i64 = HOUR;
 /// No zone is further from UTC.
-const ANY_ZONE: i64 = 14 * HOUR;
+pub(super) const ANY_ZONE: i64 = 14 * HOUR;
 
 /// Abbreviations, and how many quarters of an hour they are ahead of UTC. Those of summer are names of their own, so that the
 /// hour that comes twice in autumn is told apart.

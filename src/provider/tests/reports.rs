@@ -4,15 +4,15 @@ use super::super::{BadReport, Line, Report, Taken};
 use super::{settings, source};
 use crate::order::{ReportRow, TimeSpan};
 
-fn report(provider: &str) -> Report {
+pub(super) fn report(provider: &str) -> Report {
     source(settings(provider)).reports().remove(0)
 }
 
-type Read = (Vec<Line>, Option<TimeSpan>);
+pub(super) type Read = (Vec<Line>, Option<TimeSpan>);
 
-fn read(report: &Report, text: &[u8]) -> Result<Read, BadReport> {
+pub(super) fn read(report: &Report, text: &[u8]) -> Result<Read, BadReport> {
     let mut lines = Vec::new();
-    let span = report.read(text, |_, line| {
+    let span = report.read(&[], text, |_, line| {
         lines.push(line);
         Taken::More
     })?;
@@ -20,13 +20,14 @@ fn read(report: &Report, text: &[u8]) -> Result<Read, BadReport> {
 }
 
 /// `captured pi_1 pi_1 1000 USD order`: kind, payment, references, amount, currency and order of each row.
-fn said(report: &Report, text: &str) -> Vec<String> {
+pub(super) fn said(report: &Report, text: &str) -> Vec<String> {
     read(report, text.as_bytes()).unwrap().0.iter().map(shown).collect()
 }
 
-fn shown(line: &Line) -> String {
+pub(super) fn shown(line: &Line) -> String {
     match line {
-        Line::Ignored => "ignored".to_owned(),
+        Line::Ignored(_) => "ignored".to_owned(),
+        Line::Foreign(account) => format!("foreign {account}"),
         Line::Unreadable(problem) => problem.clone(),
         Line::Row(ReportRow { type_name, fact: None, .. }) => format!("unknown {type_name}"),
         Line::Row(ReportRow { fact: Some(fact), money, .. }) => {
@@ -38,7 +39,7 @@ fn shown(line: &Line) -> String {
     }
 }
 
-const STRIPE: &str = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id,customer_facing_amount,customer_facing_currency\n";
+pub(super) const STRIPE: &str = "balance_transaction_id,created_utc,currency,gross,fee,net,reporting_category,source_id,charge_id,payment_intent_id,customer_facing_amount,customer_facing_currency\n";
 
 #[test]
 fn stripe_s_rows_say_what_the_buyer_paid() {
@@ -99,7 +100,11 @@ fn paypal_s_lines_are_told_by_their_first_cell_and_count_hundredths() {
 \"SB\",\"CB1\",\"\",\"CAP1\",\"TXN\",\"T1201\",\"2026/11/27 12:00:00 -0800\",\"2026/11/27 12:00:00 -0800\",\"DR\",3000,\"USD\",\"DR\",0,\"USD\",\"\"
 \"SB\",\"YEN1\",\"\",\"\",\"\",\"T0006\",\"2026/11/27 10:00:00 -0800\",\"2026/11/27 10:00:00 -0800\",\"CR\",10000,\"JPY\",\"DR\",117,\"JPY\",\"order-2\"
 \"SB\",\"OUT1\",\"\",\"\",\"\",\"T0400\",\"2026/11/27 13:00:00 -0800\",\"2026/11/27 13:00:00 -0800\",\"DR\",9000,\"USD\",\"DR\",0,\"USD\",\"\"
-\"SF\",\"USD\",3000\n\"RF\",1\n";
+\"SF\",\"USD\",3000
+\"SC\",5
+\"RF\",1
+\"FF\",5
+";
     assert_eq!(
         said(&report("paypal"), text),
         [
@@ -149,7 +154,7 @@ fn shopify_and_square_name_the_order_and_the_payment() {
     let square = r#"{"payout_entries":[
         {"id":"poe_1","payout_id":"po_1","effective_at":"2026-11-27T03:07:09Z","type":"CHARGE","gross_amount_money":{"amount":15000,"currency_code":"USD"},"type_charge_details":{"payment_id":"PAY1"}},
         {"id":"poe_2","payout_id":"po_1","effective_at":"2026-11-27T03:07:09Z","type":"REFUND","gross_amount_money":{"amount":-5000,"currency":"USD"},"type_refund_details":{"payment_id":"PAY1","refund_id":"R1"}}
-    ],"cursor":"x"}"#;
+    ],"cursor":""}"#;
     assert_eq!(
         said(&report("square"), square),
         ["captured PAY1 PAY1 15000 USD", "refunded PAY1 PAY1 5000 USD"]
@@ -189,26 +194,35 @@ fn what_cannot_be_read_is_told_row_by_row() {
     for (cells, problem) in [
         (
             "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,\"1,000.00\",usd",
-            "its amount is not a plain decimal number",
+            "customer_facing_amount \"1,000.00\" is not a plain decimal number: expected digits with a point before the decimals, as in 1234.50, and nothing between the thousands",
         ),
         (
             "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,1.005,usd",
-            "its amount has more decimals than its currency",
+            "customer_facing_amount \"1.005\" has more decimals than its currency",
         ),
         (
             "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,99999999999999999999,usd",
-            "its amount is too large",
+            "customer_facing_amount \"99999999999999999999\" is too large",
         ),
-        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,--1,usd", "its amount is negative"),
+        (
+            "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,--1,usd",
+            "customer_facing_amount \"--1\" is negative",
+        ),
         (
             "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,1.00,dollars",
-            "its currency is unreadable",
+            "customer_facing_currency \"dollars\" is no currency",
         ),
-        ("txn_1,2026-11-27 10:00:00,usd,,0,1,charge,ch_1,ch_1,pi_1,,usd", "its amount is missing"),
-        (",2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,1.00,usd", "its own id is missing"),
-        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,,,1.00,usd", "its payment is missing"),
-        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,refund,,ch_1,pi_1,1.00,usd", "its reference is missing"),
-        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,,ch_1,ch_1,pi_1,1.00,usd", "its type is missing"),
+        (
+            "txn_1,2026-11-27 10:00:00,usd,,0,1,charge,ch_1,ch_1,pi_1,,usd",
+            "customer_facing_amount and gross are empty",
+        ),
+        (",2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,ch_1,pi_1,1.00,usd", "balance_transaction_id is empty"),
+        (
+            "txn_1,2026-11-27 10:00:00,usd,1,0,1,charge,ch_1,,,1.00,usd",
+            "payment_intent_id and charge_id are empty",
+        ),
+        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,refund,,ch_1,pi_1,1.00,usd", "source_id is empty"),
+        ("txn_1,2026-11-27 10:00:00,usd,1,0,1,,ch_1,ch_1,pi_1,1.00,usd", "reporting_category is empty"),
         ("txn_1,charge", "it has 2 cells, the header 12"),
     ] {
         assert_eq!(said(&report("stripe"), &row(cells)), [problem], "{cells}");
@@ -223,7 +237,7 @@ fn a_file_that_is_not_the_report_is_refused_with_what_to_tick() {
     assert!(bad.problem.contains("no column payment_intent_id"), "{bad}");
     assert!(bad.ways_out[0].contains("tick `payment_intent_id`"), "{bad:?}");
     for (text, problem) in [
-        (b"".to_vec(), "no header"),
+        (b"".to_vec(), "it is empty"),
         (b"id,Type,Amount\n1,2,3\n".to_vec(), "no column"),
         ([STRIPE.as_bytes(), b"txn_1,\xff\xfe\n"].concat(), "not UTF-8"),
         (b"a,".repeat(2_000), "more than 1000"),

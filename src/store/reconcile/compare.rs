@@ -8,8 +8,7 @@ use serde_json::json;
 use super::write::Upsert;
 use super::{ANSWER_MAX, PAYMENTS_AT_ONCE, ReportFile, STEP_MAX};
 use crate::order::{
-    BothSides, Class, Coverage, Currency, Disagreement, Disagreements, Id, ReportFinding, ReportRow,
-    TimeSpan, UnixMicros, reconcile,
+    BothSides, Class, Coverage, Disagreements, Id, ReportFinding, ReportRow, TimeSpan, UnixMicros, reconcile,
 };
 use crate::store::inspect::by_arrival::in_both_indexes;
 use crate::store::{Database, Store, StoreError, within};
@@ -106,31 +105,6 @@ impl Store {
             self.compare_payments(source, &payments, &nothing_due, at).await?;
         }
         Ok(payments.last().cloned())
-    }
-
-    /// Sums the rows of each type that no rule knows: what is not compared is named, and never dropped.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn find_unknown_types(&self, source: &Id, at: UnixMicros) -> Result<(), StoreError> {
-        const SQL: &str = "
-            select type, currency, count(*), cast(sum(amount) as text) from report_rows
-             where kind is null and source = $1 group by type, currency order by type, currency";
-        let sums = async {
-            let sums: Vec<(String, Option<String>, i64, Option<String>)> = on_either!(self, STEP_MAX, pool => {
-                sqlx::query_as(SQL).bind(source.as_str()).fetch_all(pool).await?
-            });
-            Ok(sums)
-        };
-        let mut types: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for (type_name, currency, rows, sum) in within(ANSWER_MAX, sums).await? {
-            types.entry(type_name).or_default().push((currency, rows, sum));
-        }
-        let findings: Vec<ReportFinding> =
-            types.iter().filter_map(|(type_name, sums)| unknown_type(type_name, sums)).collect();
-        let holding = Upsert::all(&findings);
-        self.close_unknown_types(source, &holding, at).await?;
-        self.upsert_findings(source, &holding, at).await
     }
 
     async fn compare_payments(
@@ -279,22 +253,4 @@ impl Store {
 /// Where the arrivals begin of what happened in a time.
 fn begin(due: TimeSpan) -> (UnixMicros, String) {
     (UnixMicros(due.from.0.saturating_sub(CLOCKS_DIFFER).max(0)), String::new())
-}
-
-/// The rows of a type that no rule knows, by currency: how many, and what they come to.
-fn unknown_type(type_name: &str, sums: &[(Option<String>, i64, Option<String>)]) -> Option<ReportFinding> {
-    let rows: i64 = sums.iter().map(|(_, rows, _)| rows).sum();
-    let told: BTreeMap<&str, &str> =
-        sums.iter().filter_map(|(currency, _, sum)| Some((currency.as_deref()?, sum.as_deref()?))).collect();
-    let only = (told.len() == 1).then(|| told.first_key_value()).flatten();
-    Some(ReportFinding {
-        disagreement: Disagreement::UnknownType,
-        class: None,
-        reference: Id::new(type_name).ok()?,
-        payment: None,
-        ours: None,
-        theirs: only.and_then(|(_, sum)| sum.parse().ok()),
-        currency: only.and_then(|(currency, _)| Currency::new(currency)),
-        detail: json!({ "rows": rows, "sums": told }),
-    })
 }

@@ -9,6 +9,7 @@ mod purge;
 mod report;
 mod rows;
 mod sides;
+mod unknown;
 mod write;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use self::compare::{Compared, Window};
 pub use self::finding::{FindingFilter, FindingRow};
 pub use self::report::{ReportFile, ReportRead};
 pub use self::rows::RowsAdded;
+pub use self::unknown::unknown_types;
 
 /// The longest that one step may take in the database.
 const STEP_MAX: Duration = Duration::from_secs(60);

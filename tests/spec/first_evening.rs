@@ -5,6 +5,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use http::Method;
 use nix::sys::signal::Signal;
@@ -198,12 +199,17 @@ async fn what_comes_in_is_shown_as_it_happens() {
 }
 
 #[tokio::test]
-async fn a_receiver_for_trying_out_verifies_compares_and_fails_on_purpose() {
+async fn a_receiver_for_trying_out_verifies_compares_fails_and_is_slow_on_purpose() {
     let evening = Evening::begin();
     let (secret, client) = (secret(), Client::new());
-    for (fail, expected) in [("0", [200, 200, 401]), ("100", [503, 503, 401])] {
-        let listen =
-            evening.start("listen.txt", &["listen", "--port", "0", "--secret", &secret, "--fail", fail]);
+    for (fail, slow, expected) in [
+        ("0", Duration::ZERO, [200, 200, 401]),
+        ("100", Duration::ZERO, [503, 503, 401]),
+        ("0.5", Duration::from_millis(400), [200, 503, 401]),
+    ] {
+        let late = slow.as_millis().to_string();
+        let flags = ["listen", "--port", "0", "--secret", &secret, "--fail", fail, "--slow", &late];
+        let listen = evening.start("listen.txt", &flags);
         listen.says("Ctrl-C").await;
         let printed = listen.printed();
         let (_, after) = printed.split_once("http://").unwrap();
@@ -213,9 +219,10 @@ async fn a_receiver_for_trying_out_verifies_compares_and_fails_on_purpose() {
         let body = message(1, 7, 2_000);
         let [good, forged] = [now(), now() - 100_000].map(|time| signed(&secret, time, &body));
         for (headers, status) in [&good, &good, &forged].into_iter().zip(expected) {
-            let sent = bytes::Bytes::copy_from_slice(body.as_bytes());
+            let (sent, began) = (bytes::Bytes::copy_from_slice(body.as_bytes()), Instant::now());
             let answer = client.request(Method::POST, (address, "/"), headers, sent).await.unwrap();
             assert_eq!(answer.status, status, "{}", listen.printed());
+            assert!(began.elapsed() >= slow, "{:?} late", began.elapsed());
         }
         if fail == "0" {
             listen.says("order.paid  stripe order-1  1-7  captured 20.00 USD").await;

@@ -97,7 +97,7 @@ impl<'f> Clause<'f> {
     }
 
     /// Its columns, as a select and an order name them.
-    pub(super) fn sequence(&self) -> String {
+    pub(in crate::store) fn sequence(&self) -> String {
         self.sequence.columns.join(", ")
     }
 
@@ -107,7 +107,7 @@ impl<'f> Clause<'f> {
     }
 
     /// Those of them that pass.
-    pub(super) fn passing(&self) -> Bound<'f> {
+    pub(in crate::store) fn passing(&self) -> Bound<'f> {
         let tables = self.tables.iter().map(String::as_str).chain(self.joined.iter().copied());
         let tables = tables.collect::<Vec<_>>().join(" cross join ");
         self.bound(tables, self.finds.iter().chain(&self.filters))

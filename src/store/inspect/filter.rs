@@ -78,7 +78,7 @@ impl AnomalyFilter {
 }
 
 impl OrderFilter {
-    pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
+    pub(in crate::store) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         // What nobody claims goes by its payment's id: the index of such payments is in the order of the list. What waits goes by
         // what was found: of a place among all orders a planner may think that few are behind it, and look from there.
         let (columns, table): (&[&str; 2], _) = match (self.unclaimed, self.waiting.is_some()) {

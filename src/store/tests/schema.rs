@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::servers;
-use super::world::{On, World, deliver, fact, open};
+use super::world::{Hand, On, World, deliver, fact, open};
 use crate::order::Kind;
 use crate::secret::Secret;
 use crate::store::{Schema, Store, StoreError, StoreSettings};
@@ -87,6 +87,26 @@ async fn what_a_later_version_made_wider_or_added_is_not_refused() {
     world.sql("drop index events_failed_by_id; create index events_failed_by_id on events (outcome)").await;
     world.sql("insert into paylatch_migrations (version, name, sha256) values (9000, 'later', x'00')").await;
     assert_eq!(world.store.check().await.unwrap(), Schema { unknown_migrations: 1 });
+}
+
+/// What is dropped is cancelled over another connection; a server checks each second.
+#[tokio::test]
+async fn a_check_that_finds_a_schema_unfit_keeps_its_connection_for_the_next_one() {
+    let world = World::new(On::Postgres).await;
+    let store = open(&world.url);
+    store.check().await.unwrap();
+    let Hand::Postgres(hand) = &world.hand else { panic!("Postgres") };
+    let ended_well = async || -> Vec<i32> {
+        let of_this = "select pid from pg_stat_activity where datname = current_database() and query = 'commit' order by pid";
+        sqlx::query_scalar(of_this).fetch_all(hand).await.unwrap()
+    };
+    let before = ended_well().await;
+    world.sql("alter table coupons rename to coupons_away").await;
+    for _ in 0..5 {
+        let found = store.check().await;
+        assert!(found.is_err(), "{found:?}");
+        assert_eq!(ended_well().await, before);
+    }
 }
 
 #[tokio::test]

@@ -162,6 +162,7 @@ BARS = [
     ("changes noted against not", ">= 95 %", " %", 95, lambda m: 100 * m["told"]["save"]),
     ("told when idle, p50", "<= 20 ms", " ms", 20, lambda m: m["told"]["lag_ms"]["p50"]),
     ("told when idle, p99", "<= 150 ms", " ms", 150, lambda m: m["told"]["lag_ms"]["p99"]),
+    ("p99 of others beside an order that is refused for ever", "<= 1.1x", "x", 1.1, lambda m: m["told"]["beside_refused"]["ratio"]),
     ("orders told one by one", ">= 5,000/s", "/s", 5_000, lambda m: m["told"]["singly"]),
     ("orders told in batches of 100", ">= 50,000/s", "/s", 50_000, lambda m: m["told"]["batches"]),
     ("orders asked for in pages of 1,000", ">= 100,000/s", "/s", 100_000, lambda m: m["told"]["asked"]),

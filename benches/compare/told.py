@@ -19,17 +19,23 @@ PAIRS = 5
 # Of a shop that is nearly idle.
 IDLE_RATE, IDLE_S = 10, 30
 DRAIN_S_MAX = 300
+# Turns with an order that is refused and without one, each long enough for a 99th percentile.
+REFUSED_PAIRS, REFUSED_RATE, REFUSED_S = 4, 100, 4
 
 
 def measure(comparison):
-    """Of what is told: orders a second, and milliseconds from a change to who is told of it."""
-    return {
-        "save": noted_against_not(comparison),
-        "lag_ms": idle_lag(comparison),
-        "singly": drained(comparison, 60_000, batch_max=1),
-        "batches": drained(comparison, 400_000, batch_max=100),
-        "asked": asked(comparison, 400_000),
+    """Of what is told: orders a second, and milliseconds from a change to who is told of it. `--only told.NAME` is one of it."""
+    measures = {
+        "save": noted_against_not,
+        "lag_ms": idle_lag,
+        "beside_refused": beside_refused,
+        "singly": lambda comparison: drained(comparison, 60_000, batch_max=1),
+        "batches": lambda comparison: drained(comparison, 400_000, batch_max=100),
+        "asked": lambda comparison: asked(comparison, 400_000),
     }
+    only = comparison.only
+    wanted = [name for name in measures if only is None or only & {"told", f"told.{name}"}]
+    return {name: measures[name](comparison) for name in wanted}
 
 
 def noted_against_not(comparison):
@@ -41,34 +47,78 @@ def noted_against_not(comparison):
     return statistics.median(pairs)
 
 
+class Receiver:
+    """Takes everything but what it is to refuse, and keeps how late each order comes: the message has the time of its row."""
+
+    def __init__(self):
+        self.lags, self.refused, self.refusals, self.refuses_next = [], None, 0, False
+        receiver = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                now = time.time()
+                told = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                self.send_response(204 if receiver.takes(told, now) else 500)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def takes(self, told, now):
+        order = told["data"]["order"]
+        if self.refuses_next:
+            self.refused, self.refuses_next = order, False
+        if order == self.refused:
+            self.refusals += 1
+            return False
+        self.lags.append(1000 * (now - datetime.fromisoformat(told["timestamp"]).timestamp()))
+        return True
+
+    def stop(self):
+        self.server.shutdown()
+
+
 def idle_lag(comparison):
-    """From the order's row to the receiver, which knows the time of the row from what it is told."""
-    lags = []
-
-    class Receiver(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            now = time.time()
-            body = self.rfile.read(int(self.headers["content-length"]))
-            lags.append(1000 * (now - datetime.fromisoformat(json.loads(body)["timestamp"]).timestamp()))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    paylatch = telling(comparison, receiver.server_port).start()
+    """From the order's row to the receiver."""
+    receiver = Receiver()
+    paylatch = telling(comparison, receiver.port).start()
     try:
         comparison.bench.run(paylatch.port, IDLE_S, connections=1, rate=IDLE_RATE)
         time.sleep(1)
     finally:
         paylatch.stop()
-        receiver.shutdown()
-    steps = statistics.quantiles(lags, n=100)
+        receiver.stop()
+    steps = statistics.quantiles(receiver.lags, n=100)
     return {"p50": steps[49], "p99": steps[98]}
+
+
+def beside_refused(comparison):
+    """The 99th percentile of all other orders while one is answered 500 for ever, tried every second, against that of the same
+    without one; turns alternate."""
+    receiver = Receiver()
+    retries = ",".join(["1"] * 20)
+    paylatch = telling(comparison, receiver.port, **{"endpoints.told.retry_s": retries}).start()
+    p99 = {True: [], False: []}
+    try:
+        for is_refused in [False, True] * REFUSED_PAIRS:
+            receiver.lags, receiver.refused, receiver.refuses_next = [], None, is_refused
+            before = receiver.refusals
+            comparison.bench.run(paylatch.port, REFUSED_S, connections=1, rate=REFUSED_RATE)
+            p99[is_refused].append(statistics.quantiles(receiver.lags, n=100)[98])
+            if is_refused and receiver.refusals - before < REFUSED_S:
+                raise SystemExit(f"the refused order was tried {receiver.refusals - before} times in {REFUSED_S} s")
+    finally:
+        paylatch.stop()
+        receiver.stop()
+    ratios = [beside / without for without, beside in zip(p99[False], p99[True])]
+    return {"p99_without": statistics.median(p99[False]), "ratio": statistics.median(ratios)}
 
 
 def drained(comparison, orders, batch_max):

@@ -113,7 +113,9 @@ impl Progress {
 
     /// What is left of the page is not sent: it is read again, as it is then.
     pub(super) fn abandon(&mut self) {
-        for message in self.queue.drain(..).chain(self.parts.drain(..).flatten()) {
+        self.queue.clear();
+        // Nothing is under way of a late batch that was refused and parted.
+        for message in self.parts.drain(..).flatten() {
             self.late.remove(&message.subject);
         }
         self.in_doubt.clear();

@@ -45,10 +45,17 @@ impl Amounts {
     /// The amount of a movement: what a rule says of its way takes the place of the sign that a report gives it.
     pub(super) fn of_movement(&self, cells: &Cells<'_>, sign: i64) -> Result<Option<RowMoney>, String> {
         let has_amount = |(amount, _): &&(Cell, Cell)| cells.text(amount).is_some();
-        let whole = self.cells.iter().filter(has_amount).find(|(_, currency)| cells.text(currency).is_some());
-        let Some((amount, currency)) = whole.or_else(|| self.cells.iter().find(has_amount)) else {
-            return Ok(None);
+        let is_whole = |(_, currency): &&(Cell, Cell)| cells.text(currency).is_some();
+        // Of a credit and a debit, which have one currency, the other may be written as nothing.
+        let is_credit_or_debit = self.cells.windows(2).all(|two| two[0].1.at() == two[1].1.at());
+        let is_more = |(amount, _): &&(Cell, Cell)| {
+            let text = cells.text(amount).unwrap_or_default();
+            !is_credit_or_debit || text.bytes().any(|digit| matches!(digit, b'1'..=b'9'))
         };
+        let all = || self.cells.iter().filter(has_amount);
+        let whole = || all().filter(is_whole);
+        let first = whole().find(is_more).or_else(|| whole().next()).or_else(|| all().next());
+        let Some((amount, currency)) = first else { return Ok(None) };
         let money = self.in_cells((amount, currency), cells)?;
         Ok(money.map(|(amount, currency)| (amount.saturating_abs().saturating_mul(sign), currency)))
     }

@@ -7,7 +7,9 @@ use ::csv::{Reader, ReaderBuilder, StringRecord};
 
 use super::bounded::{Bounded, Room};
 use super::columns::{Cells, quoted};
-use super::layout::{LineKind, RowCount, account_of, first_cell, kind_by_first_cell, known_beginnings};
+use super::layout::{
+    LineKind, RowCount, account_of, first_cell, kind_by_first_cell, known_beginnings, unmarked,
+};
 use super::{BadReport, RECORD_BYTES_MAX, Report, Taken};
 
 /// The most columns.
@@ -58,9 +60,7 @@ pub(super) fn read(
                 report.has_what_it_needs(|at| found.has(at)).map_err(|bad| of_other_commas(bad, record))?;
                 header = Some(found);
             }
-            (LineKind::Row, None) => {
-                return Err(BadReport::new(format!("line {line} is a row, and no header stands before it")));
-            }
+            (LineKind::Row, None) => return Err(headless(line)),
             (LineKind::Row, Some(header)) => {
                 let cells = header.cells(record);
                 let cells = cells.map(|texts| Cells { texts, section_account: account.as_deref() });
@@ -74,20 +74,11 @@ pub(super) fn read(
             }
             (LineKind::Section, _) => account = account_of(report.table.section.as_ref(), record),
             (LineKind::Unknown, _) if !is_known => {
-                let bad = BadReport {
-                    problem: format!(
-                        "line {line} begins with {}, {}",
-                        quoted(first_cell(record)),
-                        not_known(report)
-                    ),
-                    ways_out: vec![report.table.get.clone()],
-                };
+                let problem = format!("line {line} begins with {}", not_known(report, record));
+                let bad = BadReport { problem, ways_out: vec![report.table.get.clone()] };
                 return Err(of_other_commas(bad, record));
             }
-            (LineKind::Unknown, _) => {
-                problem =
-                    Some(format!("it begins with {}, {}", quoted(first_cell(record)), not_known(report)));
-            }
+            (LineKind::Unknown, _) => problem = Some(format!("it begins with {}", not_known(report, record))),
             (LineKind::Count | LineKind::End | LineKind::Other, _) => {}
         }
         is_known = true;
@@ -106,8 +97,17 @@ pub(super) fn read(
     }
 }
 
-fn not_known(report: &Report) -> String {
-    format!("and lines of this report with {}", known_beginnings(&report.table))
+fn not_known(report: &Report, record: &StringRecord) -> String {
+    let first = quoted(first_cell(record));
+    format!("{first}, and lines of this report with {}", known_beginnings(&report.table))
+}
+
+fn headless(line: u64) -> BadReport {
+    let way_out = "put the parts of a report that goes on in several files behind each other: `cat FIRST SECOND > WHOLE`";
+    BadReport {
+        problem: format!("line {line} is a row, and no header stands before it"),
+        ways_out: vec![way_out.to_owned()],
+    }
 }
 
 /// Says so where a line is one cell that has what else may stand between columns.
@@ -161,13 +161,12 @@ impl Header {
 }
 
 fn place_of(name: &str, record: &StringRecord) -> Result<Option<usize>, BadReport> {
-    let own = |cell: &str| cell.trim_start_matches('\u{feff}').trim().to_owned();
     let places = |is: &dyn Fn(&str) -> bool| {
-        let found = record.iter().enumerate().filter(|(_, cell)| is(&own(cell)));
+        let found = record.iter().enumerate().filter(|(_, cell)| is(unmarked(cell)));
         found.map(|(at, _)| at).collect::<Vec<_>>()
     };
     let exact = places(&|cell| cell == name);
-    let found = if exact.is_empty() { places(&|cell| bare(cell) == bare(name)) } else { exact };
+    let found = if exact.is_empty() { places(&|cell| is_alike(cell, name)) } else { exact };
     match found.as_slice() {
         [] => Ok(None),
         [at] => Ok(Some(*at)),
@@ -178,9 +177,15 @@ fn place_of(name: &str, record: &StringRecord) -> Result<Option<usize>, BadRepor
     }
 }
 
-/// A name without blanks and case.
-pub(super) fn bare(name: &str) -> String {
-    name.chars().filter(|letter| !letter.is_whitespace()).flat_map(char::to_lowercase).collect()
+/// Whether two names differ in nothing but blanks and case.
+pub(super) fn is_alike(one: &str, other: &str) -> bool {
+    let bare = |name: &str| {
+        let letters = name.chars().filter(|letter| !letter.is_whitespace());
+        letters.flat_map(char::to_lowercase).collect::<Vec<_>>()
+    };
+    // Most cells of a report differ from a name in length already.
+    let blanks = |name: &str| name.bytes().filter(u8::is_ascii_whitespace).count();
+    one.len() - blanks(one) == other.len() - blanks(other) && bare(one) == bare(other)
 }
 
 fn unreadable(error: &::csv::Error) -> BadReport {

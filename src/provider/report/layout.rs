@@ -21,9 +21,16 @@ pub(super) enum LineKind {
     Unknown,
 }
 
-/// The first cell of a line without its byte order mark: files that were put behind each other have one each.
+/// The first cell of a line without its byte order mark.
 pub(super) fn first_cell(record: &StringRecord) -> &str {
-    record.get(0).unwrap_or_default().trim_start_matches('\u{feff}').trim()
+    unmarked(record.get(0).unwrap_or_default())
+}
+
+/// A cell without blanks around it. Files that were put behind each other have a byte order mark each, and behind one a quote is
+/// but a letter.
+pub(super) fn unmarked(cell: &str) -> &str {
+    let text = cell.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
+    if cell.starts_with('\u{feff}') { text.trim_matches('"') } else { text }
 }
 
 /// What a line is that begins so; nothing where the report's lines do not begin with what they are.

@@ -214,8 +214,7 @@ impl Report {
     /// put behind each other.
     fn kind_by_header(&self, header: Option<&csv::Header>, record: &::csv::StringRecord) -> LineKind {
         let Some(header) = header else { return LineKind::Header };
-        let type_name = csv::bare(&self.table.type_name);
-        let is_type = |cell: &str| csv::bare(cell) == type_name;
+        let is_type = |cell: &str| csv::is_alike(cell, &self.table.type_name);
         if header.text(self.rules.type_at(), record).is_some_and(is_type) {
             return LineKind::Header;
         }

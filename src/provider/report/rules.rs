@@ -96,7 +96,7 @@ impl Rules {
         if let Some(foreign) =
             account.filter(|own| !accounts.is_empty() && !accounts.iter().any(|one| one == own))
         {
-            return (Line::Foreign(foreign.to_owned()), 0);
+            return (Line::Foreign(foreign.chars().take(ID_CHARS_MAX).collect()), 0);
         }
         self.line(cells).unwrap_or_else(|problem| (Line::Unreadable(problem), 0))
     }

@@ -71,6 +71,7 @@ fn a_header_alone_says_nothing_and_one_that_comes_again_is_no_row() {
         format!("{STRIPE}{CHARGE}\u{feff}{STRIPE}{OTHER}"),
         format!("{STRIPE}{CHARGE}{}{}", reversed(STRIPE), reversed(OTHER)),
         format!("{STRIPE}{STRIPE}{CHARGE}{OTHER}"),
+        format!("{STRIPE}{CHARGE}\u{feff}\"{}{OTHER}", STRIPE.replacen(',', "\",", 1)),
     ] {
         assert_eq!(said(&stripe, &again), expected, "{again}");
     }
@@ -125,6 +126,15 @@ fn a_paypal_file_that_lacks_lines_is_told_by_its_count() {
     assert_eq!(without(&[6, 7, 8, 9, 10])[2], cut_off);
     // Where a section goes on in another file, its last line says that this one is whole.
     assert_eq!(without(&[7, 8, 9]).len(), 2);
+    // A section that goes on in another part of the report, which has no header: the parts together are the whole.
+    let first = [&lines[..5], &["\"FF\",1"]].concat().join("\n");
+    let second = ["\"FH\",\"02\"", lines[5], lines[6], "\"SC\",2", "\"FF\",1"].join("\n");
+    assert_eq!(said(&paypal, &format!("{first}\n\u{feff}{second}\n")), without(&[]));
+    let bad = refused("paypal", second.as_bytes());
+    assert!(
+        bad.problem.contains("line 2 is a row, and no header") && bad.ways_out[0].contains("cat FIRST"),
+        "{bad:?}"
+    );
     let empty = lines[..3].join("\n") + "\n\"SC\",0\n\"FF\",0\n";
     assert_eq!(said(&paypal, &empty), Vec::<String>::new(), "a day without a transaction");
     let strange = whole.replace("\"SF\"", "\"XX\"");

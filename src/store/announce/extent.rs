@@ -37,16 +37,16 @@ const SQLITE_EXTENT: &str = "
       from announcement_epoch";
 
 /// How far the log reaches from a position on.
-pub(super) struct Extent {
+pub(in crate::store) struct Extent {
     pub(super) epoch: i64,
     /// Entries after the position were cleared away.
-    pub(super) fell_off: bool,
+    pub(in crate::store) fell_off: bool,
     /// The position of its last entry that may be told; 0 if there is none from there on.
-    pub(super) last: i64,
+    pub(in crate::store) last: i64,
 }
 
 impl Extent {
-    pub(super) async fn of_postgres(
+    pub(in crate::store) async fn of_postgres(
         transaction: &mut Transaction,
         position: i64,
         watermark: i64,
@@ -55,7 +55,7 @@ impl Extent {
         Ok(Self::of(extent.fetch_one(transaction.statements()).await?))
     }
 
-    pub(super) async fn of_sqlite(
+    pub(in crate::store) async fn of_sqlite(
         connection: &mut SqliteConnection,
         position: i64,
     ) -> Result<Self, StoreError> {

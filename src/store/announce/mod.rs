@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sqlx::{query, query_scalar, raw_sql};
 
 pub use self::endpoint::{Note, OwnedEndpoint, Resync};
-use self::extent::Extent;
+pub(super) use self::extent::Extent;
 use self::last_places::at_last_places;
 pub use self::listing::{EndpointRow, Told, WaitFilter, WaitRow};
 pub use self::page::{Ask, Page};
@@ -267,7 +267,7 @@ fn announced(kind: ActionKind, before: Value, after: Value) -> Action {
 
 /// The last position up to which everything is visible, if no save that has drawn an earlier number holds it up. To be read by
 /// a statement of its own, before the others: what is final by now is visible to their snapshots.
-async fn watermark(transaction: &mut Transaction) -> Result<Option<i64>, StoreError> {
+pub(super) async fn watermark(transaction: &mut Transaction) -> Result<Option<i64>, StoreError> {
     let wait_ms = i32::try_from(WATERMARK_MAX.as_millis()).unwrap_or(i32::MAX);
     let watermark = sqlx::query_scalar("select announcements_watermark($1)").bind(wait_ms);
     Ok(watermark.fetch_one(transaction.statements()).await?)

@@ -4,6 +4,7 @@
 //! settlement stale in the same transaction; what settles it later (`settle.rs`) reads both sides as they are then.
 
 mod audit;
+mod changed;
 mod known;
 mod list;
 mod row;

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use super::known::{Known, Wanted, members};
 use super::{ANSWER_MAX, QUERY_MAX, moment};
 use crate::order::{FoundAnomaly, Ledgers, Settled};
-use crate::store::{Announced, Database, Store, StoreError, within};
+use crate::store::{Database, Store, StoreError, within};
 
-/// Orders of one step.
-const STEP_ORDERS_MAX: u32 = 500;
+/// Stale settlements of one step.
+const STEP_STALE_MAX: u32 = 500;
 
 const PROGRESS: &str = "select position, step, ledgers from settlement_progress";
 const STALE_POSTGRES: &str = "
@@ -64,7 +64,7 @@ impl Store {
             };
             return within(ANSWER_MAX, take).await.map(|()| true);
         }
-        let changed = self.announcements(position, STEP_ORDERS_MAX).await?;
+        let changed = self.changed_after(position, &members).await?;
         if changed.fell_off {
             let begin = async {
                 on_either!(self, QUERY_MAX, pool => {
@@ -74,15 +74,9 @@ impl Store {
             };
             return within(ANSWER_MAX, begin).await.map(|()| true);
         }
-        let ledger_of = |source: &str| ledgers.of(source).map(ToString::to_string);
-        // The log has settlements, too: they follow from orders, so only orders are settled again.
-        let orders = changed.told.into_iter().filter_map(|one| match one.data {
-            Announced::Order(order) => Some((order.order, ledger_of(&order.source)?)),
-            Announced::Settlement(_) => None,
-        });
-        let mut wanted: BTreeSet<Wanted> = orders.collect();
+        let mut wanted: BTreeSet<Wanted> = changed.wanted.into_iter().collect();
         let stale = self.stale(&members).await?;
-        let is_done = changed.at_end && stale.len() < STEP_ORDERS_MAX as usize;
+        let is_done = changed.at_end && stale.len() < STEP_STALE_MAX as usize;
         wanted.extend(stale);
         if wanted.is_empty() && changed.next == position {
             return Ok(!is_done);
@@ -126,7 +120,7 @@ impl Store {
         };
         let stale = async {
             Ok(on_either!(self, QUERY_MAX, pool => {
-                sqlx::query_as(sql).bind(members).bind(i64::from(STEP_ORDERS_MAX)).fetch_all(pool).await?
+                sqlx::query_as(sql).bind(members).bind(i64::from(STEP_STALE_MAX)).fetch_all(pool).await?
             }))
         };
         within(ANSWER_MAX, stale).await

@@ -31,6 +31,7 @@ mod settled;
 mod told;
 mod told_endpoints;
 mod told_faults;
+mod told_pages;
 mod told_settlements;
 mod told_stream;
 #[cfg(feature = "tls")]

@@ -25,16 +25,16 @@ async fn on_each_database() -> [World; 2] {
 
 /// An application that asks, and keeps what it is told by (epoch, version).
 #[derive(Default)]
-struct Application {
+pub struct Application {
     after: Option<String>,
     /// By order and source: epoch, version, and all that was told.
-    orders: HashMap<(String, String), (i64, i64, Value)>,
-    told: usize,
+    pub orders: HashMap<(String, String), (i64, i64, Value)>,
+    pub told: usize,
 }
 
 impl Application {
     /// Asks for one page and deals with it; tells whether anything is left.
-    async fn ask(&mut self, world: &World, limit: usize) -> bool {
+    pub async fn ask(&mut self, world: &World, limit: usize) -> bool {
         let after = self.after.as_ref().map(|after| format!("&after={after}")).unwrap_or_default();
         let answer = world.replicas[0].admin(&format!("/api/v1/announcements?limit={limit}{after}")).await;
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
@@ -46,7 +46,7 @@ impl Application {
         page["at_end"] == false
     }
 
-    async fn ask_until_the_end(&mut self, world: &World, limit: usize) {
+    pub async fn ask_until_the_end(&mut self, world: &World, limit: usize) {
         while self.ask(world, limit).await {}
     }
 
@@ -63,7 +63,7 @@ impl Application {
     }
 
     /// What it believes is what the database has.
-    async fn believes_what_is_true(&self, world: &World) {
+    pub async fn believes_what_is_true(&self, world: &World) {
         let rows = world
             .database
             .rows("select order_id, source, version, status, captured, refunded from orders")
@@ -339,7 +339,7 @@ fn packages() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/example-packages")
 }
 
-async fn connection(world: &World) -> PgConnection {
+pub async fn connection(world: &World) -> PgConnection {
     let url = world.database_url();
     let options: sqlx::postgres::PgConnectOptions = url.parse().unwrap();
     options.connect().await.unwrap()

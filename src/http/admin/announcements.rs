@@ -17,10 +17,11 @@ use tokio::time::{Instant, sleep};
 use utoipa::{IntoParams, ToSchema};
 
 use super::paging;
+use super::read_ahead::ReadAhead;
 use super::streams::Streams;
 use crate::http::problem::Body;
 use crate::http::{Code, Problem};
-use crate::store::{Announcement, Announcements, Store, StoreError};
+use crate::store::{Announcement, Announcements, StoreError};
 
 /// Announcements of one answer at most.
 const ANNOUNCEMENTS_MAX: u32 = 1_000;
@@ -33,7 +34,7 @@ const AWAY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// What the routes work with.
 #[derive(Debug, Clone)]
 pub(super) struct AnnouncementsState {
-    pub(super) store: Store,
+    pub(super) pages: ReadAhead,
     /// How often the log is looked at while somebody waits.
     pub(super) poll: Duration,
     pub(super) streams: Streams,
@@ -65,7 +66,7 @@ pub(super) struct AnnouncementPage {
     at_end: bool,
 }
 
-/// Orders and settlements that changed since the cursor `after`, as they are now.
+/// Orders and settlements that changed since the cursor `after`, as they are now, or were a second ago at most.
 #[utoipa::path(get, path = "/api/v1/announcements", tag = "announcements", params(ListQuery),
     security((), ("token" = [])), responses(
     (status = 200, description = "What changed", body = AnnouncementPage),
@@ -85,6 +86,9 @@ pub(super) async fn list(
     loop {
         let found = state.after(cursor, limit).await?.ok_or(Code::CursorGone)?;
         if !found.told.is_empty() || Instant::now() + state.poll > until {
+            if !found.at_end {
+                state.pages.begin(found.next, limit);
+            }
             return Ok(Json(found.into()));
         }
         sleep(state.poll).await;
@@ -141,7 +145,7 @@ pub(super) async fn stream(
 impl AnnouncementsState {
     /// At most `limit` announcements after the cursor; none at all if it is gone.
     async fn after(&self, cursor: Option<Cursor>, limit: u32) -> Result<Option<Announcements>, StoreError> {
-        let found = self.store.announcements(cursor.map_or(0, |cursor| cursor.position), limit).await?;
+        let found = self.pages.page(cursor.map_or(0, |cursor| cursor.position), limit).await?;
         let is_gone = found.fell_off || cursor.is_some_and(|cursor| cursor.epoch != found.epoch);
         Ok((!is_gone).then_some(found))
     }

@@ -22,6 +22,7 @@ mod origin;
 mod pages;
 mod paging;
 mod payments;
+mod read_ahead;
 mod rejections;
 mod reprocess;
 mod request_actor;
@@ -48,6 +49,7 @@ use self::announcements::AnnouncementsState;
 pub use self::attention_count::AttentionCount;
 pub use self::description::openapi_text;
 use self::guard::Guard;
+use self::read_ahead::ReadAhead;
 use self::request_actor::identify;
 use self::state::AdminState;
 pub use self::state::Limit;
@@ -162,7 +164,11 @@ pub fn admin(admin: Admin) -> Router {
     let guard = Arc::new(Guard::new(&admin.settings, admin.announce.token.clone()));
     let shared = AdminState::new(&admin, guard.public.clone(), guard.has_login());
     let Admin { store, intake, metrics, settings, announce, streams, .. } = admin;
-    let state = AnnouncementsState { store: store.clone(), poll: announce.poll, streams: streams.clone() };
+    let state = AnnouncementsState {
+        pages: ReadAhead::new(store.clone()),
+        poll: announce.poll,
+        streams: streams.clone(),
+    };
     Router::new()
         .route("/api/v1/announcements", get(announcements::list).fallback(only_get))
         .route("/api/v1/announcements/stream", get(announcements::stream).fallback(only_get))

@@ -2,6 +2,9 @@
 
 use crate::store::StoreError;
 
+/// Rows that are looked at for one part of a list, whether they pass its filters or not.
+pub const LOOKED_AT_MAX: u32 = 2_000;
+
 /// What a list is ordered by, and how a row's place in it is written.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Sequence {
@@ -15,6 +18,7 @@ pub(in crate::store) struct Sequence {
 #[derive(Debug)]
 pub(in crate::store) struct Clause<'f> {
     sequence: Sequence,
+    lead: Option<Lead>,
     tables: Vec<String>,
     /// Tables that rows are only looked up in once they are found.
     joined: Vec<&'static str>,
@@ -24,7 +28,17 @@ pub(in crate::store) struct Clause<'f> {
     filters: Vec<(String, Vec<&'f str>)>,
 }
 
+/// What leads to the rows.
+#[derive(Debug)]
+struct Lead {
+    /// A query with the columns of the list's sequence, which is `lead`.
+    query: String,
+    /// What finds the row that belongs to one of it.
+    on: &'static str,
+}
+
 /// A statement from its `from` on, with the texts for its `$1`, `$2`, ..
+#[derive(Debug, Default)]
 pub(in crate::store) struct Bound<'f> {
     pub(in crate::store) sql: String,
     pub(in crate::store) values: Vec<&'f str>,
@@ -34,13 +48,13 @@ impl<'f> Clause<'f> {
     /// Of these tables; the one that says most comes first: SQLite joins in this order.
     pub(in crate::store) fn new(sequence: Sequence, tables: &[&str]) -> Self {
         let tables = tables.iter().map(|table| (*table).to_owned()).collect();
-        Self { sequence, tables, joined: Vec::new(), finds: Vec::new(), filters: Vec::new() }
+        Self { sequence, lead: None, tables, joined: Vec::new(), finds: Vec::new(), filters: Vec::new() }
     }
 
-    /// Only rows that are in this, too, which says more than any other table.
-    pub(in crate::store) fn lead_by(&mut self, table: String, on: &str) {
-        self.tables.insert(0, table);
-        self.find(on, &[]);
+    /// Only rows that belong to one of this query. All that finds rows finds them in it, and no more of it is looked at than a part
+    /// of the list may look at: a planner that did not know so would rather walk all rows in the order of the list.
+    pub(in crate::store) fn lead_by(&mut self, query: String, on: &'static str) {
+        self.lead = Some(Lead { query, on });
     }
 
     /// Only rows that an index finds by this.
@@ -102,15 +116,13 @@ impl<'f> Clause<'f> {
     }
 
     /// The rows that an index finds.
-    pub(super) fn found(&self) -> Bound<'f> {
-        self.bound(self.tables.join(" cross join "), self.finds.iter())
+    pub(in crate::store) fn found(&self) -> Bound<'f> {
+        self.bound(&[], &[])
     }
 
     /// Those of them that pass.
     pub(in crate::store) fn passing(&self) -> Bound<'f> {
-        let tables = self.tables.iter().map(String::as_str).chain(self.joined.iter().copied());
-        let tables = tables.collect::<Vec<_>>().join(" cross join ");
-        self.bound(tables, self.finds.iter().chain(&self.filters))
+        self.bound(&self.joined, &self.filters)
     }
 
     fn compared(&self, operator: &str) -> String {
@@ -118,24 +130,40 @@ impl<'f> Clause<'f> {
         format!("({}) {operator} ({places})", self.sequence())
     }
 
-    fn bound<'c>(
-        &'c self,
-        tables: String,
-        conditions: impl Iterator<Item = &'c (String, Vec<&'f str>)>,
-    ) -> Bound<'f>
-    where
-        'f: 'c,
-    {
-        let (mut sql, mut values) = (format!("from {tables} where 1 = 1"), Vec::new());
-        for (condition, texts) in conditions {
-            let mut parts = condition.split('$');
-            sql.push_str(" and ");
-            sql.push_str(parts.next().unwrap_or_default());
-            for (part, text) in parts.zip(texts) {
-                values.push(*text);
-                sql.push_str(&format!("${}{part}", values.len()));
+    fn bound(&self, joined: &[&str], filters: &[(String, Vec<&'f str>)]) -> Bound<'f> {
+        let mut bound = Bound::default();
+        let tables = self.tables.iter().map(String::as_str).chain(joined.iter().copied());
+        let tables = tables.collect::<Vec<_>>().join(" cross join ");
+        match &self.lead {
+            None => {
+                bound.sql = format!("from {tables} where 1 = 1");
+                bound.and(&self.finds);
+            }
+            Some(Lead { query, on }) => {
+                bound.sql = format!("from (select * from ({query}) lead where 1 = 1");
+                bound.and(&self.finds);
+                let sequence = self.sequence();
+                bound.sql.push_str(&format!(
+                    " order by {sequence} limit {LOOKED_AT_MAX}) lead cross join {tables} where {on}"
+                ));
             }
         }
-        Bound { sql, values }
+        bound.and(filters);
+        bound
+    }
+}
+
+impl<'f> Bound<'f> {
+    /// Adds conditions, with numbers for their places.
+    fn and(&mut self, conditions: &[(String, Vec<&'f str>)]) {
+        for (condition, texts) in conditions {
+            let mut parts = condition.split('$');
+            self.sql.push_str(" and ");
+            self.sql.push_str(parts.next().unwrap_or_default());
+            for (part, text) in parts.zip(texts) {
+                self.values.push(*text);
+                self.sql.push_str(&format!("${}{part}", self.values.len()));
+            }
+        }
     }
 }

@@ -80,26 +80,32 @@ impl AnomalyFilter {
 impl OrderFilter {
     pub(in crate::store) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         // What nobody claims goes by its payment's id: the index of such payments is in the order of the list. What waits goes by
-        // what was found: of a place among all orders a planner may think that few are behind it, and look from there.
-        let (columns, table): (&[&str; 2], _) = match (self.unclaimed, self.waiting.is_some()) {
-            (true, _) => (&["p.payment_id", "p.source"], "payments p"),
-            (false, true) => (&["w.of_order", "w.of_source"], "orders"),
-            (false, false) => (&["orders.order_id", "orders.source"], "orders"),
+        // what was found.
+        let (columns, table): (&[&str; 2], _) = match (self.waiting, self.unclaimed) {
+            (Some(_), _) => (&["lead.of_order", "lead.of_source"], "orders"),
+            (None, true) => (&["p.payment_id", "p.source"], "payments p"),
+            (None, false) => (&["orders.order_id", "orders.source"], "orders"),
         };
+        let is_by_order = self.waiting.is_none() && !self.unclaimed;
         let [id_is, source_is] = columns.map(|column| format!("{column} = $"));
         let sequence = Sequence { columns, in_cursor: &[1, 0] };
         let mut clause = Clause::new(sequence, &[table]);
+        if let Some(waiting) = self.waiting {
+            let on = "orders.order_id = lead.of_order and orders.source = lead.of_source";
+            clause.lead_by(waiting.sql()?, on);
+        }
         if self.unclaimed {
-            clause.find("p.link = 'provisional'", &[]);
-            clause.join("orders", "orders.order_id = p.payment_id and orders.source = p.source");
+            let of_payment = "orders.order_id = p.payment_id and orders.source = p.source";
+            if self.waiting.is_some() {
+                clause.join("payments p", format!("p.link = 'provisional' and {of_payment}"));
+            } else {
+                clause.find("p.link = 'provisional'", &[]);
+                clause.join("orders", of_payment);
+            }
             clause.filter("(captured > 0 or refunded > 0 or disputed > 0)", &[]);
         }
-        if let Some(waiting) = self.waiting {
-            let on = "orders.order_id = w.of_order and orders.source = w.of_source";
-            clause.lead_by(format!("({}) w", waiting.sql()?), on);
-        }
         match &self.anomaly {
-            Some(AnomalyFilter::Any | AnomalyFilter::Of(_)) if !self.unclaimed => {
+            Some(AnomalyFilter::Any | AnomalyFilter::Of(_)) if is_by_order => {
                 clause.find("orders.anomaly is not null", &[]);
             }
             Some(AnomalyFilter::Any | AnomalyFilter::Of(_)) => {
@@ -128,7 +134,7 @@ impl OrderFilter {
 
 impl EventFilter {
     /// Of a list of events, which are `e`.
-    pub(super) fn clause(&self) -> Result<Clause<'_>, StoreError> {
+    pub(in crate::store) fn clause(&self) -> Result<Clause<'_>, StoreError> {
         let mut tables = Vec::new();
         if self.order.is_some() {
             tables.push("payments p");

@@ -5,12 +5,9 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
-use super::clause::Clause;
+use super::clause::{Clause, LOOKED_AT_MAX};
 use super::{ANSWER_MAX, QUERY_MAX, ROWS_MAX};
 use crate::store::{Database, Store, StoreError, within};
-
-/// Rows that are looked at for one part of a list, whether they pass its filters or not.
-pub const LOOKED_AT_MAX: u32 = 2_000;
 
 /// A part of a list.
 #[derive(Debug, Clone)]

@@ -67,6 +67,7 @@ use waiting::{
     a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment,
     each_type_tells_when_it_was_last_heard_of, money_that_waits_is_found_by_what_it_waits_for_and_since_when,
     money_that_waits_is_listed_without_reading_all_orders,
+    what_waits_and_is_claimed_by_nobody_is_listed_by_both,
 };
 use world::{On, Rows, World, deliver, fact, id, noted, once, stated};
 
@@ -123,6 +124,7 @@ over_both! {
     money_that_waits_is_found_by_what_it_waits_for_and_since_when;
     a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of_its_payment;
     money_that_waits_is_listed_without_reading_all_orders;
+    what_waits_and_is_claimed_by_nobody_is_listed_by_both;
     each_type_tells_when_it_was_last_heard_of;
     an_order_counts_as_told_only_where_the_log_says_so;
     a_page_has_each_order_once_at_its_last_place;

@@ -102,6 +102,35 @@ pub(super) async fn a_refund_that_is_done_ends_the_waiting_of_no_other_refund_of
     assert_eq!(told, ["1 of shop wait for refund, one-of-two since 1970-04-22"]);
 }
 
+pub(super) async fn what_waits_and_is_claimed_by_nobody_is_listed_by_both(on: On) {
+    let world = World::new(on).await;
+    let disputed =
+        |event, payment| stated(event, payment, (Kind::Disputed, "dp", 300, Basis::Own), 20 * DAY, None);
+    let events = [
+        fact("e1", "claimed", Kind::Captured, 10 * DAY, Some(("claimed", 0))),
+        disputed("e2", "claimed"),
+        fact("f1", "nobody-1", Kind::Captured, 10 * DAY, None),
+        disputed("f2", "nobody-1"),
+        fact("g1", "nobody-2", Kind::Captured, 10 * DAY, None),
+        disputed("g2", "nobody-2"),
+        fact("h1", "nobody-3", Kind::Captured, 10 * DAY, None),
+    ];
+    deliver(&mut world.store.session(), &events.iter().collect::<Vec<_>>()).await;
+
+    let mut filter = OrderFilter {
+        waiting: Some(WaitingSince { what: WaitsFor::Dispute, before: NOW }),
+        unclaimed: true,
+        limit: 1,
+        ..OrderFilter::default()
+    };
+    let first = world.store.orders(&filter).await.unwrap();
+    assert_eq!(first.rows[0].order_id, "nobody-1");
+    filter.after = first.after;
+    let last = world.store.orders(&filter).await.unwrap();
+    assert_eq!(last.rows[0].order_id, "nobody-2");
+    assert!(last.after.is_none());
+}
+
 fn told(count: &WaitingCount) -> String {
     let WaitingCount { source, waiting, orders, oldest, since } = count;
     format!("{orders} of {source} wait for {waiting}, {oldest} since {}", &since[..10])

@@ -14,6 +14,7 @@ mod breaker;
 mod delivery;
 mod endpoint_task;
 mod in_flight;
+mod kept;
 mod message;
 mod pace;
 mod progress;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::kept::Kept;
 use super::message::Message;
 use super::schedule;
 use super::verdict::Answer;
@@ -37,17 +38,6 @@ pub(super) struct Progress {
     is_proven: bool,
     /// What is to be kept, since that was last asked for.
     kept: Kept,
-}
-
-/// What is to be kept in the database: of each order one thing at most, for it is one statement that keeps it.
-#[derive(Debug, Default)]
-pub(super) struct Kept {
-    /// Orders that wait no longer, unless for a newer version than was told.
-    pub(super) told: Vec<(Subject, i64)>,
-    /// Newer versions of orders that wait.
-    pub(super) raised: Vec<(Subject, i64)>,
-    /// Orders that wait.
-    pub(super) waits: Vec<Wait>,
 }
 
 /// When something is set aside.
@@ -222,7 +212,7 @@ impl Progress {
 
     /// Whether anything is to be kept.
     pub(super) fn has_news(&self) -> bool {
-        !(self.kept.told.is_empty() && self.kept.raised.is_empty() && self.kept.waits.is_empty())
+        !self.kept.is_empty()
     }
 
     /// What is to be kept since this was last asked for.
@@ -250,40 +240,6 @@ impl Progress {
             given_up_at: pause.is_none().then_some(now),
             ..wait_of(&message, reason, now)
         });
-    }
-}
-
-impl Kept {
-    fn told(&mut self, message: &Message) {
-        let (own, version) = (&message.subject, message.version);
-        self.waits.retain(|wait| wait.subject != *own || wait.version > version);
-        self.raised.retain(|(subject, raised)| subject != own || *raised > version);
-        let waits_for_newer = self.raised.iter().any(|(subject, _)| subject == own)
-            || self.waits.iter().any(|wait| wait.subject == *own);
-        if !waits_for_newer {
-            self.told.push((own.clone(), version));
-        }
-    }
-
-    /// An answer to an older version that comes later does not end the wait for this one.
-    fn raised(&mut self, message: &Message) {
-        self.told.retain(|(subject, _)| *subject != message.subject);
-        match self.waits.iter_mut().find(|wait| wait.subject == message.subject) {
-            Some(wait) => wait.version = wait.version.max(message.version),
-            None => self.raised.push((message.subject.clone(), message.version)),
-        }
-    }
-
-    /// Whatever else is known of the order gives way; the newest version that it waits for stays.
-    fn waits(&mut self, wait: Wait) {
-        let raised = self.raised.iter().filter(|(subject, _)| *subject == wait.subject);
-        let waiting = self.waits.iter().filter(|own| own.subject == wait.subject);
-        let versions = raised.map(|(_, version)| *version).chain(waiting.map(|own| own.version));
-        let version = versions.fold(wait.version, i64::max);
-        self.told.retain(|(subject, _)| *subject != wait.subject);
-        self.raised.retain(|(subject, _)| *subject != wait.subject);
-        self.waits.retain(|own| own.subject != wait.subject);
-        self.waits.push(Wait { version, ..wait });
     }
 }
 

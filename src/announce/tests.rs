@@ -8,8 +8,9 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use super::kept::Kept;
 use super::message::Message;
-use super::progress::{Kept, Moment, Progress};
+use super::progress::{Moment, Progress};
 use super::verdict::Answer;
 use crate::order::{Id, Key, UnixMicros};
 use crate::store::Subject;

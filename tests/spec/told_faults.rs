@@ -173,6 +173,7 @@ async fn an_endpoint_that_is_away_holds_up_no_other() {
 async fn an_endpoint_that_is_away_while_a_million_changes_come_costs_no_row_and_no_memory() {
     let receiver = Receiver::start().await;
     let plan = telling(Plan::postgres(), &receiver).set("announce.page_orders", &ORDERS_CHANGED.to_string());
+    let plan = plan.set("endpoints.shop.batch_max", "100");
     // What is given back to the allocator is given back to the machine at once, so that what is left is in use.
     let world = plan.environment("MIMALLOC_PURGE_DELAY", "0").start().await;
     world.database.execute(&ORDERS.replace("{last}", &ORDERS_CHANGED.to_string())).await;

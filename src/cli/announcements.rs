@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::actions::ActsBy;
 use super::context::{Context, now_micros};
-use super::endpoints::known;
+use super::endpoints::{known, names};
 use super::failure::{Exit, Failure};
 use super::listing::stored_id;
 use super::output::{printable, table};
@@ -70,6 +70,9 @@ pub(super) async fn run(context: &Context, announcements: &Announcements) -> Res
     let store = context.reached_store(&settings).await?;
     if let Some(Action::Resend(asked)) = &announcements.action {
         return resend(context, &store, asked, announcements.json).await;
+    }
+    if let Some(name) = &announcements.endpoint {
+        known(&store, name, names(&store).await?.contains(name)).await?;
     }
     let given_up = match (announcements.waiting, announcements.given_up) {
         (true, _) => Some(false),

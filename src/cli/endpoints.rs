@@ -78,13 +78,18 @@ pub(super) async fn known(store: &Store, name: &str, is_there: bool) -> Result<(
     if is_there {
         return Ok(());
     }
-    let names: Vec<String> = store.endpoints(now_micros()).await?.into_iter().map(|row| row.name).collect();
+    let names = names(store).await?;
     let problem = format!("no endpoint {name:?} was ever told");
     let hint = match names.is_empty() {
         true => "`paylatch serve` tells those of the settings".to_owned(),
         false => format!("the endpoints are: {}", names.join(", ")),
     };
     Err(Failure::new(Exit::Failed, "unknown_endpoint", problem).hint(hint))
+}
+
+/// Of all endpoints that were ever told.
+pub(super) async fn names(store: &Store) -> Result<Vec<String>, Failure> {
+    Ok(store.endpoints(now_micros()).await?.into_iter().map(|row| row.name).collect())
 }
 
 async fn test(context: &Context, settings: &Settings, name: &str, json: bool) -> Result<bool, Failure> {
@@ -111,7 +116,8 @@ fn shown(settings: &Settings, rows: &[EndpointRow]) -> String {
         ["endpoint", "state", "since", "lag", "backlog", "waits", "given up", "last told", "last failure"];
     let cells = rows.iter().map(|row| {
         let is_configured = settings.relay.endpoints.iter().any(|endpoint| endpoint.name == row.name);
-        let state = if is_configured { row.state.clone() } else { format!("{}, not configured", row.state) };
+        let state = row.state_in_words();
+        let state = if is_configured { state.to_owned() } else { format!("{state}, not configured") };
         let cells = [
             row.name.clone(),
             if row.resyncing { format!("{state}, told of all again") } else { state },

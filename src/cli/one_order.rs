@@ -142,6 +142,7 @@ fn told_to(told: &Told) -> String {
     match told.state {
         "told" => format!("told to {endpoint}, version {version}"),
         "unknown" => format!("not known to be told to {endpoint}, which is far behind"),
+        "older" => format!("changed before what the log has: told to {endpoint} if it was an endpoint then"),
         "waiting" => {
             let due_at = told.due_at.as_deref().unwrap_or_default();
             format!("waits for {endpoint} after {} attempts, next {due_at}: {error}", told.attempts)

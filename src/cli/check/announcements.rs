@@ -64,7 +64,8 @@ async fn check_log(report: &mut Report, store: &Store, settings: &Settings, prod
 }
 
 fn check_endpoint(report: &mut Report, row: &EndpointRow, settings: &Settings, production: bool) {
-    let EndpointRow { name, state, lag_seconds, given_up, waits, .. } = row;
+    let EndpointRow { name, lag_seconds, given_up, waits, .. } = row;
+    let state = row.state_in_words();
     let told = format!("{name}: {state}, lags {lag_seconds} s, {waits} orders wait, {given_up} are given up");
     let lags = u64::try_from(*lag_seconds).unwrap_or_default() > settings.relay.lag_alarm.as_secs();
     if lags || *given_up > 0 || state == "paused" {

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{ANSWER_MAX, QUERY_MAX};
-use crate::order::{Key, UnixMicros};
+use crate::order::UnixMicros;
 use crate::store::inspect::ROWS_MAX;
 use crate::store::timestamp::rfc3339;
 use crate::store::{Database, Store, StoreError, within};
@@ -63,6 +63,19 @@ pub struct WaitRow {
     pub given_up_at: Option<String>,
 }
 
+impl EndpointRow {
+    /// What its state means, in words for people: those of a circuit breaker say the opposite of what they seem to.
+    #[must_use]
+    pub fn state_in_words(&self) -> &'static str {
+        match self.state.as_str() {
+            "closed" => "told",
+            "open" => "not answering",
+            "half" => "being tried",
+            _ => "paused",
+        }
+    }
+}
+
 /// Which orders that wait.
 #[derive(Debug, Clone, Default)]
 pub struct WaitFilter {
@@ -73,33 +86,6 @@ pub struct WaitFilter {
     /// At most so many.
     pub limit: u32,
 }
-
-/// What an endpoint knows of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = ToldTo)]
-pub struct Told {
-    /// The endpoint.
-    pub endpoint: String,
-    /// told: it has the present version. behind: it has not come to the order's latest change. waiting: it refused it, or it is
-    /// held back. `given_up`: it is not told of it any more. unknown: it is so far behind that it was not looked whether it has
-    /// come to it.
-    pub state: &'static str,
-    /// The order's present version.
-    pub version: i64,
-    /// When it last took something, of whatever order.
-    #[schema(format = DateTime)]
-    pub told_at: Option<String>,
-    /// When the order is tried next.
-    #[schema(format = DateTime)]
-    pub due_at: Option<String>,
-    /// How often it was tried.
-    pub attempts: i64,
-    /// What came of the latest attempt.
-    pub error: Option<String>,
-}
-
-/// Entries of the log that are looked through for an order, beyond an endpoint's cursor.
-const BEHIND_MAX: i64 = 1_000;
 
 const ENDPOINTS: &str = "
     select e.name, e.state, e.since, e.failures, e.probe_at, e.error, e.told_at, e.resync_order is not null, e.owner,
@@ -118,17 +104,6 @@ const WAITS: &str = "
      where ($1 is null or endpoint = $1) and ($2 is null or (given_up_at is not null) = $2)
      order by endpoint, due_at, order_id, source, ledger
      limit $3";
-/// Whether the order is among the next entries, and whether the log has more than these.
-const POSTGRES_IS_BEHIND: &str = "
-    with ahead as (select change, order_ids, sources from order_changes where change >= $3 / 256 order by change limit $4 + 1)
-    select exists (select 1 from ahead c, unnest(c.order_ids, c.sources) with ordinality as entry (id, of, place)
-                    where entry.id = $1 and entry.of = $2 and c.change * 256 + entry.place - 1 > $3),
-           (select count(*) from ahead) > $4";
-const SQLITE_IS_BEHIND: &str = "
-    with ahead as (select change, order_ids, sources from order_changes where change >= $3 / 256 order by change limit $4 + 1)
-    select exists (select 1 from ahead c, json_each(c.order_ids) ids, json_each(c.sources) sources
-                    where ids.key = sources.key and ids.value = $1 and sources.value = $2 and c.change * 256 + ids.key > $3),
-           (select count(*) from ahead) > $4";
 /// What is tried again.
 const WAITING: &str = "
     select endpoint, reason, count(*) from announcement_waits where given_up_at is null group by endpoint, reason";
@@ -252,43 +227,5 @@ impl Store {
         let counts =
             async { Ok(on_either!(self, QUERY_MAX, pool => sqlx::query_as(WAITING).fetch_all(pool).await?)) };
         within(ANSWER_MAX, counts).await
-    }
-
-    /// What each endpoint knows of the order, whose present version is `version`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn told(&self, order: &Key, version: i64) -> Result<Vec<Told>, StoreError> {
-        const KNOWN: &str = "
-            select e.name, e.cursor, e.told_at, w.due_at, coalesce(w.attempts, 0), w.error, w.given_up_at is not null
-              from endpoints e
-              left join announcement_waits w on w.endpoint = e.name and w.order_id = $1 and w.source = $2 and w.ledger = ''
-             order by e.name";
-        type Row = (String, i64, Option<UnixMicros>, Option<UnixMicros>, i64, Option<String>, bool);
-        let is_behind = self.of_either(POSTGRES_IS_BEHIND, SQLITE_IS_BEHIND);
-        let (id, source) = (order.id.as_str(), order.source.as_str());
-        let rows = async {
-            let rows: Vec<Row> = on_either!(self, QUERY_MAX, pool => {
-                sqlx::query_as(KNOWN).bind(id).bind(source).fetch_all(pool).await?
-            });
-            let mut told = Vec::with_capacity(rows.len());
-            for (endpoint, cursor, told_at, due_at, attempts, error, was_given_up) in rows {
-                let (is_behind, has_more): (bool, bool) = on_either!(self, QUERY_MAX, pool => {
-                    sqlx::query_as(is_behind).bind(id).bind(source).bind(cursor).bind(BEHIND_MAX).fetch_one(pool).await?
-                });
-                let state = match (was_given_up, due_at, is_behind, has_more) {
-                    (true, ..) => "given_up",
-                    (false, Some(_), ..) => "waiting",
-                    (false, None, true, _) => "behind",
-                    (false, None, false, true) => "unknown",
-                    (false, None, false, false) => "told",
-                };
-                let shown = |at: UnixMicros| rfc3339(at).unwrap_or_default();
-                let (told_at, due_at) = (told_at.map(shown), due_at.map(shown));
-                told.push(Told { endpoint, state, version, told_at, due_at, attempts, error });
-            }
-            Ok(told)
-        };
-        within(ANSWER_MAX, rows).await
     }
 }

@@ -7,6 +7,7 @@
 mod control;
 mod endpoint;
 mod extent;
+mod known;
 mod last_places;
 mod listing;
 mod page;
@@ -24,8 +25,9 @@ use sqlx::{query, query_scalar, raw_sql};
 
 pub use self::endpoint::{Note, OwnedEndpoint, Resync};
 pub(super) use self::extent::Extent;
+pub use self::known::Told;
 use self::last_places::at_last_places;
-pub use self::listing::{EndpointRow, Told, WaitFilter, WaitRow};
+pub use self::listing::{EndpointRow, WaitFilter, WaitRow};
 pub use self::page::{Ask, Page};
 pub use self::row::{Announced, AnnouncedOrder, Announcement};
 pub use self::settled::AnnouncedSettlement;

@@ -59,6 +59,7 @@ use replacement::{
 };
 use telling::{
     a_page_has_each_order_once_at_its_last_place, an_order_counts_as_told_only_where_the_log_says_so,
+    an_order_that_changed_before_the_log_began_is_not_said_to_be_told,
     what_is_cleared_of_the_log_ends_at_one_number_for_orders_and_settlements,
     what_waits_keeps_its_newest_version_and_waits_until_that_is_told,
     who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing,
@@ -127,6 +128,7 @@ over_both! {
     what_waits_and_is_claimed_by_nobody_is_listed_by_both;
     each_type_tells_when_it_was_last_heard_of;
     an_order_counts_as_told_only_where_the_log_says_so;
+    an_order_that_changed_before_the_log_began_is_not_said_to_be_told;
     a_page_has_each_order_once_at_its_last_place;
     what_waits_keeps_its_newest_version_and_waits_until_that_is_told;
     who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing;

@@ -55,6 +55,26 @@ pub(super) async fn an_order_counts_as_told_only_where_the_log_says_so(on: On) {
     assert_eq!(told(&world, "order2").await.state, "told");
 }
 
+/// Whoever is told of changes from now on, by its settings or by `announce on`, knows nothing of what was before.
+pub(super) async fn an_order_that_changed_before_the_log_began_is_not_said_to_be_told(on: On) {
+    let world = World::new(on).await;
+    let event = |order: &str| fact(order, &format!("p-{order}"), Kind::Captured, 1, Some((order, 0)));
+    deliver(&mut world.store.session(), &[&event("before")]).await;
+    world.store.note_changes(true, None).await.unwrap();
+    world.store.own_endpoint("shop", "a process", Duration::from_secs(10)).await.unwrap();
+    let state = async |order: &str| {
+        let key = Key { id: id(order), source: id("shop") };
+        let version = world.store.order(&key).await.unwrap().unwrap().version;
+        world.store.told(&key, version).await.unwrap().remove(0).state
+    };
+    assert_eq!(state("before").await, "older", "of an empty log");
+
+    deliver(&mut world.store.session(), &[&event("after")]).await;
+    let entries = world.store.announcements(0, 1_000).await.unwrap();
+    cursor_at(&world, entries.told[0].position()).await;
+    assert_eq!((state("before").await, state("after").await), ("older", "told"));
+}
+
 /// A process that was frozen, and wakes when another has taken over.
 pub(super) async fn who_owns_an_endpoint_no_longer_reads_nothing_and_keeps_nothing(on: On) {
     let world = World::new(on).await;

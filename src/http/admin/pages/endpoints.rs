@@ -57,7 +57,7 @@ async fn read(admin: &AdminState, caller: &Caller, done: Option<&str>) -> Result
 fn endpoint(own: &EndpointRow, caller: &Caller) -> Markup {
     html! {
         li {
-            p { b { (parts::text(&own.name)) } " " (parts::word(state(&own.state))) ", since " (parts::time(&own.since)) }
+            p { b { (parts::text(&own.name)) } " " (parts::word(own.state_in_words())) ", since " (parts::time(&own.since)) }
             p {
                 @match &own.told_at { Some(at) => { "Last took something " (parts::time(at)) "." } None => "It has taken nothing yet." }
                 " " (parts::count(own.backlog_changes, "change")) " not told"
@@ -69,15 +69,6 @@ fn endpoint(own: &EndpointRow, caller: &Caller) -> Markup {
             @if let Some(error) = &own.error { p class="hint" { (parts::count(own.failures, "failure")) " in a row; the last: " (parts::text(error)) } }
             @if may_act(caller) { div class="acts" { @for (verb, label) in verbs(&own.state) { (forms::of_endpoint(&own.name, verb, label)) } } }
         }
-    }
-}
-
-fn state(state: &str) -> &'static str {
-    match state {
-        "closed" => "told",
-        "open" => "not answering",
-        "half" => "being tried",
-        _ => "paused",
     }
 }
 

@@ -394,6 +394,21 @@ async fn people_see_pause_test_and_forget_endpoints_and_resend_orders() {
     let unknown = world.replicas[0].ask_admin(Method::POST, "/api/v1/endpoints/other/pause", &[]).await;
     assert_eq!((unknown.status.as_u16(), unknown.code()), (404, "unknown_endpoint".to_owned()));
 
+    // Who paused it, and why, is kept where the request says so.
+    let why = json!({"note": "maintenance", "by": "ann"});
+    for action in ["pause", "resume"] {
+        let path = format!("/api/v1/endpoints/shop/{action}");
+        assert_eq!(world.replicas[0].post_admin(&path, &why).await.unwrap().status.as_u16(), 200);
+    }
+    let kept = world.database.rows("select actor, note from operator_actions order by action_id desc").await;
+    assert_eq!(kept[0], json!({"actor": "ann", "note": "maintenance"}), "{kept:?}");
+    assert_eq!(kept[0], kept[1]);
+    let wrong = world.replicas[0].post_admin("/api/v1/endpoints/shop/pause", &json!({"why": "?"})).await;
+    assert_eq!(wrong.unwrap().code(), "body_invalid");
+    let none = world.cli(&["announcements", "--endpoint", "sohp"]).await;
+    assert_eq!(none.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("the endpoints are: shop"), "{none:?}");
+
     let resent = world.cli(&["announcements", "resend", "order-1", "--endpoint", "shop"]).await;
     assert!(resent.status.success(), "{}", String::from_utf8_lossy(&resent.stderr));
     receiver.hears_of("order-1", 2).await;

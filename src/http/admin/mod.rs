@@ -177,7 +177,7 @@ pub fn admin(admin: Admin) -> Router {
         .merge(stored(&store))
         .merge(payments::routes(store.clone()))
         .merge(expectations::routes(&shared))
-        .merge(endpoints::routes(store.clone()))
+        .merge(endpoints::routes(&shared))
         .merge(coupons::routes(store, intake))
         .merge(acknowledgements::routes(&shared))
         .merge(reprocess::routes(&shared))

@@ -10,7 +10,7 @@ pub(super) struct Listen {
     /// Where webhooks are taken [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
-    /// Where metrics and the API are [default: 127.0.0.1:8081].
+    /// Where the dashboard, the API and metrics are [default: 127.0.0.1:8081].
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<String>,
 }

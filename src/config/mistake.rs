@@ -48,3 +48,11 @@ pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
         .max_by(|(one, _), (other, _)| one.total_cmp(other));
     nearest.map(|(_, candidate)| format!("; did you mean {candidate}?")).unwrap_or_default()
 }
+
+/// The same of `source.NAME`, for `sources.NAME`: no setting of that name is known, for nothing named the source.
+pub(super) fn of_plural(name: &str) -> Option<String> {
+    ["source", "endpoint"].iter().find_map(|table| {
+        let rest = name.strip_prefix(table)?.strip_prefix('.')?;
+        Some(format!("; did you mean {table}s.{rest}?"))
+    })
+}

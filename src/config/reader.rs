@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::advice::Advice;
 use super::hosts::stays_here;
 use super::layers::{Given, Layers, Origin, Value};
-use super::mistake::{Mistake, Mistakes, did_you_mean};
+use super::mistake::{Mistake, Mistakes, did_you_mean, of_plural};
 
 /// Variables with our prefix that are not settings: the tests' own, the settings file's name, and what Kubernetes
 /// sets in every container beside a service named `paylatch`.
@@ -220,7 +220,10 @@ impl Reader {
             let problem = match (&given.value, is_table) {
                 (Value::EmptyTable, true) => continue,
                 (_, true) => format!("expected a table: [{name}]"),
-                (_, false) => format!("is no setting{}", did_you_mean(name, known.iter().copied())),
+                (_, false) => format!(
+                    "is no setting{}",
+                    of_plural(name).unwrap_or_else(|| did_you_mean(name, known.iter().copied()))
+                ),
             };
             unknown.push(Mistake { setting: name.clone(), origin: Some(given.origin.clone()), problem });
         }

@@ -114,7 +114,7 @@ fn check_lock(settings: &Settings, reader: &mut Reader) {
                     .split_once(' ')
                     .filter(|(first, _)| first.starts_with("lock."))
                     .unwrap_or(("lock", &problem));
-                reader.object(setting, problem);
+                reader.object(setting.trim_end_matches(':'), problem);
             }
         }
     }

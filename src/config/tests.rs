@@ -131,6 +131,11 @@ fn relations_between_settings_are_checked() {
         ),
         ("lock.backend = 'redis'", "lock.urls (not set): expected the URLs of the redis servers"),
         ("lock.urls = ['redis://h']", "is set, but lock.backend is local"),
+        ("lock.backend = 'redis'\nlock.urls = ['http://h']", "lock.urls (paylatch.toml:2): "),
+        (
+            "[source.stripe]\nmode = 'live'",
+            "source.stripe.mode (paylatch.toml:2): is no setting; did you mean sources.stripe.mode?",
+        ),
         (
             "admin_token = 'a'\nadmin_token_file = 'b'",
             "admin_token_file (paylatch.toml:2): is set beside admin_token",
@@ -398,6 +403,9 @@ fn a_schema_of_postgres_has_a_plain_name() {
 
 /// What real money should not be taken with.
 mod production {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// Settings of which nothing is advised against.
@@ -462,6 +470,34 @@ mod production {
         ] {
             let told = advised_against(&FIT.replacen(was, is, 1));
             assert!(told.len() == 1 && told[0].starts_with(expected), "{is}: {told:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_a_file_of_its_own_does_not_stand_in_the_settings_file() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+        let write = |name: &str, text: &str, mode: u32| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path.display().to_string()
+        };
+        let token = write("token", "canary_0123456789abcdef", 0o600);
+        let secret = write("secret", "whsec_canary_0123456789abcdef", 0o600);
+        let of = |database: &str| {
+            format!(
+                "admin_token_file = '{token}'\ndatabase_url = 'postgres://{database}@127.0.0.1/pay'\n\
+                 [sources.stripe]\nsecret_files = ['{secret}']\nmode = 'live'\n"
+            )
+        };
+        let settings_file = write("paylatch.toml", "", 0o644);
+        for (database, expected) in [("app", None), ("app:canary", Some("database_url: stands in "))] {
+            let file = File { path: settings_file.clone().into(), text: of(database) };
+            let settings = read(Layers { file: Some(file), ..Layers::default() }).unwrap();
+            let told: Vec<_> = settings.advice.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), usize::from(expected.is_some()), "{told:?}");
+            assert!(expected.is_none_or(|expected| told[0].starts_with(expected)), "{told:?}");
         }
     }
 

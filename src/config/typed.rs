@@ -155,12 +155,15 @@ impl Reader {
 
     /// A secret from `name` or from the file that `name_file` names.
     pub(super) fn secret(&mut self, name: &str) -> Option<Secret> {
-        let (secret, origin) = self.take_secret(name)?;
-        self.note_secret_in(name, &origin);
+        let (secret, direct) = self.take_secret(name)?;
+        if let Some(origin) = direct {
+            self.note_secret_in(name, &origin);
+        }
         Some(secret)
     }
 
-    fn take_secret(&mut self, name: &str) -> Option<(Secret, Origin)> {
+    /// The secret, and where it stands unless it is in a file of its own.
+    fn take_secret(&mut self, name: &str) -> Option<(Secret, Option<Origin>)> {
         let direct = self.take_text(name);
         let file_name = format!("{name}_file");
         let file = self.take_text(&file_name);
@@ -171,13 +174,14 @@ impl Reader {
                 format!("is set beside {name}; expected one of them"),
             );
         }
+        let is_direct = direct.is_some();
         let (secret, origin) = match (direct, file) {
             (Some((text, origin)), _) => (Some(Secret::new(text.trim())), origin),
             (None, Some((path, origin))) => (self.secret_in(&file_name, Path::new(&path), &origin), origin),
             (None, None) => return None,
         };
         self.resolve(name, "[secret]".to_owned(), Some(origin.clone()));
-        Some((secret?, origin))
+        Some((secret?, is_direct.then_some(origin)))
     }
 
     /// The secrets listed in `list_name`, then those in the files that `files_name` lists.
@@ -202,9 +206,9 @@ impl Reader {
 
     /// A URL whose password is never shown, from `name` or from the file that `name_file` names.
     pub(super) fn secret_url(&mut self, name: &str) -> Option<Secret> {
-        let (url, origin) = self.take_secret(name)?;
+        let (url, direct) = self.take_secret(name)?;
         let masked = mask_url(url.expose());
-        if masked != url.expose() {
+        if let Some(origin) = direct.filter(|_| masked != url.expose()) {
             self.note_secret_in(name, &origin);
         }
         self.show_as(name, masked);

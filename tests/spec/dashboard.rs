@@ -360,6 +360,35 @@ async fn an_order_shows_what_it_came_to_after_each_event() {
             assert_eq!(after, [false, true, false], "the refund came and went: {table}");
             assert!(page.contains("Paid: 10.00 USD was captured"), "{page}");
         }
+        world.outcomes(&[&payment.refunded("re_2", 9_900)]).await;
+        let page = text(&replica.admin("/orders/stripe/ord_1012").await);
+        assert!(page.contains("captured 10.00 USD, refunded 99.00 USD"), "its anomaly, as money: {page}");
+    }
+}
+
+#[tokio::test]
+async fn orders_that_are_not_paid_as_expected_and_findings_are_among_what_needs_a_person() {
+    for world in World::on_each_database().await {
+        let replica = &world.replicas[0];
+        world.outcomes(&[&payment("pi_1").of_order("ord_1").succeeded()]).await;
+        let terms = json!({"amount": 500, "currency": "USD", "revision": 1});
+        replica.put_admin("/api/v1/expectations/stripe/ord_1", &terms).await;
+        world.database.execute(&finding("ch_1")).await;
+        // The list is a moment behind, and what was counted is shown for half a minute.
+        eventually("it is listed", async || {
+            let list = replica.admin("/api/v1/settlements?anomaly=overpaid").await.json();
+            list["settlements"].as_array().is_some_and(|rows| rows.len() == 1).then_some(())
+        })
+        .await;
+        let page = eventually("it is shown", async || {
+            let page = text(&replica.admin("/").await);
+            page.contains("needs you <b>2</b>").then_some(page)
+        })
+        .await;
+        assert!(page.contains("<b>1</b> order not paid as expected"), "{page}");
+        assert!(page.contains("<b>1</b> finding"), "{page}");
+        let page = text(&replica.admin("/attention").await);
+        assert!(!page.contains("Nothing needs you") && page.contains("not paid as you expect"), "{page}");
     }
 }
 

@@ -204,6 +204,7 @@ pub(super) async fn settle_event(
 /// Tells how many findings were settled.
 pub(super) async fn settle_finding(admin: &AdminState, movement: &Key, by: &By) -> Result<usize, Problem> {
     let settled = admin.store.acknowledge_findings(movement, by).await?;
+    admin.count_again();
     if settled == 0 {
         return Err(Problem::new(Code::UnknownFinding).detail("No finding of this movement is open."));
     }

@@ -14,6 +14,24 @@ const COUNTED_FOR: Duration = Duration::from_secs(30);
 /// How long a page waits for a count before it shows the one before.
 const AWAITED_FOR: Duration = Duration::from_millis(25);
 
+/// How much of what needs a person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    /// Events, anomalies and money without an order.
+    pub(super) counts: Counts,
+    /// Anomalies of settlements: orders that are not paid as the merchant expects.
+    pub(super) settlements: i64,
+    /// Movements in which the provider's own record and ours disagree.
+    pub(super) findings: i64,
+}
+
+impl Needs {
+    /// All of them together.
+    pub(super) fn sum(self) -> i64 {
+        self.counts.sum() + self.settlements + self.findings
+    }
+}
+
 /// How much needs a person. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionCount(Arc<Shared>);
@@ -27,7 +45,7 @@ struct Shared {
 #[derive(Debug, Clone, Copy, Default)]
 struct Counted {
     /// As it was counted last.
-    counts: Option<Counts>,
+    needs: Option<Needs>,
     /// When somebody who looked had it counted; `None` when it is to be counted again.
     at: Option<Instant>,
     /// How often something was settled.
@@ -48,32 +66,32 @@ impl AttentionCount {
     /// [`StoreError`].
     pub async fn count_anyway(&self, store: &Store) -> Result<Counts, StoreError> {
         let _one_at_a_time = self.0.counting.lock().await;
-        let counts = store.counts(received_now()).await?;
+        let needs = read(store).await?;
         let mut counted = self.lock();
         if !counted.is_fresh() {
-            counted.counts = Some(counts);
+            counted.needs = Some(needs);
         }
-        Ok(counts)
+        Ok(needs.counts)
     }
 
     /// How much it is, as it was lately; `None` if it was not counted yet. A count that takes long goes on behind the page.
-    pub(super) async fn shown(&self, store: &Store) -> Option<Counts> {
+    pub(super) async fn shown(&self, store: &Store) -> Option<Needs> {
         let last = *self.lock();
         if last.is_fresh() {
-            return last.counts;
+            return last.needs;
         }
         let (count, store) = (self.clone(), store.clone());
         let _ = timeout(AWAITED_FOR, tokio::spawn(async move { count.count(&store).await })).await;
-        self.lock().counts
+        self.lock().needs
     }
 
     /// Counts, unless that is being done.
     async fn count(&self, store: &Store) {
         let Ok(_one_at_a_time) = self.0.counting.try_lock() else { return };
         let (changes, at) = (self.lock().changes, Instant::now());
-        let Ok(counts) = store.counts(received_now()).await else { return };
+        let Ok(needs) = read(store).await else { return };
         let mut counted = self.lock();
-        counted.counts = Some(counts);
+        counted.needs = Some(needs);
         // What was settled meanwhile may not be in it.
         counted.at = (counted.changes == changes).then_some(at);
     }
@@ -88,4 +106,11 @@ impl AttentionCount {
     fn lock(&self) -> MutexGuard<'_, Counted> {
         self.0.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn read(store: &Store) -> Result<Needs, StoreError> {
+    let counts = store.counts(received_now()).await?;
+    let settlements = store.settlement_anomalies().await?.iter().map(|own| own.count).sum();
+    let findings = store.finding_counts().await?.iter().map(|(.., count)| count).sum();
+    Ok(Needs { counts, settlements, findings })
 }

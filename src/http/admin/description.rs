@@ -15,7 +15,7 @@ use super::{
 #[openapi(
     info(
         title = "Paylatch",
-        description = "Orders and events as they are stored, what needs a person, and coupons. Every refusal is a problem (RFC 9457) with a stable code. \
+        description = "Orders and events as they are stored, what orders should cost, who is told of them, what needs a person, and coupons. Every refusal is a problem (RFC 9457) with a stable code. \
                        Besides those listed: 401 and 429 for a token that is missing or wrong, 403 for one \
                        that may not do that or a page of another site, 421 for a name that is \
                        not this machine's, 503 while the database is away.",

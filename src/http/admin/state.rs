@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Admin;
-use super::attention_count::AttentionCount;
+use super::attention_count::{AttentionCount, Needs};
 use super::origin::PublicOrigin;
 use super::paging::one_of;
 use crate::http::body::BodyLimits;
@@ -12,7 +12,7 @@ use crate::http::rejections::Rejections;
 use crate::http::{Health, Problem, Sources};
 use crate::lock::Locks;
 use crate::order::Id;
-use crate::store::{Counts, Store, WaitingLimits};
+use crate::store::{Store, WaitingLimits};
 use crate::telemetry::Metrics;
 
 /// The largest form or body, in bytes: an id and a note, with every character escaped.
@@ -69,7 +69,7 @@ impl AdminState {
     }
 
     /// How much needs a person, as it was lately; `None` if it was not counted yet.
-    pub(super) async fn needs(&self) -> Option<Counts> {
+    pub(super) async fn needs(&self) -> Option<Needs> {
         self.attention.shown(&self.store).await
     }
 

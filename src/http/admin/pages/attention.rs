@@ -24,13 +24,16 @@ pub(super) async fn page(
     Extension(caller): Extension<Caller>,
     Query(query): Query<PageQuery>,
 ) -> Response {
+    let needs = admin.needs().await;
+    let elsewhere = needs.map_or((0, 0), |needs| (needs.settlements, needs.findings));
     let page = read(&admin).await.map(|attention| {
         let main = html! {
             h1 { "Attention" }
             @if let Some(done) = &query.done { p class="done" role="status" { (parts::text(done)) } }
             div data-live="attention" {
-                @if attention.is_empty() { p class="calm" { "Nothing needs you." } }
+                @if attention.is_empty() && elsewhere == (0, 0) { p class="calm" { "Nothing needs you." } }
                 (listed(&attention, &caller))
+                (on_settlements(elsewhere))
             }
         };
         let also = Also {
@@ -62,6 +65,17 @@ fn listed(attention: &Attention, caller: &Caller) -> Markup {
         @if !attention.waiting.is_empty() {
             h2 { "Money that waits" }
             ul class="cases" { @for count in &attention.waiting { (waiting(count)) } }
+        }
+    }
+}
+
+/// What has a page of its own.
+fn on_settlements((unsettled, findings): (i64, i64)) -> Markup {
+    html! {
+        @if unsettled > 0 || findings > 0 {
+            h2 { a href="settlements" { "Settlements" } }
+            @if unsettled > 0 { p { b { (parts::count(unsettled, "order")) } " not paid as you expect." } }
+            @if findings > 0 { p { b { (parts::count(findings, "finding")) } ": the provider's own record says otherwise." } }
         }
     }
 }

@@ -57,7 +57,7 @@ impl Page {
             header {
                 a class="brand" href="./" { "Paylatch" }
                 form class="find" action="find" role="search" {
-                    input type="search" name="q" placeholder="find an order, payment or event" aria-label="find an order, payment or event" autocomplete="off" maxlength="255";
+                    input type="search" name="q" placeholder="order, payment or event" aria-label="find an order, payment or event" autocomplete="off" maxlength="255";
                     button { "Find" }
                 }
                 a class={ "needs " (if is_calm { "calm" } else { "busy" }) } href="attention" data-live="needs" { "needs you " b { (number) } }

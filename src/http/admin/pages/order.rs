@@ -129,7 +129,8 @@ impl OrderDetails {
                     @if let Some(due_at) = &expected.due_at { " by " (parts::time(due_at)) }
                     @if own.orders.len() > 1 { ", of " (own.orders.len()) " sources of the ledger " (parts::text(&own.ledger)) } "."
                 }
-                @if !own.anomalies.is_empty() { p { @for found in &own.anomalies { span class="word bad" { (found.anomaly.replace('_', " ")) } " " } } }
+                @let others = own.anomalies.iter().filter(|found| own.settlement.as_deref() != Some(found.anomaly.as_str()));
+                p { @for found in others { span class="word bad" { (found.anomaly.replace('_', " ")) } " " } }
             }
         }
     }
@@ -144,7 +145,7 @@ impl OrderDetails {
                 h2 { "Anomalies" }
                 ul class="anomalies" { @for found in &self.order.anomalies { li {
                     span class="word bad" { (found.anomaly.replace('_', " ")) }
-                    " " code class="detail" { (parts::text(&found.detail.to_string())) } " " span class="hint" { "in minor units" }
+                    " " (parts::detail(&found.detail, self.order.currency.as_deref()))
                     @match settled(found) {
                         Some(own) => { p class="hint" { "acknowledged " (parts::time(&own.acknowledged_at)) @if let Some(note) = &own.note { ": " (parts::text(note)) } } }
                         None => { p class="hint" { "nobody has settled this" } }
@@ -176,6 +177,7 @@ impl OrderDetails {
                     @match own.state {
                         "told" => { span class="word good" { "has its present state" } }
                         "unknown" => { span class="word warn" { "is far behind" } ", and not known to have its present state" }
+                        "older" => { "was told of it if it was an endpoint then: it last changed before what the log of changes has" }
                         "given_up" => { span class="word bad" { "is not told of it any more" } " after " (parts::count(own.attempts, "attempt")) }
                         "waiting" => { span class="word warn" { "waits" } @if let Some(due) = &own.due_at { ", tried again " (parts::time(due)) } }
                         _ => { span class="word warn" { "has not come to its latest change yet" } }

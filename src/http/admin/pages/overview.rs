@@ -9,10 +9,11 @@ use super::last_heard::{last_heard, refused, rhythm};
 use super::layout::{Also, Page, show};
 use super::parts;
 use crate::http::Problem;
+use crate::http::admin::attention_count::Needs;
 use crate::http::admin::guard::Caller;
 use crate::http::admin::sources::{self, SourceState};
 use crate::http::admin::state::AdminState;
-use crate::store::{Counts, RecentFilter};
+use crate::store::RecentFilter;
 
 /// Events and orders of the two short lists.
 const LATEST: u32 = 10;
@@ -51,24 +52,27 @@ async fn read(admin: &AdminState) -> Result<Page, Problem> {
     Ok(Page { title: "Overview".to_owned(), place: "", also, main })
 }
 
-fn needs_you(needs: Option<Counts>) -> Markup {
-    let Some(counts) = needs else {
+fn needs_you(needs: Option<Needs>) -> Markup {
+    let Some(needs) = needs else {
         return html! { p class="note" { "It is being counted: look again in a moment." } };
     };
-    if counts.sum() == 0 {
+    if needs.sum() == 0 {
         return html! { p class="calm" { "Nothing needs you." } };
     }
+    let counts = needs.counts;
     let kinds = [
-        (counts.anomalies, "anomaly", "anomalies"),
-        (counts.parked, "parked event", "parked events"),
-        (counts.dead, "dead event", "dead events"),
-        (counts.conflicts, "conflict", "conflicts"),
-        (counts.unclaimed, "payment without an order", "payments without an order"),
+        ("attention", counts.anomalies, "anomaly", "anomalies"),
+        ("attention", counts.parked, "parked event", "parked events"),
+        ("attention", counts.dead, "dead event", "dead events"),
+        ("attention", counts.conflicts, "conflict", "conflicts"),
+        ("attention", counts.unclaimed, "payment without an order", "payments without an order"),
+        ("settlements", needs.settlements, "order not paid as expected", "orders not paid as expected"),
+        ("settlements", needs.findings, "finding", "findings"),
     ];
     html! {
         ul class="counts" {
-            @for (count, one, many) in kinds { @if count > 0 {
-                li { a href="attention" { b { (count) } " " (if count == 1 { one } else { many }) } }
+            @for (page, count, one, many) in kinds { @if count > 0 {
+                li { a href=(page) { b { (count) } " " (if count == 1 { one } else { many }) } }
             } }
         }
     }

@@ -1,6 +1,7 @@
 //! Fragments of HTML that many pages share.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::link;
 use crate::order::{Currency, display_amount};
@@ -29,11 +30,11 @@ pub(super) fn time(rfc3339: &str) -> Markup {
 /// A word of ours in its colour.
 pub(super) fn word(word: &str) -> Markup {
     let tone = match word {
-        "paid" | "applied" | "settled" | "ready" | "known" | "assigned" | "heard" => "good",
+        "paid" | "applied" | "settled" | "ready" | "known" | "assigned" | "heard" | "told" => "good",
         "parked" | "dead" | "conflict" | "disputed" | "charged_back" | "away" | "unfit" | "silent"
-        | "refused" | "underpaid" | "overpaid" | "failed" => "bad",
+        | "refused" | "underpaid" | "overpaid" | "failed" | "not answering" => "bad",
         "authorized" | "pending" | "partially_refunded" | "refunded" | "provisional" | "unavailable"
-        | "unpaid" => "warn",
+        | "unpaid" | "being tried" | "paused" => "warn",
         _ => "plain",
     };
     html! { span class={ "word " (tone) } { (word.replace('_', " ")) } }
@@ -105,7 +106,7 @@ pub(super) fn more<T>(list: &List<T>, page: &str, fields: &[(&str, Option<&str>)
 /// What an event says of money.
 pub(super) fn says(event: &EventRow) -> Markup {
     html! { @match &event.kind {
-        Some(kind) => { (kind.replace('_', " ")) " " @if let Some(minor) = event.amount { b { (money(minor, event.currency.as_deref())) } } }
+        Some(kind) => { (kind.replace('_', " ")) " " @if let Some(minor) = event.amount { b class="number" { (money(minor, event.currency.as_deref())) } } }
         None => "–",
     } }
 }
@@ -123,6 +124,20 @@ pub(super) fn decided(event: &EventRow) -> Markup {
 /// An amount; a dash for nothing, so that what is there stands out.
 pub(super) fn money_unless_none(minor: i64, currency: Option<&str>) -> String {
     if minor == 0 { "–".to_owned() } else { money(minor, currency) }
+}
+
+/// The sums that say why an anomaly is one: as money where all are of the order's currency.
+pub(super) fn detail(detail: &Value, currency: Option<&str>) -> Markup {
+    let sums = detail.as_object().filter(|sums| currency.is_some() && sums.values().all(Value::is_i64));
+    let shown = |(name, sum): (&String, &Value)| {
+        format!("{} {}", name.replace('_', " "), money(sum.as_i64().unwrap_or_default(), currency))
+    };
+    html! {
+        @match sums {
+            Some(sums) => { span class="detail" { (text(&sums.iter().map(shown).collect::<Vec<_>>().join(", "))) } }
+            None => { code class="detail" { (text(&detail.to_string())) } " " span class="hint" { "in minor units" } }
+        }
+    }
 }
 
 /// `1 order`, `2 orders`.

@@ -7,7 +7,8 @@ use super::actions::acting;
 use super::context::Context;
 use super::failure::{Exit, Failure};
 use super::listing::{
-    ROWS_SHOWN, acknowledgement, events_table, one_of, read_list, stored_id, types_table, unmapped_table,
+    ROWS_SHOWN, acknowledgement, cursor, events_table, one_of, read_list, stored_id, types_table,
+    unmapped_table,
 };
 use super::output::{Output, printable};
 use crate::config::Needs;
@@ -41,7 +42,7 @@ pub(super) struct Events {
     #[arg(long, conflicts_with_all = ["event_id", "order", "payment", "type_name", "outcome", "unmapped", "after"])]
     types: bool,
     /// Events after this one.
-    #[arg(long, value_name = "SOURCE/ID")]
+    #[arg(long, value_name = "SOURCE/ID", value_parser = cursor)]
     after: Option<String>,
     /// At most so many; and where few are as they should be, no more than so many (2,000 in any case) are looked at for them.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]

@@ -16,6 +16,11 @@ pub(super) fn one_of(words: impl IntoIterator<Item = &'static str>) -> PossibleV
     PossibleValuesParser::new(words)
 }
 
+/// Where a list goes on.
+pub(super) fn cursor(text: &str) -> Result<String, &'static str> {
+    text.contains('/').then(|| text.to_owned()).ok_or("expected SOURCE/ID, as the end of a list gives it")
+}
+
 /// How many rows are shown unless told otherwise.
 pub(super) const ROWS_SHOWN: u32 = 10_000;
 

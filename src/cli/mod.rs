@@ -143,7 +143,7 @@ enum Command {
     /// State what an order should cost, and see what came of it.
     #[command(after_help = "Example: paylatch expect order-1001 100.00 USD --due 2d")]
     Expect(expect::Expect),
-    /// Turn the log of changed orders on or off, which endpoints and applications are told from; say whether it is on.
+    /// Turn the log of changed orders on or off, which endpoints and applications are told from.
     #[command(after_help = "Example: paylatch announce on")]
     Announce(announce::Announce),
     /// Take announcements and print them, for trying out; fail and be slow on purpose.

@@ -7,7 +7,7 @@ use clap::Args;
 use super::actions::acting;
 use super::context::{Context, now_micros};
 use super::failure::{Exit, Failure};
-use super::listing::{ROWS_SHOWN, one_of, orders_table, read_list};
+use super::listing::{ROWS_SHOWN, cursor, one_of, orders_table, read_list};
 use super::one_order;
 use super::output::Output;
 use super::settlement::settlements_table;
@@ -44,7 +44,7 @@ pub(super) struct Orders {
     #[arg(long, value_parser = one_of(Settlement::ALL.iter().map(|word| word.as_str())), conflicts_with_all = ["id", "source", "status", "anomaly", "unclaimed", "waiting"])]
     settlement: Option<String>,
     /// Orders after this one; after LEDGER/ID with --settlement.
-    #[arg(long, value_name = "SOURCE/ID")]
+    #[arg(long, value_name = "SOURCE/ID", value_parser = cursor)]
     after: Option<String>,
     /// At most so many; and where few are as they should be, no more than so many (2,000 in any case) are looked at for them.
     #[arg(long, value_name = "N", default_value_t = ROWS_SHOWN)]

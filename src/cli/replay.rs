@@ -151,7 +151,9 @@ impl Summary {
         let rows = self.outcomes.iter().map(|(word, count)| vec![word.clone(), count.to_string()]);
         output.line(table(&["outcome", "count"], rows));
         let rate = self.webhooks as f64 / self.seconds.max(f64::MIN_POSITIVE);
-        output.line(format_args!("{} webhooks in {:.2} s, {rate:.0} a second", self.webhooks, self.seconds));
+        let webhooks = if self.webhooks == 1 { "webhook" } else { "webhooks" };
+        output
+            .line(format_args!("{} {webhooks} in {:.2} s, {rate:.0} a second", self.webhooks, self.seconds));
         for Failed { why, first, count } in self.failures.iter().take(FAILURES_SHOWN_MAX) {
             let others = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
             output.note(format_args!("{}{others}: {}", printable(first), printable(why)));

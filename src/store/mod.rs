@@ -194,7 +194,7 @@ impl Store {
     pub async fn reach(&self) -> Result<(), StoreError> {
         match &self.database {
             Database::Postgres(own) => within(CHECK_TIMEOUT, own.reach()).await,
-            Database::Sqlite(_) => Ok(()),
+            Database::Sqlite(own) => own.reach().await,
         }
     }
 

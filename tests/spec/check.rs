@@ -42,6 +42,8 @@ async fn a_source_that_has_been_silent_for_longer_than_it_may_fails_the_producti
 
         world.database.execute(&format!("update events set {earlier}")).await;
         assert_eq!(silence().await, (false, "silent".into()));
+        let warned = warnings(&world.cli(&["check"]).await);
+        assert!(warned.iter().any(|line| line.contains("silence")), "{warned:?}");
     }
 }
 

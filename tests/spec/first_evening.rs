@@ -232,6 +232,37 @@ async fn a_receiver_for_trying_out_verifies_compares_fails_and_is_slow_on_purpos
 }
 
 #[tokio::test]
+async fn what_cannot_be_done_is_told_with_its_name_and_the_way_out() {
+    let evening = Evening::begin();
+    let settings = |mode: &str| {
+        let settings = format!(
+            "database_url = 'sqlite://shop.db'\n[lock]\nbackend = 'local'\n[sources.stripe]\nmode = '{mode}'\nsecrets = ['whsec_canary_of_an_evening']\n"
+        );
+        std::fs::write(evening.directory.path().join("paylatch.toml"), settings).unwrap();
+    };
+    settings("live");
+    let unread = evening.run(&["orders"]).await;
+    assert!(text(&unread).contains("shop.db: unable to open"), "{}", text(&unread));
+    assert!(evening.run(&["migrate"]).await.status.success());
+    std::fs::write(evening.directory.path().join("orders.csv"), "id,price\n1,2\n").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (arguments, exit, told) in [
+        (&["send", "stripe", "payment_intent.succeeded", "--order", "o"][..], 2, "not a live event"),
+        (&["reprocess", "evt_none"], 1, "there is no event \"evt_none\" (unknown_event)"),
+        (&["reprocess", "--all", "--since", "yesterday"], 2, "expected a time such as 2026-"),
+        (&["orders", "--after", "ord_1"], 2, "expected SOURCE/ID"),
+        (&["events", "--after", "evt_1"], 2, "expected SOURCE/ID"),
+        (&["expect", "--file", "orders.csv"], 1, "orders.csv: its header has no column order"),
+        (&["listen", "--port", &port], 69, "is in use (port_in_use)"),
+    ] {
+        let output = evening.run(arguments).await;
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {}", text(&output));
+        assert!(text(&output).contains(told), "{arguments:?}: {}", text(&output));
+    }
+}
+
+#[tokio::test]
 async fn dev_tells_the_receiver_for_trying_out_and_no_endpoint_elsewhere() {
     let evening = Evening::begin();
     let listen = evening.start("listen.txt", &["listen", "--port", "0"]);

@@ -36,6 +36,7 @@ pub(super) async fn run(
     sources: &[Source],
     address: SocketAddr,
 ) -> Result<(), Failure> {
+    output.line("The demonstration, also with what needs a person, so with warnings, and one webhook of a stranger:\n");
     let begun = Instant::now();
     let mut sent = Vec::new();
     let of_demo = |source: &&Source| SOURCES.contains(&source.name().as_str());
@@ -47,7 +48,6 @@ pub(super) async fn run(
             sent.extend(send(&stranger, address, vec![sample(source, CAPTURE)?]).await?);
         }
     }
-    output.line("The demonstration, also with what needs a person and one webhook of a stranger:\n");
     Summary::of(&sent, begun.elapsed()).tell(output);
     output.line("");
     Ok(())

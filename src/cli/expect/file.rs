@@ -50,7 +50,10 @@ pub(super) async fn state(
     ledgers: &Ledgers,
     file: &Path,
 ) -> Result<bool, Failure> {
-    let unreadable = |problem: String| Failure::new(Exit::Failed, "unreadable_file", problem);
+    let unreadable = |problem: String| {
+        let problem = format!("{}: {problem}", file.display());
+        Failure::new(Exit::Failed, "unreadable_file", problem)
+    };
     let mut records = open(file, ledgers).map_err(unreadable)?;
     let (mut counts, mut read) = ([0_u64; 4], Vec::new());
     loop {

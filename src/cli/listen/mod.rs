@@ -90,9 +90,13 @@ pub(super) async fn run(context: &Context, listen: &Listen) -> Result<(), Failur
     let secret = listen.secret.as_ref().map_or_else(made, |secret| Secret::new(secret.as_str()));
     let source = source(&providers, secret.clone())?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port));
-    let taken = |error| {
-        Failure::new(Exit::Unavailable, "cannot_listen", format!("cannot listen on {address}: {error}"))
-            .hint("choose another port: --port 0 takes one that is free")
+    let taken = |error: std::io::Error| {
+        let failure = if error.kind() == std::io::ErrorKind::AddrInUse {
+            Failure::new(Exit::Unavailable, "port_in_use", format!("{address} is in use"))
+        } else {
+            Failure::new(Exit::Unavailable, "cannot_listen", format!("cannot listen on {address}: {error}"))
+        };
+        failure.hint("choose another port: --port 0 takes one that is free")
     };
     let listener = TcpListener::bind(address).await.map_err(taken)?;
     let address = listener.local_addr().unwrap_or(address);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::actions::ActsBy;
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
 use super::progress;
 use super::readings::readings;
 use crate::config::{Needs, Settings};
@@ -35,7 +35,7 @@ pub(super) struct Reprocess {
     #[arg(long, value_name = "ID")]
     order: Option<String>,
     /// Events that arrived at this time or later, such as 2026-11-28T12:00:00Z.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
     /// Pass over events that today's definitions and settings have read already: goes on where a run was ended.
     #[arg(long)]
@@ -83,6 +83,9 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
         context.source(&settings, source)?;
     }
     let store = context.reached_store(&settings).await?;
+    for id in &reprocess.which.ids {
+        known(&store, id, reprocess.source.as_deref()).await?;
+    }
     store.claim()?;
     let mut session = store.session();
     let mut summary = Summary::new(reprocess.dry_run);
@@ -103,6 +106,22 @@ pub(super) async fn run(context: &Context, reprocess: &Reprocess) -> Result<bool
         summary.tell(context.output);
     }
     Ok(summary.is_well())
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "expected a time such as 2026-11-28T12:00:00Z")
+}
+
+/// Fails unless there is an event of this id.
+async fn known(store: &Store, id: &str, source: Option<&str>) -> Result<(), Failure> {
+    let (id, source) = (Some(id.to_owned()), source.map(str::to_owned));
+    let filter = EventFilter { id: id.clone(), source, limit: 1, ..EventFilter::default() };
+    if store.events(&filter).await?.rows.is_empty() {
+        let problem = format!("there is no event {:?}", id.unwrap_or_default());
+        return Err(Failure::new(Exit::Failed, "unknown_event", problem)
+            .hint("`paylatch events` lists those that there are"));
+    }
+    Ok(())
 }
 
 /// Reads every chosen event again, page by page; without anybody who acts, nothing is written.

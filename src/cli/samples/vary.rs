@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::text::{Text, is_a_number_between, like, replace, replace_id};
 use crate::cli::context::{now_micros, now_seconds};
-use crate::order::{Currency, Event, Id, Money, display_amount};
+use crate::order::{Currency, Event, Id, Money, Statement, display_amount};
 use crate::provider::{Signed, Source, Webhook};
 
 /// The shape of an id that is counted up, when the sample has a short one.
@@ -117,7 +117,12 @@ fn only_event(source: &Source, body: &Bytes) -> Result<Event, String> {
 fn with_ids(text: &Text<'_>, old: &Event, wanted: &Wanted) -> Result<String, String> {
     let order = old.claim().map(|claim| claim.order.as_str());
     if order.is_none() && wanted.order.is_some() {
-        return Err("it names no order".to_owned());
+        return Err(match old.statement() {
+            Statement::Noted(why) | Statement::Parked(why) => {
+                format!("this source takes no order from it: {why}")
+            }
+            _ => "it names no order".to_owned(),
+        });
     }
     if old.payment().is_none() && wanted.payment.is_some() {
         return Err("it is about no payment".to_owned());

@@ -112,7 +112,19 @@ impl Sqlite {
     /// Whether everything stands that our migrations make.
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         self.exists()?;
+        self.reach().await?;
         schema::check(self.pool.acquire().await?.as_mut()).await
+    }
+
+    /// Whether the file can be opened; SQLite itself does not say which.
+    pub(super) async fn reach(&self) -> Result<(), StoreError> {
+        match self.pool.acquire().await.map_err(StoreError::from) {
+            Ok(_) => Ok(()),
+            Err(StoreError::Unavailable(why)) => {
+                Err(StoreError::Unavailable(format!("{}: {why}", self.path.display())))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// A directory that is not there is rather a mistyped path than one to be made.

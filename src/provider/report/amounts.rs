@@ -34,7 +34,11 @@ impl Amounts {
 
     /// The places of the columns of amounts, and of their currencies.
     pub(super) fn places(&self) -> (Vec<usize>, Vec<usize>) {
-        self.cells.iter().map(|(amount, currency)| (amount.at(), currency.at())).unzip()
+        let (mut amounts, mut currencies): (Vec<_>, Vec<_>) =
+            self.cells.iter().map(|(amount, currency)| (amount.at(), currency.at())).unzip();
+        amounts.dedup();
+        currencies.dedup();
+        (amounts, currencies)
     }
 
     /// What is said of a row that has none.

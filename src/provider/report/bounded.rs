@@ -15,6 +15,8 @@ pub struct Bounded<R> {
 #[derive(Debug, Clone)]
 pub struct Room {
     left: Rc<Cell<usize>>,
+    /// Whether lines end in two letters.
+    has_crlf: Rc<Cell<bool>>,
     record_bytes_max: usize,
 }
 
@@ -23,12 +25,21 @@ impl Room {
     pub fn renew(&self) {
         self.left.set(self.record_bytes_max);
     }
+
+    /// Whether a line that was read so far ends in CRLF.
+    pub fn has_crlf(&self) -> bool {
+        self.has_crlf.get()
+    }
 }
 
 impl<R: Read> Bounded<R> {
     /// The same file, of which no record may be longer, and what tells it that another one begins.
     pub fn new(file: R, record_bytes_max: usize) -> (Self, Room) {
-        let room = Room { left: Rc::new(Cell::new(record_bytes_max)), record_bytes_max };
+        let room = Room {
+            left: Rc::new(Cell::new(record_bytes_max)),
+            has_crlf: Rc::new(Cell::new(false)),
+            record_bytes_max,
+        };
         (Self { file, room: room.clone() }, room)
     }
 }
@@ -46,6 +57,10 @@ impl<R: Read> Read for Bounded<R> {
         let part = buffer.get_mut(..length).unwrap_or_default();
         let read = self.file.read(part)?;
         self.room.left.set(left - read);
+        if !self.room.has_crlf() {
+            let came = buffer.get(..read).unwrap_or_default();
+            self.room.has_crlf.set(came.windows(2).any(|two| two == b"\r\n"));
+        }
         Ok(read)
     }
 }

@@ -35,7 +35,10 @@ impl<R: Read> Lines<R> {
             return Ok(None);
         }
         self.room.renew();
-        let line = self.record.position().map_or(0, ::csv::Position::line);
+        let (line, records) =
+            self.record.position().map_or((0, 0), |position| (position.line(), position.record()));
+        // The second letter of a line's end is read with the line behind it, which is counted too low by one.
+        let line = line + u64::from(records > 0 && self.room.has_crlf());
         Ok(Some((line, &self.record)))
     }
 }

@@ -1,6 +1,6 @@
 //! What people give for a report, and what becomes of a report on its way.
 
-use super::super::BadReport;
+use super::super::{BadReport, Line, Taken};
 use super::reports::{STRIPE, read, report, said};
 
 const CHARGE: &str = "txn_1,2026-11-27 10:00:00,usd,100.00,3.20,96.80,charge,ch_1,ch_1,pi_1,100.00,usd\n";
@@ -250,5 +250,27 @@ fn a_type_that_cannot_be_listed_is_told_as_unreadable() {
     ] {
         let row = CHARGE.replace("charge,", &format!("{type_name},"));
         assert_eq!(said(&stripe, &format!("{STRIPE}{row}")), [problem]);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_by_the_line_that_it_begins_in() {
+    let note = "\"a\nb\"";
+    let wide = |line: &str, more: &str| format!("{},{more}\n", line.trim_end());
+    let text = [
+        wide(STRIPE, "note"),
+        wide(CHARGE, note),
+        wide(&CHARGE.replace("100.00,usd", "1O0.00,usd"), "x"),
+        wide(OTHER, "x"),
+    ];
+    for end in ["\n", "\r\n"] {
+        let mut unreadable = Vec::new();
+        let text = text.concat().replace("\n", end);
+        let read = report("stripe").read(&[], text.as_bytes(), |line, told| {
+            unreadable.extend(matches!(told, Line::Unreadable(_)).then_some(line));
+            Taken::More
+        });
+        read.unwrap();
+        assert_eq!(unreadable, [4], "behind a row of two lines: {end:?}");
     }
 }

@@ -33,6 +33,7 @@ mod told_endpoints;
 mod told_faults;
 mod told_pages;
 mod told_settlements;
+mod told_sql;
 mod told_stream;
 #[cfg(feature = "tls")]
 mod told_tls;

@@ -76,6 +76,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "refunds_waiting",
         sql: include_str!("../../../migrations/postgres/0016_refunds_waiting.sql"),
     },
+    Migration {
+        version: 17,
+        name: "announcements_done",
+        sql: include_str!("../../../migrations/postgres/0017_announcements_done.sql"),
+    },
 ];
 
 /// Whether one of them makes the table, the constraint or the function of this name.

@@ -44,11 +44,13 @@ pub(super) async fn list(State(admin): State<AdminState>) -> Result<Json<Attenti
 
 pub(super) async fn read(admin: &AdminState) -> Result<Attention, Problem> {
     let unclaimed = OrderFilter { unclaimed: true, limit: TOLD_MAX, ..OrderFilter::default() };
+    let (store, limits) = (admin.store.clone(), admin.waiting_limits);
+    let waiting = async move { store.waiting_money(&limits, received_now()).await };
     let store = &admin.store;
     Ok(Attention {
         failures: store.failure_causes().await?,
         anomalies: store.open_anomalies(TOLD_MAX).await?,
         unclaimed: store.orders(&unclaimed).await?.rows,
-        waiting: store.waiting_money(&admin.waiting, received_now()).await?,
+        waiting: admin.waiting.shown(waiting).await?,
     })
 }

@@ -12,7 +12,7 @@ use crate::store::{Counts, Store, StoreError};
 /// How long a count is shown before it is counted again.
 const COUNTED_FOR: Duration = Duration::from_secs(30);
 /// How long a page waits for a count before it shows the one before.
-const AWAITED_FOR: Duration = Duration::from_millis(25);
+pub(super) const AWAITED_FOR: Duration = Duration::from_millis(25);
 
 /// How much of what needs a person.
 #[derive(Debug, Clone, Copy)]

@@ -16,6 +16,7 @@ mod expectations;
 mod find;
 mod findings;
 mod guard;
+mod last_count;
 mod live;
 mod orders;
 mod origin;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Admin;
 use super::attention_count::{AttentionCount, Needs};
+use super::last_count::LastCount;
 use super::origin::PublicOrigin;
 use super::paging::one_of;
 use crate::http::body::BodyLimits;
@@ -12,7 +13,7 @@ use crate::http::rejections::Rejections;
 use crate::http::{Health, Problem, Sources};
 use crate::lock::Locks;
 use crate::order::Id;
-use crate::store::{Store, WaitingLimits};
+use crate::store::{Store, WaitingCount, WaitingLimits};
 use crate::telemetry::Metrics;
 
 /// The largest form or body, in bytes: an id and a note, with every character escaped.
@@ -41,8 +42,9 @@ pub(super) struct AdminState {
     pub(super) locks: Locks,
     pub(super) metrics: Metrics,
     pub(super) limits: Arc<[Limit]>,
-    /// After how long money that waits needs a person.
-    pub(super) waiting: WaitingLimits,
+    /// After how long money that waits needs a person, and how much does.
+    pub(super) waiting_limits: WaitingLimits,
+    pub(super) waiting: LastCount<Vec<WaitingCount>>,
     pub(super) public: Arc<PublicOrigin>,
     /// Whether people have to log in.
     pub(super) has_login: bool,
@@ -60,7 +62,8 @@ impl AdminState {
             locks: admin.locks.clone(),
             metrics: admin.metrics.clone(),
             limits: admin.limits.as_slice().into(),
-            waiting: admin.waiting,
+            waiting_limits: admin.waiting,
+            waiting: LastCount::default(),
             public: Arc::new(public),
             has_login,
             bodies: BodyLimits::new(BODY_BYTES_MAX, BODIES_BYTES_MAX, BODIES_BYTES_MAX),

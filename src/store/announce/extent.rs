@@ -19,10 +19,10 @@ const POSTGRES_EXTENT: &str = "
                               (select change from settlement_changes where change <= $1 / 256 + 1 order by change desc limit 1))
                      is null
             end as fell_off,
-           greatest((select change * 256 + cardinality(order_ids) - 1 from order_changes
-                      where change between $1 / 256 and $2 / 256 order by change desc limit 1),
-                    (select change * 256 + cardinality(order_ids) - 1 from settlement_changes
-                      where change between $1 / 256 and $2 / 256 order by change desc limit 1), 0) as last
+           (select change * 256 + cardinality(order_ids) - 1 from order_changes
+             where change between $1 / 256 and $2 / 256 order by change desc limit 1) as of_orders,
+           (select change * 256 + cardinality(order_ids) - 1 from settlement_changes
+             where change between $1 / 256 and $2 / 256 order by change desc limit 1) as of_settlements
       from announcement_epoch";
 const SQLITE_EXTENT: &str = "
     select epoch,
@@ -30,10 +30,8 @@ const SQLITE_EXTENT: &str = "
            coalesce((select min(change) from (select min(change) as change from order_changes
                                               union all select min(change) from settlement_changes)),
                     (select seq + 1 from sqlite_sequence where name = 'order_changes'), 1) as fell_off,
-           max(coalesce((select change * 256 + json_array_length(order_ids) - 1 from order_changes
-                          order by change desc limit 1), 0),
-               coalesce((select change * 256 + json_array_length(order_ids) - 1 from settlement_changes
-                          order by change desc limit 1), 0)) as last
+           (select change * 256 + json_array_length(order_ids) - 1 from order_changes order by change desc limit 1) as of_orders,
+           (select change * 256 + json_array_length(order_ids) - 1 from settlement_changes order by change desc limit 1) as of_settlements
       from announcement_epoch";
 
 /// How far the log reaches from a position on.
@@ -43,6 +41,8 @@ pub(in crate::store) struct Extent {
     pub(in crate::store) fell_off: bool,
     /// The position of its last entry that may be told; 0 if there is none from there on.
     pub(in crate::store) last: i64,
+    /// Entries from there on are of settlements, too.
+    pub(super) has_settlements: bool,
 }
 
 impl Extent {
@@ -62,8 +62,10 @@ impl Extent {
         Ok(Self::of(sqlx::query_as(SQLITE_EXTENT).bind(position).fetch_one(connection).await?))
     }
 
-    fn of((epoch, fell_off, last): (i64, bool, i64)) -> Self {
-        Self { epoch, fell_off, last }
+    /// With the last entry of the orders, and of the settlements.
+    fn of((epoch, fell_off, of_orders, of_settlements): (i64, bool, Option<i64>, Option<i64>)) -> Self {
+        let last = of_orders.max(of_settlements).unwrap_or_default();
+        Self { epoch, fell_off, last, has_settlements: of_settlements.is_some() }
     }
 
     pub(super) fn page(&self, position: i64, told: Vec<Announcement>) -> Announcements {

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::extent::ENTRIES_OF_A_CHANGE;
 use super::last_places::at_last_places;
 use super::to_tell::ToTell;
-use super::{ANSWER_MAX, Extent, QUERY_MAX, Resync, watermark};
+use super::{ANSWER_MAX, Extent, POSTGRES_ORDERS_LOG, QUERY_MAX, Resync, watermark};
 use crate::order::UnixMicros;
 use crate::store::postgres::Transaction;
 use crate::store::{Database, Store, StoreError, within};
@@ -121,13 +121,20 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
         }
     };
     let has_exceptions = has_waits || !again.is_empty();
-    let page = sqlx::query_as(if has_exceptions { POSTGRES_PAGE } else { POSTGRES_PLAIN_PAGE });
+    let sql = match (has_exceptions, extent.has_settlements) {
+        (true, _) => POSTGRES_PAGE,
+        (false, true) => POSTGRES_PLAIN_PAGE,
+        (false, false) => POSTGRES_ORDERS_LOG,
+    };
+    let page = sqlx::query_as(sql);
     let page = page.bind(ask.cursor).bind(last.unwrap_or(ask.cursor));
     let mut page = page.bind(i32::try_from(ask.entries_max).unwrap_or(i32::MAX));
     if has_exceptions {
         let [ids, sources, ledgers] = wanted(&again);
         page = page.bind(ask.name).bind(ask.now).bind(i64::from(ask.others_max));
         page = page.bind(ids).bind(sources).bind(ledgers);
+    } else if !extent.has_settlements {
+        page = page.bind(extent.epoch);
     }
     let to_tell = page.fetch_all(transaction.statements()).await?;
     Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, at_last_places(to_tell), &again) }))

@@ -121,8 +121,7 @@ async fn tell_each(
     events: &Events,
 ) -> Result<Vec<Told>, Failure> {
     if rows.is_empty() {
-        return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {id:?}"))
-            .hint("`paylatch events` lists those that there are"));
+        return Err(Failure::no_event(id, None));
     }
     if events.acknowledge {
         if rows.len() > 1 {

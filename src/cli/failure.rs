@@ -37,6 +37,13 @@ impl Failure {
         Self { code, exit, message: message.into(), facts: Vec::new(), hints: Vec::new() }
     }
 
+    /// There is no event of this id; `source`: in this one.
+    pub(super) fn no_event(id: &str, source: Option<&str>) -> Self {
+        let of_source = source.map(|source| format!(" --source {source}")).unwrap_or_default();
+        Self::new(Exit::Failed, "unknown_event", format!("there is no event {id:?}"))
+            .hint(format_args!("`paylatch events{of_source}` lists those that there are"))
+    }
+
     pub(super) fn fact(mut self, fact: impl fmt::Display) -> Self {
         self.facts.push(fact.to_string());
         self

@@ -23,8 +23,7 @@ pub(super) async fn webhook_of(
         ..EventFilter::default()
     };
     let Some(stored) = store.stored_events(&filter).await?.rows.pop() else {
-        return Err(Failure::new(Exit::Failed, "unknown_event", format!("there is no event {event:?}"))
-            .hint(format_args!("`paylatch events --source {}` lists those that there are", source.name())));
+        return Err(Failure::no_event(event, Some(source.name().as_str())));
     };
     let purged = || {
         let message = format!("event {event:?} has no body any more: it was purged");

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::actions::ActsBy;
 use super::context::Context;
-use super::failure::{Exit, Failure};
+use super::failure::Failure;
 use super::progress;
 use super::readings::readings;
 use crate::config::{Needs, Settings};
@@ -114,14 +114,10 @@ fn time(text: &str) -> Result<Timestamp, &'static str> {
 
 /// Fails unless there is an event of this id.
 async fn known(store: &Store, id: &str, source: Option<&str>) -> Result<(), Failure> {
-    let (id, source) = (Some(id.to_owned()), source.map(str::to_owned));
-    let filter = EventFilter { id: id.clone(), source, limit: 1, ..EventFilter::default() };
-    if store.events(&filter).await?.rows.is_empty() {
-        let problem = format!("there is no event {:?}", id.unwrap_or_default());
-        return Err(Failure::new(Exit::Failed, "unknown_event", problem)
-            .hint("`paylatch events` lists those that there are"));
-    }
-    Ok(())
+    let source = source.map(str::to_owned);
+    let filter = EventFilter { id: Some(id.to_owned()), source, limit: 1, ..EventFilter::default() };
+    let is_there = !store.events(&filter).await?.rows.is_empty();
+    is_there.then_some(()).ok_or_else(|| Failure::no_event(id, None))
 }
 
 /// Reads every chosen event again, page by page; without anybody who acts, nothing is written.

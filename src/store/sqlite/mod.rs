@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -112,19 +113,22 @@ impl Sqlite {
     /// Whether everything stands that our migrations make.
     pub(super) async fn check(&self) -> Result<Schema, StoreError> {
         self.exists()?;
-        self.reach().await?;
-        schema::check(self.pool.acquire().await?.as_mut()).await
+        schema::check(self.acquire().await?.as_mut()).await
     }
 
-    /// Whether the file can be opened; SQLite itself does not say which.
+    /// Whether the file can be opened.
     pub(super) async fn reach(&self) -> Result<(), StoreError> {
-        match self.pool.acquire().await.map_err(StoreError::from) {
-            Ok(_) => Ok(()),
-            Err(StoreError::Unavailable(why)) => {
-                Err(StoreError::Unavailable(format!("{}: {why}", self.path.display())))
+        self.acquire().await.map(drop)
+    }
+
+    /// A connection to the file, which is named where it cannot be opened: SQLite itself does not say which.
+    async fn acquire(&self) -> Result<PoolConnection<sqlx::Sqlite>, StoreError> {
+        self.pool.acquire().await.map_err(|error| match StoreError::from(error) {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("{}: {why}", self.path.display()))
             }
-            Err(other) => Err(other),
-        }
+            other => other,
+        })
     }
 
     /// A directory that is not there is rather a mistyped path than one to be made.

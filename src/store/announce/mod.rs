@@ -90,7 +90,7 @@ const SETTLE_ANEW: &str = "update settlement_progress set ledgers = '', step = s
 const CLEARED_AT_ONCE: i64 = 1_000;
 
 const POSTGRES_LOG: &str = concat!(include_str!("../postgres/announcements.sql"), include_str!("told.sql"));
-/// The same where the log has orders alone, in the epoch $4: columns of settlements cost each order a tenth of its time.
+/// The same where the log has orders alone: columns of settlements cost each order a tenth of its time.
 const POSTGRES_ORDERS_LOG: &str =
     concat!(include_str!("../postgres/announcements.sql"), include_str!("told_orders.sql"));
 const SQLITE_LOG: &str = concat!(include_str!("../sqlite/announcements.sql"), include_str!("told.sql"));
@@ -205,7 +205,6 @@ impl Store {
                     let sql = if extent.has_settlements { POSTGRES_LOG } else { POSTGRES_ORDERS_LOG };
                     let page = sqlx::query_as(sql).bind(position).bind(last);
                     let page = page.bind(i32::try_from(limit).unwrap_or(i32::MAX));
-                    let page = if extent.has_settlements { page } else { page.bind(extent.epoch) };
                     let told = page.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
                     Ok(extent.page(position, at_last_places(told)))

@@ -133,8 +133,6 @@ async fn of_postgres(transaction: &mut Transaction, ask: &Ask<'_>) -> Result<Opt
         let [ids, sources, ledgers] = wanted(&again);
         page = page.bind(ask.name).bind(ask.now).bind(i64::from(ask.others_max));
         page = page.bind(ids).bind(sources).bind(ledgers);
-    } else if !extent.has_settlements {
-        page = page.bind(extent.epoch);
     }
     let to_tell = page.fetch_all(transaction.statements()).await?;
     Ok(Some(Page { is_final: last.is_some(), ..Page::of(&extent, ask, at_last_places(to_tell), &again) }))

@@ -6,7 +6,7 @@ use crate::store::announce::{Extent, watermark};
 use crate::store::{Database, Store, StoreError, within};
 
 /// Entries of the log that one step reads.
-const STEP_CHANGES_MAX: u32 = 2_000;
+const STEP_CHANGES_MAX: i32 = 2_000;
 
 /// What the log has after a position: first how far it was read, then whose settlements that concerns. Where a shop states few of its
 /// orders, of all others no more than their keys are read.
@@ -57,8 +57,7 @@ impl Store {
                     let last = watermark(&mut transaction).await?.unwrap_or(position);
                     let extent = Extent::of_postgres(&mut transaction, position, last).await?;
                     let changed = sqlx::query_as(POSTGRES_CHANGED).bind(position).bind(last);
-                    let changed =
-                        changed.bind(i32::try_from(STEP_CHANGES_MAX).unwrap_or(i32::MAX)).bind(members);
+                    let changed = changed.bind(STEP_CHANGES_MAX).bind(members);
                     let rows = changed.fetch_all(transaction.statements()).await?;
                     transaction.commit().await?;
                     Ok(Changed::of(&extent, position, rows))
